@@ -1,0 +1,43 @@
+import type { PeerMessage, PeerMessageBody } from '@zauberflote/proto';
+import type { PeerId } from '../tracker/types.ts';
+
+/**
+ * Why a connection, or the attempt at one, ended.
+ * - `unreachable`: the attempt failed: no answer, peer gone, no route, out of time.
+ * - `declined`: the other peer does not want one now.
+ * - `lost`: it was open and broke.
+ * - `malformed`: the other peer broke the protocol. It is not connected again.
+ * - `closed`: this side asked for it.
+ */
+export type CloseReason = 'unreachable' | 'declined' | 'lost' | 'malformed' | 'closed';
+
+export interface ConnectionHandlers {
+  /** Both channels are open, whoever offered. */
+  onOpen(peer: PeerId): void;
+  /** A checked message. */
+  onMessage(peer: PeerId, message: PeerMessage): void;
+  /** Once for every `connect()` that does not end open, and once for every open connection. */
+  onClose(peer: PeerId, reason: CloseReason): void;
+  /** What waits to be sent to the peer fell below the low-water mark. */
+  onWritable(peer: PeerId): void;
+}
+
+/** The connection manager of the paper (section 3.1): one connection a peer, whoever opened it. */
+export interface Connections {
+  /** Opens a connection. Nothing happens if there is one or one is being opened. */
+  connect(peer: PeerId): void;
+  isOpen(peer: PeerId): boolean;
+  /**
+   * Sends a message; false if there is no open connection. Fragments go over the data channel:
+   * send them only while {@link isWritable}.
+   */
+  send(peer: PeerId, body: PeerMessageBody): boolean;
+  /** Whether less waits to be sent than the high-water mark. */
+  isWritable(peer: PeerId): boolean;
+  /** Most content bytes in one Fragment to this peer. */
+  maxFragmentBytes(peer: PeerId): number;
+  /** Ends the connection or attempt; `malformed` also bars the peer. */
+  disconnect(peer: PeerId, reason: 'closed' | 'malformed'): void;
+  /** Ends all; none can be opened after it. */
+  close(): void;
+}

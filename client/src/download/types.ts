@@ -1,0 +1,36 @@
+/** Verified and unverified bytes received for one asset, by where they came from. */
+export interface BytesBySource {
+  /** Other visitors. */
+  peers: number;
+  /** The fallback URL. */
+  origin: number;
+  /** This browser's own store. */
+  store: number;
+}
+
+export interface Progress {
+  /** Bytes at hand, at most `total`. */
+  readonly loaded: number;
+  /** Size of the asset in bytes, once known. */
+  readonly total: number | undefined;
+  readonly bytes: Readonly<BytesBySource>;
+}
+
+export interface DownloadOptions {
+  /** URL of the asset at its origin, absolute or relative to the page. Without one only peers are asked. */
+  readonly fallback?: string | undefined;
+  /** Ends the download with `aborted`. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called when bytes arrive, and once more when the asset is complete and verified. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+/** What the layers above see of the download manager (paper, section 3.2). */
+export interface Downloads {
+  /**
+   * The verified bytes. The Blob's type is what the origin said (empty when all came from peers).
+   * @param hash as in `data-zf-hash`
+   * @throws {ZfError}
+   */
+  download(hash: string, options?: DownloadOptions): Promise<Blob>;
+}

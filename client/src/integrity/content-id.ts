@@ -1,0 +1,67 @@
+import { contentKey, HashAlgorithm } from '@zauberflote/proto';
+import { ZfError } from '../errors.ts';
+
+/** A content id in the client: what the protocol carries, plus a key for Maps. */
+export interface Content {
+  readonly algorithm: HashAlgorithm;
+  /** 20 to 64 bytes, as the algorithm gives. */
+  readonly digest: Uint8Array;
+  /** Equal for equal ids. */
+  readonly key: string;
+}
+
+const SRI = /^sha(256|384|512)-([A-Za-z0-9+/]+={0,2})$/;
+const SRI_ALGORITHMS = {
+  '256': { algorithm: HashAlgorithm.SHA256, bytes: 32 },
+  '384': { algorithm: HashAlgorithm.SHA384, bytes: 48 },
+  '512': { algorithm: HashAlgorithm.SHA512, bytes: 64 },
+} as const;
+
+/**
+ * Reads the value of a `data-zf-hash` attribute: 40 hex digits (SHA-1, the paper's form) or
+ * `sha256-`, `sha384-`, `sha512-` and base64 (Subresource Integrity). White space around it is ignored.
+ * @throws {ZfError} `bad-hash`, saying what is wrong.
+ */
+export function parseContentId(text: string): Content {
+  const value = text.trim();
+  if (/^[0-9a-f]{40}$/i.test(value)) return content(HashAlgorithm.SHA1, fromHex(value));
+  const sri = SRI.exec(value);
+  if (sri) {
+    const { algorithm, bytes } = SRI_ALGORITHMS[sri[1] as keyof typeof SRI_ALGORITHMS];
+    const digest = fromBase64(sri[2]!);
+    if (digest?.length === bytes) return content(algorithm, digest);
+    throw bad(value, `its base64 should hold ${bytes} bytes, not ${digest?.length ?? 'garbage'}`);
+  }
+  if (value.startsWith('zf1-')) throw bad(value, 'manifest ids (zf1-) are not supported yet');
+  throw bad(value, 'it should be 40 hex digits (SHA-1) or sha256-, sha384-, sha512- and base64');
+}
+
+/** The attribute form of an id; the inverse of {@link parseContentId}. */
+export function formatContentId({ algorithm, digest }: Omit<Content, 'key'>): string {
+  if (algorithm === HashAlgorithm.SHA1)
+    return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return `sha${digest.length * 8}-${btoa(String.fromCharCode(...digest))}`;
+}
+
+function content(algorithm: HashAlgorithm, digest: Uint8Array): Content {
+  return { algorithm, digest, key: contentKey({ algorithm, digest }) };
+}
+
+function fromHex(hex: string): Uint8Array {
+  return Uint8Array.from({ length: hex.length / 2 }, (_, i) =>
+    Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16),
+  );
+}
+
+function fromBase64(text: string): Uint8Array | undefined {
+  try {
+    return Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+  } catch {
+    return undefined;
+  }
+}
+
+function bad(value: string, why: string): ZfError {
+  const shown = value.length > 80 ? `${value.slice(0, 77)}...` : value;
+  return new ZfError('bad-hash', `"${shown}" is not a content hash: ${why}`);
+}

@@ -1,0 +1,39 @@
+/**
+ * What the library needs of its surroundings. A browser has all of it; Node gets WebRTC from a
+ * polyfill; a test gives a clock it can turn.
+ */
+export interface Platform {
+  /** Milliseconds from any fixed point; never goes back. */
+  now(): number;
+  /** Uniform in [0, 1). */
+  random(): number;
+  /** Calls `callback` once after `ms` milliseconds; the result cancels it. */
+  setTimer(ms: number, callback: () => void): () => void;
+  /** Absent where the page or an extension removed it. */
+  readonly WebSocket: typeof WebSocket | undefined;
+  /** Absent where the browser or its owner switched WebRTC off. */
+  readonly RTCPeerConnection: typeof RTCPeerConnection | undefined;
+  readonly fetch: typeof fetch;
+}
+
+/**
+ * The surroundings as they are. Looked up when used, not when loaded: scripts (and ad blockers)
+ * replace globals at any time.
+ */
+export function browserPlatform(): Platform {
+  return {
+    now: () => performance.now(),
+    random: () => Math.random(),
+    setTimer(ms, callback) {
+      const timer = setTimeout(callback, ms);
+      return () => clearTimeout(timer);
+    },
+    get WebSocket() {
+      return globalThis.WebSocket;
+    },
+    get RTCPeerConnection() {
+      return globalThis.RTCPeerConnection;
+    },
+    fetch: (input, init) => globalThis.fetch(input, init),
+  };
+}

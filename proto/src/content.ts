@@ -1,0 +1,25 @@
+import type { ContentId } from '../gen/zauberflote/v1/content_pb.js';
+import { HashAlgorithm } from '../gen/zauberflote/v1/content_pb.js';
+
+/** Bytes in the digest of each algorithm; an algorithm that is not here is not known. */
+export const DIGEST_BYTES: Readonly<Record<number, number>> = {
+  [HashAlgorithm.SHA1]: 20,
+  [HashAlgorithm.SHA256]: 32,
+  [HashAlgorithm.SHA384]: 48,
+  [HashAlgorithm.SHA512]: 64,
+  [HashAlgorithm.MANIFEST_SHA256]: 32,
+};
+
+const HEX = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));
+
+/** Lower-case hex of `bytes`. */
+export function toHex(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) text += HEX[byte];
+  return text;
+}
+
+/** A string that is the same for equal content ids and only for them; for Map keys and logs. */
+export function contentKey(id: Pick<ContentId, 'algorithm' | 'digest'>): string {
+  return `${id.algorithm}:${toHex(id.digest)}`;
+}

@@ -1,0 +1,43 @@
+/**
+ * Limits of the protocol, the same for every implementation. Each is checked before anything is
+ * allocated for what it limits. `docs/limits.md` lists them with their reasons.
+ */
+
+/** Largest SessionRequest or SessionResponse, in bytes: 64 ids of 64 bytes, or an SDP, with room. */
+export const MAX_SESSION_MESSAGE_BYTES = 65_536;
+
+/** Most content ids in one Want, Have or Drop: a page of 30 assets in one message, twice over. */
+export const MAX_IDS_PER_MESSAGE = 64;
+
+/** Most holders the tracker names for one content. */
+export const MAX_HOLDERS_PER_SWARM = 64;
+
+/** Most candidates in one signal: hosts with many interfaces have about a dozen. */
+export const MAX_CANDIDATES = 32;
+
+/** Longest raw SDP, in UTF-16 units: ten times that of a browser's data channel offer. */
+export const MAX_RAW_SDP_LENGTH = 16_384;
+
+/** Longest range one Request may ask for, in bytes. */
+export const MAX_REQUEST_BYTES = 1_048_576;
+
+/** Most bytes of content in one Fragment: what every browser takes in one data channel message. */
+export const MAX_FRAGMENT_BYTES = 65_536;
+
+/** Largest PeerMessage, in bytes: a Fragment and its header. */
+export const MAX_PEER_MESSAGE_BYTES = MAX_FRAGMENT_BYTES + 32;
+
+/** Largest content, in bytes: the integers a JavaScript number holds exactly. */
+export const MAX_CONTENT_BYTES = Number.MAX_SAFE_INTEGER;
+
+/** Largest chunk a manifest may use, in bytes. */
+export const MAX_CHUNK_BYTES = 16_777_216;
+
+/** Longest media type in a manifest, in characters. */
+export const MAX_MEDIA_TYPE_LENGTH = 255;
+
+/** Name of the protocol: WebSocket subprotocol and data channel subprotocol. */
+export const SUBPROTOCOL = 'zauberflote.v1';
+
+/** WebSocket close code of a coded error is this plus the ErrorCode (RFC 6455 leaves 4000-4999 to us). */
+export const CLOSE_CODE_BASE = 4000;
