@@ -1,0 +1,78 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { SUBPROTOCOL } from '@zauberflote/proto';
+
+/** A reply of plain text, whatever it is sent over. */
+interface Refusal {
+  readonly status: number;
+  readonly text: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Answers a request that is not an upgrade. */
+export function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  health: () => object,
+): void {
+  const path = pathOf(request);
+  if (path === '/healthz') {
+    if (request.method !== 'GET' && request.method !== 'HEAD')
+      return refuse(response, {
+        status: 405,
+        text: 'Ask for /healthz with GET or HEAD.',
+        headers: { Allow: 'GET, HEAD' },
+      });
+    response.writeHead(200, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
+    response.end(`${JSON.stringify({ status: 'ok', ...health() })}\n`);
+    return;
+  }
+  if (path === '/')
+    return refuse(response, {
+      status: 426,
+      text: `This is a Zauberflöte tracker. Connect by WebSocket with subprotocol ${SUBPROTOCOL}.`,
+      headers: { Upgrade: 'websocket', Connection: 'Upgrade' },
+    });
+  refuse(response, notFound());
+}
+
+/** Why this request may not become a WebSocket, if so. */
+export function checkUpgrade(request: IncomingMessage): Refusal | undefined {
+  if (pathOf(request) !== '/') return notFound();
+  const offered = request.headers['sec-websocket-protocol']?.split(',') ?? [];
+  if (offered.some((name) => name.trim() === SUBPROTOCOL)) return undefined;
+  return {
+    status: 400,
+    text: `Offer the WebSocket subprotocol ${SUBPROTOCOL}: new WebSocket(url, '${SUBPROTOCOL}').`,
+  };
+}
+
+/** Answers a request to upgrade with a refusal. Nothing parses the socket for us any more. */
+export function refuseUpgrade(socket: Duplex, { status, text, headers = {} }: Refusal): void {
+  const body = `${text}\n`;
+  const fields = {
+    ...headers,
+    Connection: 'close',
+    'Content-Type': 'text/plain; charset=utf-8',
+    'Content-Length': Buffer.byteLength(body),
+  };
+  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
+  // The client may be gone already, which is no concern of ours.
+  socket.on('error', () => {});
+  socket.once('finish', () => socket.destroy());
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`);
+}
+
+function refuse(response: ServerResponse, { status, text, headers = {} }: Refusal): void {
+  response.writeHead(status, { ...headers, 'Content-Type': 'text/plain; charset=utf-8' });
+  response.end(`${text}\n`);
+}
+
+function notFound(): Refusal {
+  return { status: 404, text: 'There is only / (WebSocket) and /healthz here.' };
+}
+
+function pathOf(request: IncomingMessage): string {
+  return (request.url ?? '/').split('?', 1)[0] as string;
+}

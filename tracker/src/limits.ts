@@ -1,0 +1,85 @@
+/**
+ * Limits of this tracker. Those of the protocol itself are in `@zauberflote/proto`. None is
+ * configurable: they bound what one client can cost, and a site never needs to meet them.
+ */
+
+/**
+ * Most peers connected at once. At roughly 30 KiB each this is 600 MB, what a small machine has;
+ * more are turned away with OVERLOADED instead of risking those already there.
+ */
+export const MAX_PEERS = 20_000;
+
+/**
+ * Most TCP connections, upgraded or not. Above MAX_PEERS, so that a full tracker can still say so
+ * and answer its health check.
+ */
+export const MAX_CONNECTIONS = MAX_PEERS + 1_000;
+
+/** Most contents one peer may announce: a seeder that serves all of a large site. */
+export const MAX_HOLDINGS_PER_PEER = 4_096;
+
+/**
+ * Holders named for a content when the client leaves it to us: as many as a 768 KB photo has
+ * chunks of 25 KB, so that each could come from another peer (paper, section 4).
+ */
+export const DEFAULT_HOLDERS_PER_SWARM = 32;
+
+/**
+ * Most holders named in one Peers message, over all its swarms. At 20 bytes each it stays far
+ * within a session message, whatever was asked; 64 contents get 8 holders each.
+ */
+export const MAX_HOLDERS_PER_REPLY = 512;
+
+/**
+ * Most introductions a peer keeps; the oldest is forgotten first. Two of the largest replies, so
+ * that a client that asks again can still use what it got before.
+ */
+export const MAX_INTRODUCTIONS_PER_PEER = 2 * MAX_HOLDERS_PER_REPLY;
+
+/**
+ * Most attempts one peer may have open; the oldest is forgotten first. A browser supports about
+ * 500 peer connections, and a client opens tens at most.
+ */
+export const MAX_ATTEMPTS_PER_PEER = 128;
+
+/**
+ * How long after its offer signals of an attempt are relayed, in milliseconds. ICE agents give up
+ * checking after some 30 s (RFC 8445, section 6.1.4.3, leaves it to them; libwebrtc: 30 s), late
+ * candidates included.
+ */
+export const ATTEMPT_TTL_MS = 60_000;
+
+/**
+ * Tries at a free peer id. The first one fails with a chance of MAX_PEERS / 2^64; when 8 do, the
+ * source of randomness is broken.
+ */
+export const MAX_PEER_ID_TRIES = 8;
+
+/** Shortest time that a client turned away is asked to wait, in milliseconds; twice as long at most. */
+export const OVERLOAD_RETRY_MS = 15_000;
+
+/** Clients of a stopping tracker are asked to come back within this time, in milliseconds, spread
+ * evenly, so that they do not all arrive at its successor at once. */
+export const GOING_AWAY_RETRY_MS = 5_000;
+
+/**
+ * Pause between pings, in milliseconds; also the time to answer one. Under the 60 s after which
+ * nginx and most load balancers cut an idle connection.
+ */
+export const HEARTBEAT_MS = 30_000;
+
+/** Unsent bytes at which signals from others are refused as CONGESTED: four full messages. */
+export const CONGESTED_BYTES = 262_144;
+
+/** Unsent bytes at which a connection is given up as SLOW_CONSUMER. */
+export const MAX_BUFFERED_BYTES = 1_048_576;
+
+/** Longest wait for the other side to complete the closing handshake, in milliseconds. */
+export const CLOSE_TIMEOUT_MS = 5_000;
+
+/** Longest that stopping waits for connections to close, in milliseconds. Under the 10 s after
+ * which `docker stop` kills. */
+export const STOP_TIMEOUT_MS = 3_000;
+
+/** Longest message of an Error, in UTF-8 bytes (tracker.proto); a close frame has room for 123. */
+export const MAX_ERROR_MESSAGE_BYTES = 120;

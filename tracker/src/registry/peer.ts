@@ -1,0 +1,58 @@
+import type { ErrorCode, SessionResponseBody } from '@zauberflote/proto';
+import type { Attempt } from './attempts.ts';
+import type { Membership } from './swarm.ts';
+
+/** What the registry wants done. `to` is the connection as it was given to `connect`. */
+export type Effect<C> =
+  | { readonly to: C; readonly send: SessionResponseBody }
+  /** Send an Error and end the connection; the registry has forgotten its peer already. */
+  | {
+      readonly to: C;
+      readonly close: ErrorCode;
+      /** For people. */
+      readonly message: string;
+      /** When to come back, in milliseconds; 0 leaves it to the client. */
+      readonly retryAfterMs: number;
+    };
+
+/** A connected peer and everything that is kept about it. */
+export class Peer<C> {
+  /** Random, never 0, not in use by another peer. */
+  readonly id: bigint;
+  readonly connection: C;
+  /** What it announced, by content key. */
+  readonly holdings = new Map<string, Membership<C>>();
+  /** Peers that were named to this one, the oldest first: it may send them offers. */
+  readonly introductions = new Set<Peer<C>>();
+  /** Peers to which this one was named. */
+  readonly introducedTo = new Set<Peer<C>>();
+  /** Its open attempts by recipient, the oldest first. */
+  readonly offered = new Map<Peer<C>, Attempt<C>>();
+  /** Open attempts of others by offerer. */
+  readonly received = new Map<Peer<C>, Attempt<C>>();
+
+  constructor(id: bigint, connection: C) {
+    this.id = id;
+    this.connection = connection;
+  }
+
+  /** Names `other` to this peer; of too many introductions the oldest is forgotten. */
+  introduce(other: Peer<C>, max: number): void {
+    // Deleting first makes it the youngest again.
+    this.introductions.delete(other);
+    this.introductions.add(other);
+    other.introducedTo.add(this);
+    if (this.introductions.size <= max) return;
+    const [oldest] = this.introductions;
+    this.introductions.delete(oldest!);
+    oldest!.introducedTo.delete(this);
+  }
+
+  /** Removes this peer from the introductions of every other. */
+  forgetIntroductions(): void {
+    for (const other of this.introductions) other.introducedTo.delete(this);
+    for (const other of this.introducedTo) other.introductions.delete(this);
+    this.introductions.clear();
+    this.introducedTo.clear();
+  }
+}

@@ -1,0 +1,222 @@
+import type {
+  ContentId,
+  Holding,
+  SessionRequest,
+  SessionResponseBody,
+  Signal,
+  Want,
+} from '@zauberflote/proto';
+import {
+  contentKey,
+  ErrorCode,
+  MAX_HOLDERS_PER_SWARM,
+  UndeliverableReason,
+} from '@zauberflote/proto';
+import * as limits from '../limits.ts';
+import { Attempts } from './attempts.ts';
+import type { Effect } from './peer.ts';
+import { Peer } from './peer.ts';
+import { Swarm } from './swarm.ts';
+
+/** How much a registry keeps. All 0 when every peer is gone. */
+export interface RegistryStats {
+  /** Connected peers. */
+  readonly peers: number;
+  /** Contents that at least one peer holds. */
+  readonly swarms: number;
+  /** Announcements: pairs of a peer and a content it holds. */
+  readonly holdings: number;
+  /** Pairs of peers one of which may send the other an offer. */
+  readonly introductions: number;
+  /** Attempts whose signals are relayed. */
+  readonly attempts: number;
+}
+
+export interface RegistryOptions<C> {
+  /** Whether a connection has so much unsent that nothing should be relayed to it. @default never */
+  readonly isCongested?: (connection: C) => boolean;
+  /** Most peers at once. @default MAX_PEERS */
+  readonly maxPeers?: number;
+}
+
+/**
+ * Who is connected, who holds what, and who may signal whom.
+ *
+ * A state machine without I/O, clock or randomness: a call says what happened, `now` is in
+ * milliseconds of a clock that never runs backwards, `random` is uniform over [0, 1) and, since
+ * peer ids are drawn from it, should not be guessable. It returns what is to be done, in order.
+ * No call takes time that grows with the number of peers, except for what the peer itself caused.
+ *
+ * `C` is whatever stands for a connection; it is compared by identity and handed back in effects.
+ */
+export class Registry<C> {
+  readonly #isCongested: (connection: C) => boolean;
+  readonly #maxPeers: number;
+  readonly #byConnection = new Map<C, Peer<C>>();
+  readonly #byId = new Map<bigint, Peer<C>>();
+  readonly #swarms = new Map<string, Swarm<C>>();
+  readonly #attempts = new Attempts<C>(limits.ATTEMPT_TTL_MS, limits.MAX_ATTEMPTS_PER_PEER);
+
+  constructor({ isCongested = () => false, maxPeers = limits.MAX_PEERS }: RegistryOptions<C> = {}) {
+    this.#isCongested = isCongested;
+    this.#maxPeers = maxPeers;
+  }
+
+  /**
+   * A connection was opened: greets it, or turns it away when the registry is full.
+   * @throws if it is connected already, or `random` keeps giving ids that are in use.
+   */
+  connect(connection: C, random: () => number): Effect<C>[] {
+    if (this.#byConnection.has(connection)) throw new Error('this connection is connected already');
+    if (this.#byConnection.size >= this.#maxPeers) {
+      const retryAfterMs = Math.round(limits.OVERLOAD_RETRY_MS * (1 + random()));
+      const message = 'this tracker is full; connect again later';
+      return [{ to: connection, close: ErrorCode.OVERLOADED, message, retryAfterMs }];
+    }
+    const peer = new Peer(this.#freeId(random), connection);
+    this.#byConnection.set(connection, peer);
+    this.#byId.set(peer.id, peer);
+    return [{ to: connection, send: { case: 'welcome', value: { peerId: peer.id } } }];
+  }
+
+  /**
+   * A connection sent a message that `decodeSessionRequest` accepted. From a connection that is
+   * not connected, and of a kind that is not known, it is ignored.
+   */
+  receive(
+    connection: C,
+    message: Pick<SessionRequest, 'body'>,
+    now: number,
+    random: () => number,
+  ): Effect<C>[] {
+    const peer = this.#byConnection.get(connection);
+    if (!peer) return [];
+    switch (message.body.case) {
+      case 'want':
+        return [{ to: connection, send: this.#want(peer, message.body.value, random) }];
+      case 'have':
+        return this.#have(peer, message.body.value.holdings);
+      case 'drop':
+        for (const id of message.body.value.contents) this.#drop(peer, contentKey(id));
+        return [];
+      case 'signal':
+        return this.#signal(peer, message.body.value, now);
+      default:
+        return [];
+    }
+  }
+
+  /** A connection ended: its peer is forgotten at once. Does nothing if it is not connected. */
+  disconnect(connection: C): void {
+    const peer = this.#byConnection.get(connection);
+    if (!peer) return;
+    this.#byConnection.delete(connection);
+    this.#byId.delete(peer.id);
+    for (const key of peer.holdings.keys()) this.#drop(peer, key);
+    peer.forgetIntroductions();
+    this.#attempts.forget(peer);
+  }
+
+  /** Time passed: forgets attempts that are too old. Call it about once a minute. */
+  tick(now: number): void {
+    this.#attempts.expire(now);
+  }
+
+  /** Counts what is kept; looks at every peer. */
+  stats(): RegistryStats {
+    let holdings = 0;
+    let introductions = 0;
+    for (const peer of this.#byConnection.values()) {
+      holdings += peer.holdings.size;
+      introductions += peer.introductions.size;
+    }
+    return { ...this.counts(), holdings, introductions, attempts: this.#attempts.size };
+  }
+
+  /** The counts that cost nothing. */
+  counts(): Pick<RegistryStats, 'peers' | 'swarms'> {
+    return { peers: this.#byConnection.size, swarms: this.#swarms.size };
+  }
+
+  #freeId(random: () => number): bigint {
+    for (let tries = 0; tries < limits.MAX_PEER_ID_TRIES; tries++) {
+      // A double carries 53 random bits, so one is not enough.
+      const high = BigInt(Math.floor(random() * 2 ** 32));
+      const low = BigInt(Math.floor(random() * 2 ** 32));
+      const id = (high << 32n) | low;
+      if (id !== 0n && !this.#byId.has(id)) return id;
+    }
+    throw new Error('no free peer id found: the source of randomness repeats itself');
+  }
+
+  #want(peer: Peer<C>, { contents, maxPeers }: Want, random: () => number): SessionResponseBody {
+    const count = Math.min(
+      maxPeers || limits.DEFAULT_HOLDERS_PER_SWARM,
+      MAX_HOLDERS_PER_SWARM,
+      Math.floor(limits.MAX_HOLDERS_PER_REPLY / contents.length),
+    );
+    const swarms = contents.map((content) => {
+      const key = contentKey(content);
+      const swarm = this.#swarms.get(key);
+      const own = peer.holdings.get(key);
+      const holders = swarm?.sample(count, own, random) ?? [];
+      for (const holder of holders) peer.introduce(holder.peer, limits.MAX_INTRODUCTIONS_PER_PEER);
+      return {
+        content,
+        holders: holders.map((holder) => ({ peerId: holder.peer.id, size: holder.size })),
+        totalHolders: (swarm?.size ?? 0) - (own ? 1 : 0),
+      };
+    });
+    return { case: 'peers', value: { swarms } };
+  }
+
+  #have(peer: Peer<C>, holdings: readonly Holding[]): Effect<C>[] {
+    for (const { content, size } of holdings) {
+      const key = contentKey(content as ContentId);
+      const held = peer.holdings.get(key);
+      if (held) {
+        held.size = size;
+        continue;
+      }
+      if (peer.holdings.size >= limits.MAX_HOLDINGS_PER_PEER) {
+        this.disconnect(peer.connection);
+        const message = `more than ${limits.MAX_HOLDINGS_PER_PEER} contents announced; drop some first`;
+        const close = ErrorCode.LIMIT_EXCEEDED;
+        return [{ to: peer.connection, close, message, retryAfterMs: 0 }];
+      }
+      const swarm = this.#swarms.get(key) ?? new Swarm<C>(key);
+      this.#swarms.set(key, swarm);
+      peer.holdings.set(key, swarm.add(peer, size));
+    }
+    return [];
+  }
+
+  #drop(peer: Peer<C>, key: string): void {
+    const membership = peer.holdings.get(key);
+    if (!membership) return;
+    peer.holdings.delete(key);
+    membership.swarm.remove(membership);
+    if (membership.swarm.size === 0) this.#swarms.delete(key);
+  }
+
+  #signal(sender: Peer<C>, signal: Signal, now: number): Effect<C>[] {
+    const recipient = this.#byId.get(signal.peerId);
+    if (!recipient) return undeliverable(sender, signal, UndeliverableReason.GONE);
+    const onRelay = this.#attempts.permit(sender, recipient, signal, now);
+    if (!onRelay) return undeliverable(sender, signal, UndeliverableReason.NOT_INTRODUCED);
+    if (this.#isCongested(recipient.connection))
+      return undeliverable(sender, signal, UndeliverableReason.CONGESTED);
+    onRelay();
+    const relayed = { ...signal, peerId: sender.id };
+    return [{ to: recipient.connection, send: { case: 'signal', value: relayed } }];
+  }
+}
+
+function undeliverable<C>(
+  sender: Peer<C>,
+  { peerId, attempt }: Signal,
+  reason: UndeliverableReason,
+): Effect<C>[] {
+  const value = { peerId, attempt, reason };
+  return [{ to: sender.connection, send: { case: 'undeliverable', value } }];
+}

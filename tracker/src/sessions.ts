@@ -1,0 +1,124 @@
+import {
+  CLOSE_CODE_BASE,
+  decodeSessionRequest,
+  ErrorCode,
+  encodeSessionResponse,
+  ProtocolError,
+} from '@zauberflote/proto';
+import * as limits from './limits.ts';
+import type { Effect } from './registry/peer.ts';
+import type { Registry } from './registry/registry.ts';
+import { truncateUtf8 } from './text.ts';
+
+/** What sessions need of a WebSocket; `ws` has it. */
+export interface Socket {
+  /** Bytes handed to `send` that have not left this process. */
+  readonly bufferedAmount: number;
+  send(message: Uint8Array): void;
+  close(code: number, reason: string): void;
+}
+
+export interface SessionsOptions {
+  /** Milliseconds of a clock that never runs backwards. */
+  readonly now: () => number;
+  /** Uniform over [0, 1), and not guessable. */
+  readonly random: () => number;
+  /** Hears of faults of the tracker's own. */
+  readonly onFault: (error: unknown) => void;
+  readonly registry: Registry<Socket>;
+}
+
+/**
+ * Joins sockets to a registry: decodes their frames, carries out effects, and ends a session that
+ * breaks the protocol, reads too slowly or meets a fault, whatever it sends, without touching others.
+ */
+export class Sessions {
+  readonly #now: () => number;
+  readonly #random: () => number;
+  readonly #onFault: (error: unknown) => void;
+  readonly #registry: Registry<Socket>;
+  readonly #open = new Set<Socket>();
+
+  constructor({ now, random, onFault, registry }: SessionsOptions) {
+    this.#now = now;
+    this.#random = random;
+    this.#onFault = onFault;
+    this.#registry = registry;
+  }
+
+  /** Sockets whose session has not ended. */
+  get sockets(): ReadonlySet<Socket> {
+    return this.#open;
+  }
+
+  open(socket: Socket): void {
+    this.#open.add(socket);
+    this.#guard(socket, () => this.#registry.connect(socket, this.#random));
+  }
+
+  /** A whole message arrived. After the session ended it is ignored. */
+  receive(socket: Socket, frame: Uint8Array, isBinary: boolean): void {
+    if (!this.#open.has(socket)) return;
+    this.#guard(socket, () => {
+      if (!isBinary)
+        throw new ProtocolError(
+          ErrorCode.MALFORMED,
+          'a text frame was sent; send binary frames of one SessionRequest each',
+        );
+      const message = decodeSessionRequest(frame);
+      return this.#registry.receive(socket, message, this.#now(), this.#random);
+    });
+  }
+
+  /** The socket closed, or will not be heard any more. */
+  closed(socket: Socket): void {
+    if (!this.#open.delete(socket)) return;
+    this.#registry.disconnect(socket);
+  }
+
+  /** Ends a session: says why, closes, and forgets the peer at once. */
+  end(socket: Socket, code: ErrorCode, message: string, retryAfterMs = 0): void {
+    if (!this.#open.has(socket)) return;
+    this.closed(socket);
+    const text = truncateUtf8(message, limits.MAX_ERROR_MESSAGE_BYTES);
+    const value = { code, message: text, retryAfterMs };
+    socket.send(encodeSessionResponse({ case: 'error', value }));
+    socket.close(CLOSE_CODE_BASE + code, text);
+  }
+
+  /** Ends every session because the tracker stops. */
+  endAll(): void {
+    for (const socket of this.#open) {
+      const retryAfterMs = Math.round(limits.GOING_AWAY_RETRY_MS * this.#random());
+      const message = 'this tracker is stopping; connect again';
+      this.end(socket, ErrorCode.GOING_AWAY, message, retryAfterMs);
+    }
+  }
+
+  tick(): void {
+    this.#registry.tick(this.#now());
+  }
+
+  #guard(socket: Socket, act: () => Effect<Socket>[]): void {
+    try {
+      for (const effect of act()) this.#carryOut(effect);
+    } catch (error) {
+      if (error instanceof ProtocolError) return this.end(socket, error.code, error.message);
+      this.#onFault(error);
+      this.end(socket, ErrorCode.INTERNAL, 'the tracker failed at this; connect again');
+    }
+  }
+
+  #carryOut(effect: Effect<Socket>): void {
+    if ('close' in effect)
+      return this.end(effect.to, effect.close, effect.message, effect.retryAfterMs);
+    effect.to.send(encodeSessionResponse(effect.send));
+    if (effect.to.bufferedAmount > limits.MAX_BUFFERED_BYTES)
+      this.end(effect.to, ErrorCode.SLOW_CONSUMER, 'messages were not read fast enough');
+  }
+}
+
+/** Whether a socket has so much unsent that nothing should be relayed to it. */
+export function isCongested(socket: Socket): boolean {
+  return socket.bufferedAmount > limits.CONGESTED_BYTES;
+}
