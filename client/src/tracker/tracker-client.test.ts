@@ -1,0 +1,423 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import type { SessionRequest, SessionResponseBody, Signal } from '@zauberflote/proto';
+import {
+  contentKey,
+  DeclineReason,
+  decodeSessionRequest,
+  ErrorCode,
+  encodeSessionResponse,
+  HashAlgorithm,
+  SUBPROTOCOL,
+  UndeliverableReason,
+} from '@zauberflote/proto';
+import { type WebSocket as ServerSocket, WebSocketServer } from 'ws';
+import type { Content } from '../integrity/content-id.ts';
+import type { Platform } from '../platform.ts';
+import { browserPlatform } from '../platform.ts';
+import {
+  FIRST_PAUSE_MS,
+  LONGEST_PAUSE_MS,
+  MAX_RETRY_AFTER_MS,
+  RESPONSE_TIMEOUT_MS,
+  STABLE_MS,
+  TrackerClient,
+} from './tracker-client.ts';
+import type { PeerId, SwarmReply, TrackerState } from './types.ts';
+
+const content = (n: number): Content => {
+  const digest = new Uint8Array(20).fill(n);
+  return {
+    algorithm: HashAlgorithm.SHA1,
+    digest,
+    key: contentKey({ algorithm: HashAlgorithm.SHA1, digest }),
+  };
+};
+
+/** Values in the order they came, to be awaited one by one. */
+class Mailbox<T> {
+  readonly #values: T[] = [];
+  readonly #waiting: ((value: T) => void)[] = [];
+  put(value: T): void {
+    const waiting = this.#waiting.shift();
+    if (waiting) waiting(value);
+    else this.#values.push(value);
+  }
+  next(): Promise<T> {
+    if (this.#values.length > 0) return Promise.resolve(this.#values.shift()!);
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+  get size(): number {
+    return this.#values.length;
+  }
+}
+
+/** A tracker's end of the wire: decodes what it gets, says what the test tells it to. */
+class TestTracker {
+  readonly sockets = new Mailbox<ServerSocket>();
+  readonly requests = new Mailbox<SessionRequest['body']>();
+  #server!: WebSocketServer;
+  async listen(port = 0): Promise<void> {
+    this.#server = new WebSocketServer({ port, host: '127.0.0.1' });
+    this.#server.on('connection', (socket) => {
+      socket.on('message', (data: Buffer) => this.requests.put(decodeSessionRequest(data).body));
+      this.sockets.put(socket);
+    });
+    await once(this.#server, 'listening');
+  }
+  get url(): string {
+    return `ws://127.0.0.1:${(this.#server.address() as AddressInfo).port}/`;
+  }
+  async close(): Promise<void> {
+    for (const socket of this.#server.clients) socket.terminate();
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+}
+
+function say(socket: ServerSocket, body: SessionResponseBody): void {
+  socket.send(encodeSessionResponse(body));
+}
+
+describe('TrackerClient', () => {
+  let tracker: TestTracker;
+  let clients: TrackerClient[];
+  let timers: { ms: number; fire(): void }[];
+  let states: Mailbox<[TrackerState, PeerId | undefined]>;
+  let replies: Mailbox<SwarmReply>;
+  let signals: Mailbox<Signal>;
+  let undeliverable: Mailbox<unknown[]>;
+  let now: number;
+
+  beforeEach(async () => {
+    tracker = new TestTracker();
+    await tracker.listen();
+    clients = [];
+    timers = [];
+    states = new Mailbox();
+    replies = new Mailbox();
+    signals = new Mailbox();
+    undeliverable = new Mailbox();
+    now = 0;
+  });
+
+  afterEach(async () => {
+    for (const client of clients) client.close();
+    await tracker.close();
+  });
+
+  /** Real sockets, but timers that only the test fires. */
+  const platform: Platform = {
+    ...browserPlatform(),
+    WebSocket: globalThis.WebSocket,
+    RTCPeerConnection: undefined,
+    now: () => now,
+    random: () => 0.5,
+    setTimer(ms, callback) {
+      const timer = {
+        ms,
+        fire: () => {
+          timers.splice(timers.indexOf(timer), 1);
+          callback();
+        },
+      };
+      timers.push(timer);
+      return () => {
+        const at = timers.indexOf(timer);
+        if (at >= 0) timers.splice(at, 1);
+      };
+    },
+  };
+
+  function connect(url = tracker.url, changes: Partial<Platform> = {}) {
+    const client = new TrackerClient(
+      url,
+      { ...platform, ...changes },
+      {
+        onState: (state, ownId) => states.put([state, ownId]),
+        onPeers: (reply) => replies.put(reply),
+        onSignal: (signal) => signals.put(signal),
+        onUndeliverable: (...args) => undeliverable.put(args),
+      },
+    );
+    clients.push(client);
+    return client;
+  }
+
+  /** A client that holds content 1 and whose session is open. */
+  async function openSession(): Promise<[TrackerClient, ServerSocket]> {
+    const client = connect();
+    client.have(content(1), 10);
+    const socket = await tracker.sockets.next();
+    await tracker.requests.next();
+    say(socket, { case: 'welcome', value: { peerId: 7n } });
+    assert.deepEqual(await states.next(), ['connecting', undefined]);
+    assert.deepEqual(await states.next(), ['open', 7n]);
+    return [client, socket];
+  }
+
+  it('opens no socket until there is something to say', async () => {
+    const client = connect();
+    assert.equal(client.state, 'connecting');
+    client.drop([content(1)]);
+    await new Promise(setImmediate);
+    assert.equal(states.size, 0);
+    assert.equal(timers.length, 0);
+    client.want([content(1)]);
+    await tracker.sockets.next();
+  });
+
+  it('asks for the whole page in one message, before Welcome, with the subprotocol', async () => {
+    const client = connect();
+    for (let n = 0; n < 30; n++) client.want([content(n)]);
+    client.have(content(40), 5);
+    const socket = await tracker.sockets.next();
+    assert.equal(socket.protocol, SUBPROTOCOL);
+    const want = await tracker.requests.next();
+    assert.ok(want.case === 'want');
+    assert.equal(want.value.contents.length, 30);
+    const have = await tracker.requests.next();
+    assert.ok(have.case === 'have');
+    assert.equal(have.value.holdings[0]!.size, 5n);
+    assert.equal(client.ownId, undefined);
+  });
+
+  it('splits more than 64 ids over several messages', async () => {
+    const client = connect();
+    client.want(Array.from({ length: 130 }, (_, n) => content(n)));
+    const sizes: number[] = [];
+    for (let i = 0; i < 3; i++) {
+      const want = await tracker.requests.next();
+      assert.ok(want.case === 'want');
+      sizes.push(want.value.contents.length);
+    }
+    assert.deepEqual(sizes, [64, 64, 2]);
+  });
+
+  it('hands over answers, and repeats no question that is out', async () => {
+    const [client, socket] = await openSession();
+    assert.equal(client.ownId, 7n);
+    client.want([content(2), content(3)]);
+    client.want([content(2)]);
+    const want = await tracker.requests.next();
+    assert.ok(want.case === 'want');
+    assert.equal(want.value.contents.length, 2);
+    const swarm = { holders: [{ peerId: 9n, size: 12n }], totalHolders: 4 };
+    say(socket, {
+      case: 'peers',
+      value: {
+        swarms: [
+          { ...swarm, content: content(2) },
+          { ...swarm, content: content(5) },
+        ],
+      },
+    });
+    assert.deepEqual(await replies.next(), {
+      contentKey: content(2).key,
+      holders: [{ peer: 9n, size: 12 }],
+      totalHolders: 4,
+    });
+    // Answered, so it may be asked again; 3 is still out, 5 was never asked.
+    client.want([content(2), content(3)]);
+    const again = await tracker.requests.next();
+    assert.ok(again.case === 'want');
+    assert.deepEqual(
+      again.value.contents.map((id) => contentKey(id as never)),
+      [content(2).key],
+    );
+    assert.equal(replies.size, 0);
+  });
+
+  it('relays signals only while open', async () => {
+    const [client, socket] = await openSession();
+    const decline = {
+      peerId: 9n,
+      attempt: 3,
+      body: { case: 'decline', value: { reason: DeclineReason.BUSY } },
+    } as Parameters<TrackerClient['signal']>[0];
+    assert.equal(client.signal(decline), true);
+    const sent = await tracker.requests.next();
+    assert.ok(sent.case === 'signal');
+    assert.equal(sent.value.peerId, 9n);
+    assert.equal(sent.value.body.case, 'decline');
+    say(socket, { case: 'signal', value: sent.value });
+    assert.equal((await signals.next()).attempt, 3);
+    const reason = UndeliverableReason.GONE;
+    say(socket, { case: 'undeliverable', value: { peerId: 9n, attempt: 3, reason } });
+    assert.deepEqual(await undeliverable.next(), [9n, 3, reason]);
+    socket.terminate();
+    assert.deepEqual(await states.next(), ['waiting', undefined]);
+    assert.equal(client.signal(decline), false);
+  });
+
+  it('after a reconnect asks unanswered questions and announces holdings again', async () => {
+    const [client, socket] = await openSession();
+    client.have(content(4), 20);
+    client.want([content(2)]);
+    client.drop([content(1)]);
+    const seen = [];
+    for (let i = 0; i < 3; i++) seen.push((await tracker.requests.next()).case);
+    assert.deepEqual(seen, ['drop', 'want', 'have']);
+    socket.terminate();
+    assert.deepEqual(await states.next(), ['waiting', undefined]);
+    assert.equal(client.ownId, undefined);
+    assert.deepEqual(
+      timers.map((timer) => timer.ms),
+      [FIRST_PAUSE_MS / 2],
+    );
+    timers[0]!.fire();
+    assert.deepEqual(await states.next(), ['connecting', undefined]);
+    const want = await tracker.requests.next();
+    assert.ok(want.case === 'want');
+    assert.deepEqual(want.value.contents.length, 1);
+    const have = await tracker.requests.next();
+    assert.ok(have.case === 'have');
+    assert.deepEqual(
+      have.value.holdings.map((holding) => holding.size),
+      [20n],
+    );
+  });
+
+  it('doubles the pause up to a bound, and starts over after a stable session', async () => {
+    const { url } = tracker;
+    const client = connect(url);
+    await tracker.close();
+    client.want([content(1)]);
+    const pauses: number[] = [];
+    for (let i = 0; i < 8; i++) {
+      while ((await states.next())[0] !== 'waiting');
+      pauses.push(timers[0]!.ms * 2);
+      assert.equal(timers.length, 1);
+      if (i < 7) timers[0]!.fire();
+    }
+    assert.deepEqual(
+      pauses,
+      [1, 2, 4, 8, 16, 30, 30, 30].map((n) => n * FIRST_PAUSE_MS),
+    );
+    assert.equal(pauses.at(-1), LONGEST_PAUSE_MS);
+    await tracker.listen(Number(new URL(url).port));
+    timers[0]!.fire();
+    const socket = await tracker.sockets.next();
+    say(socket, { case: 'welcome', value: { peerId: 1n } });
+    while ((await states.next())[0] !== 'open');
+    now += STABLE_MS;
+    socket.terminate();
+    while ((await states.next())[0] !== 'waiting');
+    assert.equal(timers[0]!.ms * 2, FIRST_PAUSE_MS);
+  });
+
+  it('waits at least as long as an Error says, within reason', async () => {
+    const [, socket] = await openSession();
+    const error = (retryAfterMs: number): SessionResponseBody => ({
+      case: 'error',
+      value: { code: ErrorCode.OVERLOADED, message: 'full', retryAfterMs },
+    });
+    say(socket, error(90_000));
+    assert.equal((await states.next())[0], 'waiting');
+    assert.equal(timers[0]!.ms, 90_000 + FIRST_PAUSE_MS / 2);
+    timers[0]!.fire();
+    say(await tracker.sockets.next(), error(0xffffffff));
+    while ((await states.next())[0] !== 'waiting');
+    assert.equal(timers[0]!.ms, MAX_RETRY_AFTER_MS + FIRST_PAUSE_MS);
+  });
+
+  for (const [name, frame] of [
+    ['garbage', Uint8Array.of(255, 255, 255)],
+    ['an empty frame', new Uint8Array()],
+    ['a text frame', 'hello'],
+    ['a peer id of 0', encodeSessionResponse({ case: 'welcome', value: { peerId: 0n } })],
+  ] as const)
+    it(`reconnects with a pause after ${name}`, async () => {
+      const [, socket] = await openSession();
+      const closed = once(socket, 'close');
+      socket.send(frame);
+      assert.equal((await states.next())[0], 'waiting');
+      await closed;
+    });
+
+  it('ignores a message of a newer tracker', async () => {
+    const [client, socket] = await openSession();
+    socket.send(Uint8Array.of(0xf2, 0x06, 0)); // field 110, empty
+    client.want([content(2)]);
+    await tracker.requests.next();
+    say(socket, { case: 'peers', value: { swarms: [{ content: content(2) }] } });
+    assert.equal((await replies.next()).holders.length, 0);
+    assert.equal(states.size, 0);
+  });
+
+  it('gives up a socket on which a question stays unanswered', async () => {
+    const [client, socket] = await openSession();
+    client.want([content(2)]);
+    await tracker.requests.next();
+    assert.deepEqual(
+      timers.map((timer) => timer.ms),
+      [RESPONSE_TIMEOUT_MS],
+    );
+    const closed = once(socket, 'close');
+    timers[0]!.fire();
+    assert.equal((await states.next())[0], 'waiting');
+    await closed;
+    timers[0]!.fire();
+    assert.equal((await tracker.requests.next()).case, 'want');
+  });
+
+  it('is unavailable without a URL, with a bad one, without WebSocket, or where it is forbidden', async () => {
+    const nowhere = new TrackerClient(undefined, platform, {
+      onState: () => assert.fail('it is unavailable from the start'),
+      onPeers: () => {},
+      onSignal: () => {},
+      onUndeliverable: () => {},
+    });
+    nowhere.want([content(1)]);
+    assert.equal(nowhere.state, 'unavailable');
+    const Forbidden = class {
+      constructor() {
+        throw new DOMException('mixed content', 'SecurityError');
+      }
+    } as unknown as typeof WebSocket;
+    for (const client of [
+      connect('http:// nowhere'),
+      connect(tracker.url, { WebSocket: undefined }),
+      connect(tracker.url, { WebSocket: Forbidden }),
+    ]) {
+      client.want([content(1)]);
+      assert.deepEqual(await states.next(), ['unavailable', undefined]);
+      assert.equal(client.state, 'unavailable');
+      client.want([content(2)]);
+    }
+    await new Promise(setImmediate);
+    assert.equal(states.size, 0);
+    assert.equal(timers.length, 0);
+  });
+
+  it('says closed once and opens nothing after close', async () => {
+    const [client, socket] = await openSession();
+    const closed = once(socket, 'close');
+    client.close();
+    client.close();
+    client.want([content(3)]);
+    assert.deepEqual(await states.next(), ['closed', undefined]);
+    await closed;
+    await new Promise(setImmediate);
+    assert.equal(states.size, 0);
+    assert.equal(timers.length, 0);
+  });
+
+  it('keeps no Node process alive after close', async () => {
+    const script = `
+      import { TrackerClient } from ${JSON.stringify(new URL('tracker-client.ts', import.meta.url))};
+      import { browserPlatform } from ${JSON.stringify(new URL('../platform.ts', import.meta.url))};
+      const client = new TrackerClient(process.argv[1], browserPlatform(), {
+        onState: (state) => state === 'open' && client.close(),
+      });
+      client.want([{ algorithm: 1, digest: new Uint8Array(20), key: '' }]);`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script, tracker.url], {
+      stdio: 'inherit',
+    });
+    const exit = once(child, 'exit');
+    say(await tracker.sockets.next(), { case: 'welcome', value: { peerId: 1n } });
+    assert.deepEqual(await exit, [0, null]);
+  });
+});

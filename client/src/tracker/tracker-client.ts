@@ -1,0 +1,262 @@
+import type { SessionRequestBody, SessionResponse, Signal } from '@zauberflote/proto';
+import {
+  contentKey,
+  decodeSessionResponse,
+  encodeSessionRequest,
+  MAX_IDS_PER_MESSAGE,
+  SUBPROTOCOL,
+} from '@zauberflote/proto';
+import type { Content } from '../integrity/content-id.ts';
+import type { Platform } from '../platform.ts';
+import type { PeerId, Tracker, TrackerHandlers, TrackerState } from './types.ts';
+
+/**
+ * Longest first pause before a reconnect, in ms. The pause is drawn uniformly below it, so a
+ * tracker that restarts under 10 000 pages sees 5 000 of them a second, not all at once.
+ */
+export const FIRST_PAUSE_MS = 2_000;
+
+/** The bound doubles with every failure up to this, in ms: a tracker back after hours is found in a minute. */
+export const LONGEST_PAUSE_MS = 60_000;
+
+/** A session that lasted this long, in ms, was no failure: the next pause is a first one again. */
+export const STABLE_MS = 30_000;
+
+/**
+ * Longest `retry_after_ms` that is honoured, in ms. A slip of the tracker must not lock pages out
+ * for the 49 days that the field can hold, and timers end at 2^31.
+ */
+export const MAX_RETRY_AFTER_MS = 3_600_000;
+
+/**
+ * A socket that is not open, or a question that is not answered, after this many ms is given up:
+ * the network is gone but nobody said so (a laptop that moved). Far above any real round trip.
+ */
+export const RESPONSE_TIMEOUT_MS = 20_000;
+
+const OPEN = 1; // WebSocket.OPEN; the constructor may be missing.
+
+/** The tracker interface of the paper (section 3.3) over one WebSocket. */
+export class TrackerClient implements Tracker {
+  readonly #url: string | undefined;
+  readonly #platform: Platform;
+  readonly #handlers: TrackerHandlers;
+  #state: TrackerState;
+  #ownId: PeerId | undefined;
+  #socket: WebSocket | undefined;
+  #welcomedAt: number | undefined;
+  #failures = 0;
+  #flushing = false;
+  #cancelPause: (() => void) | undefined;
+  #cancelDeadline: (() => void) | undefined;
+
+  /** Questions without an answer, and contents held; they outlive a socket. */
+  readonly #asked = new Map<string, Content>();
+  readonly #held = new Map<string, { content: Content; size: bigint }>();
+  /** What this socket has not been told. */
+  readonly #unsent = {
+    want: new Map<string, Content>(),
+    have: new Map<string, { content: Content; size: bigint }>(),
+    drop: new Map<string, Content>(),
+  };
+
+  /**
+   * Opens no socket before the first want or have; `state` is `connecting` until then.
+   * @param url `wss:` (or on plain-http pages `ws:`) address; undefined: there is no tracker.
+   * @param handlers are never called from within a method of this object.
+   */
+  constructor(url: string | undefined, platform: Platform, handlers: TrackerHandlers) {
+    this.#url = url;
+    this.#platform = platform;
+    this.#handlers = handlers;
+    this.#state = url ? 'connecting' : 'unavailable';
+  }
+
+  get state(): TrackerState {
+    return this.#state;
+  }
+
+  get ownId(): PeerId | undefined {
+    return this.#ownId;
+  }
+
+  want(contents: readonly Content[]): void {
+    for (const content of contents) {
+      if (this.#asked.has(content.key)) continue;
+      this.#asked.set(content.key, content);
+      this.#unsent.want.set(content.key, content);
+    }
+    this.#flushSoon();
+  }
+
+  have(content: Content, size: number): void {
+    const holding = { content, size: BigInt(size) };
+    if (this.#held.get(content.key)?.size === holding.size) return;
+    this.#held.set(content.key, holding);
+    this.#unsent.have.set(content.key, holding);
+    this.#unsent.drop.delete(content.key);
+    this.#flushSoon();
+  }
+
+  drop(contents: readonly Content[]): void {
+    for (const content of contents) {
+      for (const map of [this.#asked, this.#held, this.#unsent.want, this.#unsent.have])
+        map.delete(content.key);
+      if (this.#socket) this.#unsent.drop.set(content.key, content);
+    }
+    if (this.#socket) this.#flushSoon();
+  }
+
+  signal(signal: Omit<Signal, '$typeName' | '$unknown'>): boolean {
+    if (this.#state !== 'open' || this.#socket?.readyState !== OPEN) return false;
+    this.#send({ case: 'signal', value: signal });
+    return true;
+  }
+
+  close(): void {
+    if (this.#state === 'closed') return;
+    this.#dropSocket();
+    this.#cancelPause?.();
+    this.#state = 'closed';
+    queueMicrotask(() => this.#handlers.onState('closed', undefined));
+  }
+
+  /** A page of 30 assets asks for each on its own; together they are one message. */
+  #flushSoon(): void {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    queueMicrotask(() => {
+      this.#flushing = false;
+      if (this.#state === 'connecting' && !this.#socket) this.#open();
+      else if (this.#socket?.readyState === OPEN) this.#flush();
+    });
+  }
+
+  #flush(): void {
+    const { want, have, drop } = this.#unsent;
+    // Drops first: a content dropped and then wanted again is wanted.
+    for (const contents of batches(drop)) this.#send({ case: 'drop', value: { contents } });
+    if (want.size && !this.#cancelDeadline) this.#startDeadline();
+    for (const contents of batches(want)) this.#send({ case: 'want', value: { contents } });
+    for (const holdings of batches(have)) this.#send({ case: 'have', value: { holdings } });
+  }
+
+  #send(body: SessionRequestBody): void {
+    this.#socket?.send(encodeSessionRequest(body));
+  }
+
+  #open(): void {
+    let socket: WebSocket;
+    try {
+      // No WebSocket at all, a URL that is none, or ws: from an https: page.
+      socket = new this.#platform.WebSocket!(this.#url!, SUBPROTOCOL);
+    } catch {
+      return this.#setState('unavailable');
+    }
+    this.#socket = socket;
+    socket.binaryType = 'arraybuffer';
+    socket.onopen = () => {
+      if (socket.protocol !== SUBPROTOCOL) {
+        this.#dropSocket();
+        return this.#setState('unavailable');
+      }
+      // All that is remembered, new or not: this socket has been told nothing.
+      for (const [key, content] of this.#asked) this.#unsent.want.set(key, content);
+      for (const [key, holding] of this.#held) this.#unsent.have.set(key, holding);
+      this.#flush();
+    };
+    socket.onmessage = ({ data }) => {
+      let message: SessionResponse;
+      try {
+        // A text frame becomes an empty message, which fails like any other garbage.
+        const frame = data instanceof ArrayBuffer ? new Uint8Array(data) : new Uint8Array();
+        message = decodeSessionResponse(frame);
+      } catch {
+        return this.#lost(0);
+      }
+      this.#receive(message.body);
+    };
+    socket.onclose = () => this.#lost(0);
+    this.#startDeadline();
+    this.#setState('connecting');
+  }
+
+  #receive(body: SessionResponse['body']): void {
+    switch (body.case) {
+      case 'welcome':
+        this.#ownId = body.value.peerId;
+        this.#welcomedAt = this.#platform.now();
+        if (this.#asked.size === 0) this.#stopDeadline();
+        this.#setState('open');
+        break;
+      case 'peers': {
+        const replies = body.value.swarms
+          .map(({ content, holders, totalHolders }) => ({
+            contentKey: contentKey(content!), // The codec checked that it is there.
+            holders: holders.map(({ peerId, size }) => ({ peer: peerId, size: Number(size) })),
+            totalHolders,
+          }))
+          .filter((reply) => this.#asked.delete(reply.contentKey));
+        this.#stopDeadline();
+        if (this.#asked.size > 0) this.#startDeadline();
+        for (const reply of replies) this.#handlers.onPeers(reply);
+        break;
+      }
+      case 'error':
+        this.#lost(Math.min(body.value.retryAfterMs, MAX_RETRY_AFTER_MS));
+        break;
+      case 'signal':
+        this.#handlers.onSignal(body.value);
+        break;
+      case 'undeliverable': {
+        const { peerId, attempt, reason } = body.value;
+        this.#handlers.onUndeliverable(peerId, attempt, reason);
+      }
+    }
+  }
+
+  /** Connects again after at least `retryAfterMs`. */
+  #lost(retryAfterMs: number): void {
+    const platform = this.#platform;
+    if (this.#welcomedAt !== undefined && platform.now() - this.#welcomedAt >= STABLE_MS)
+      this.#failures = 0;
+    const bound = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.#failures++);
+    this.#dropSocket();
+    const pause = retryAfterMs + platform.random() * bound;
+    this.#cancelPause = platform.setTimer(pause, () => this.#open());
+    this.#setState('waiting');
+  }
+
+  #dropSocket(): void {
+    this.#stopDeadline();
+    const socket = this.#socket;
+    this.#socket = this.#ownId = this.#welcomedAt = undefined;
+    for (const unsent of Object.values(this.#unsent)) unsent.clear();
+    if (!socket) return;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close();
+  }
+
+  #startDeadline(): void {
+    this.#cancelDeadline = this.#platform.setTimer(RESPONSE_TIMEOUT_MS, () => this.#lost(0));
+  }
+
+  #stopDeadline(): void {
+    this.#cancelDeadline?.();
+    this.#cancelDeadline = undefined;
+  }
+
+  #setState(state: TrackerState): void {
+    this.#state = state;
+    this.#handlers.onState(state, this.#ownId);
+  }
+}
+
+/** Empties `unsent` in messages of as many entries as the protocol allows. */
+function batches<T>(unsent: Map<string, T>): T[][] {
+  const all = [...unsent.values()];
+  unsent.clear();
+  const result: T[][] = [];
+  while (all.length > 0) result.push(all.splice(0, MAX_IDS_PER_MESSAGE));
+  return result;
+}
