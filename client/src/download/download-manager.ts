@@ -1,0 +1,273 @@
+import type { Fragment, PeerMessage, Refuse } from '@zauberflote/proto';
+import { RefuseReason } from '@zauberflote/proto';
+import type { CloseReason, ConnectionHandlers, Connections } from '../connection/types.ts';
+import type { TrackerReach } from '../engine/types.ts';
+import { ZfError } from '../errors.ts';
+import type { Content } from '../integrity/content-id.ts';
+import { parseContentId } from '../integrity/content-id.ts';
+import type { Verifier } from '../integrity/digest.ts';
+import type { Platform } from '../platform.ts';
+import { MemoryStore } from '../store/memory-store.ts';
+import type {
+  PeerId,
+  SwarmReply,
+  Tracker,
+  TrackerHandlers,
+  TrackerState,
+} from '../tracker/types.ts';
+import type { ChunkRange, DownloadContext } from './download.ts';
+import { Download } from './download.ts';
+import { Requests } from './requests.ts';
+import type { BytesBySource, DownloadOptions, Downloads, Progress } from './types.ts';
+import { Uploads } from './uploads.ts';
+
+/** What the manager wants to hear from the rooms below it. */
+export type NetworkHandlers = Pick<TrackerHandlers, 'onState' | 'onPeers'> & ConnectionHandlers;
+
+/** The rooms below, once they know their handlers. */
+export interface Network {
+  readonly tracker: Tracker;
+  readonly connections: Connections;
+}
+
+/** Totals since the page was opened. */
+export interface Stats {
+  readonly tracker: TrackerState;
+  /** This page's id at the tracker, in hex; undefined while there is no session. */
+  readonly ownId: string | undefined;
+  /** Open connections to peers. */
+  readonly connections: number;
+  /** Downloads under way. */
+  readonly downloads: number;
+  /** Contents this page can serve. */
+  readonly assets: number;
+  /** Bytes received by source, and `uploaded` to peers. */
+  readonly bytes: Readonly<BytesBySource & { uploaded: number }>;
+}
+
+interface Active {
+  readonly download: Download;
+  readonly listeners: Set<(progress: Progress) => void>;
+  callers: number;
+}
+
+/** Reliable, verified downloads of contents by hash (paper, section 3.2), and serving them to others. */
+export class DownloadManager implements Downloads {
+  readonly #platform: Platform;
+  readonly #verifier: Verifier;
+  readonly #tracker: Tracker;
+  readonly #connections: Connections;
+  readonly #store = new MemoryStore();
+  readonly #uploads: Uploads;
+  readonly #requests = new Requests();
+  readonly #active = new Map<string, Active>();
+  readonly #open = new Set<PeerId>();
+  readonly #received: BytesBySource = { peers: 0, origin: 0, store: 0 };
+  #closed = false;
+
+  constructor(
+    platform: Platform,
+    verifier: Verifier,
+    connect: (handlers: NetworkHandlers) => Network,
+  ) {
+    this.#platform = platform;
+    this.#verifier = verifier;
+    const network = connect({
+      onState: (state) => this.#tellAll({ type: 'tracker', reach: reachOf(state) }),
+      onPeers: (reply) => this.#onPeers(reply),
+      onOpen: (peer) => {
+        this.#open.add(peer);
+        this.#tellAll({ type: 'open', peer });
+      },
+      onMessage: (peer, message) => this.#onMessage(peer, message),
+      onClose: (peer, reason) => this.#onClose(peer, reason),
+      onWritable: (peer) => this.#uploads.writable(peer),
+    });
+    this.#tracker = network.tracker;
+    this.#connections = network.connections;
+    this.#uploads = new Uploads(network.connections, this.#store);
+  }
+
+  async download(hash: string, options: DownloadOptions = {}): Promise<Blob> {
+    const content = parseContentId(hash);
+    await this.#verifier.ready();
+    if (options.signal?.aborted) throw new ZfError('aborted', 'the download was aborted');
+    if (this.#closed) throw new ZfError('aborted', 'this Zauberflote was closed');
+    const stored = this.#store.get(content.key)?.blob;
+    if (stored) {
+      this.#received.store += stored.size;
+      const bytes = { peers: 0, origin: 0, store: stored.size };
+      options.onProgress?.({ loaded: stored.size, total: stored.size, bytes });
+      return stored;
+    }
+    const active = this.#active.get(content.key) ?? this.#start(content, options.fallback);
+    return this.#join(active, options);
+  }
+
+  stats(): Stats {
+    const bytes = { ...this.#received, uploaded: this.#uploads.bytes };
+    for (const { download } of this.#active.values()) addBytes(bytes, download.bytes);
+    return {
+      tracker: this.#tracker.state,
+      ownId: this.#tracker.ownId?.toString(16),
+      connections: this.#open.size,
+      downloads: this.#active.size,
+      assets: this.#store.size,
+      bytes,
+    };
+  }
+
+  /** Ends all downloads with `aborted`, and serves nobody any more. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const { download } of this.#active.values())
+      download.abort(new ZfError('aborted', 'this Zauberflote was closed'));
+    this.#connections.close();
+    this.#tracker.close();
+    this.#store.clear();
+  }
+
+  #start(content: Content, fallback: string | undefined): Active {
+    const listeners = new Set<(progress: Progress) => void>();
+    const download = new Download(content, fallback, this.#context(), (progress) => {
+      for (const listener of listeners) listener(progress);
+    });
+    const active: Active = { download, listeners, callers: 0 };
+    this.#active.set(content.key, active);
+    download.result
+      .then(
+        (blob) => {
+          this.#store.put(content.key, { blob });
+          this.#tracker.have(content, blob.size);
+        },
+        () => this.#tracker.drop([content]),
+      )
+      .finally(() => {
+        this.#active.delete(content.key);
+        addBytes(this.#received, download.bytes);
+      });
+    download.tell({ type: 'start' });
+    // Asking may have shown that there is none, or none at the moment.
+    const reach = reachOf(this.#tracker.state);
+    if (reach !== 'there') download.tell({ type: 'tracker', reach });
+    return active;
+  }
+
+  /** One more caller for a download; the last one to abort ends it. */
+  async #join(active: Active, { signal, onProgress }: DownloadOptions): Promise<Blob> {
+    const { download, listeners } = active;
+    const listener = (progress: Progress) => onProgress?.(progress);
+    active.callers++;
+    listeners.add(listener);
+    const { promise, reject } = Promise.withResolvers<never>();
+    const leave = () => {
+      const error = new ZfError('aborted', 'the download was aborted', { cause: signal?.reason });
+      reject(error);
+      if (--active.callers === 0) download.abort(error);
+    };
+    signal?.addEventListener('abort', leave, { once: true });
+    try {
+      return await Promise.race([download.result, promise]);
+    } finally {
+      listeners.delete(listener);
+      signal?.removeEventListener('abort', leave);
+    }
+  }
+
+  #context(): DownloadContext {
+    return {
+      platform: this.#platform,
+      verifier: this.#verifier,
+      ask: (content) => this.#tracker.want([content]),
+      connect: (peer) => this.#connect(peer),
+      request: (download, peer, range) => this.#request(download, peer, range),
+      settle: (peer, requestId) => {
+        this.#requests.delete(peer, requestId);
+      },
+      cancel: (peer, requestId) => {
+        if (this.#requests.delete(peer, requestId))
+          this.#connections.send(peer, { case: 'cancel', value: { requestId } });
+      },
+      bar: (peer) => this.#connections.disconnect(peer, 'malformed'),
+    };
+  }
+
+  #connect(peer: PeerId): void {
+    if (!this.#connections.isOpen(peer)) return this.#connections.connect(peer);
+    queueMicrotask(() => {
+      if (this.#open.has(peer)) this.#tellAll({ type: 'open', peer });
+    });
+  }
+
+  #request(download: Download, peer: PeerId, range: ChunkRange): number | undefined {
+    const { chunk, offset, length } = range;
+    if (!this.#connections.isOpen(peer)) return undefined;
+    const requestId = this.#requests.add(peer, { download, chunk, length });
+    const content = {
+      algorithm: download.content.algorithm,
+      digest: download.content.digest as Uint8Array<ArrayBuffer>,
+    };
+    const value = { requestId, content, offset: BigInt(offset), length };
+    this.#connections.send(peer, { case: 'request', value });
+    return requestId;
+  }
+
+  #onPeers({ contentKey, holders }: SwarmReply): void {
+    this.#active.get(contentKey)?.download.tell({ type: 'holders', holders });
+  }
+
+  #onClose(peer: PeerId, reason: CloseReason): void {
+    this.#open.delete(peer);
+    this.#uploads.closed(peer);
+    this.#requests.closed(peer);
+    this.#tellAll({ type: 'close', peer, barred: reason === 'malformed' });
+  }
+
+  #onMessage(peer: PeerId, { body }: PeerMessage): void {
+    switch (body.case) {
+      case 'request':
+        if (!this.#uploads.request(peer, body.value))
+          this.#connections.disconnect(peer, 'malformed');
+        break;
+      case 'cancel':
+        this.#uploads.cancel(peer, body.value.requestId);
+        break;
+      case 'refuse':
+        this.#refused(peer, body.value);
+        break;
+      case 'fragment':
+        this.#fragment(peer, body.value);
+    }
+  }
+
+  #refused(peer: PeerId, { requestId, reason }: Refuse): void {
+    const request = this.#requests.get(peer, requestId);
+    if (!request) return;
+    this.#requests.delete(peer, requestId);
+    const lasting = reason !== RefuseReason.BUSY;
+    request.download.tell({ type: 'refused', peer, chunk: request.chunk, lasting });
+  }
+
+  #fragment(peer: PeerId, { requestId, offset, data }: Fragment): void {
+    const request = this.#requests.get(peer, requestId);
+    if (!request) return;
+    if (offset + data.length > request.length) this.#connections.disconnect(peer, 'malformed');
+    else request.download.receive(peer, request.chunk, offset, data);
+  }
+
+  #tellAll(event: Parameters<Download['tell']>[0]): void {
+    for (const { download } of [...this.#active.values()]) download.tell(event);
+  }
+}
+
+function reachOf(state: TrackerState): TrackerReach {
+  if (state === 'connecting' || state === 'open') return 'there';
+  return state === 'waiting' ? 'away' : 'missing';
+}
+
+function addBytes(total: BytesBySource, more: Readonly<BytesBySource>): void {
+  total.peers += more.peers;
+  total.origin += more.origin;
+  total.store += more.store;
+}

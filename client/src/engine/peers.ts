@@ -1,0 +1,90 @@
+import type { Coverage } from './coverage.ts';
+import { MAX_KNOWN_PEERS, MAX_PEER_FAILURES, RETRY_PEER_MS } from './tuning.ts';
+import type { HolderInfo, PeerId } from './types.ts';
+
+/** A chunk one peer was asked for. */
+export interface OpenRequest {
+  readonly chunk: number;
+  readonly sentAt: number;
+  readonly timeout: number;
+  readonly coverage: Coverage;
+}
+
+/**
+ * - `known`: named by the tracker, not tried (again) before `retryAt`.
+ * - `connecting`, `open`: as the connection is.
+ * - `spent`: failed too often or does not serve; a new word of the tracker does not bring it back.
+ */
+export type PeerState = 'known' | 'connecting' | 'open' | 'spent';
+
+export interface Peer {
+  readonly id: PeerId;
+  readonly size: number;
+  state: PeerState;
+  retryAt: number;
+  failures: number;
+  /** When it last sent something, or its connection opened. */
+  lastHeard: number;
+  /** Requests given up since it last sent a chunk; while there are any, it gets one at a time. */
+  timeouts: number;
+  /** Until then others are asked first. */
+  restUntil: number;
+  readonly requests: Map<number, OpenRequest>;
+}
+
+/** The peers one download knows. */
+export class Peers {
+  readonly #peers = new Map<PeerId, Peer>();
+
+  get(id: PeerId): Peer | undefined {
+    return this.#peers.get(id);
+  }
+
+  all(): Iterable<Peer> {
+    return this.#peers.values();
+  }
+
+  /** Notes holders; one that claims another size than before counts as a new peer unless in use. */
+  learn(holders: readonly HolderInfo[], now: number): void {
+    for (const { peer: id, size } of holders) {
+      const known = this.#peers.get(id);
+      if (known && (known.size === size || known.state !== 'known')) continue;
+      if (!known && this.#peers.size >= MAX_KNOWN_PEERS && !this.#forgetOne()) return;
+      this.#peers.set(id, {
+        id,
+        size,
+        state: 'known',
+        retryAt: now,
+        failures: 0,
+        lastHeard: now,
+        timeouts: 0,
+        restUntil: now,
+        requests: new Map(),
+      });
+    }
+  }
+
+  /** The connection to a peer, or the attempt at one, failed: it is tried again later, or never. */
+  failed(peer: Peer, now: number): void {
+    peer.failures++;
+    peer.state = peer.failures >= MAX_PEER_FAILURES ? 'spent' : 'known';
+    peer.retryAt = now + RETRY_PEER_MS * 2 ** (peer.failures - 1);
+  }
+
+  /** The size that most peers still of use claim; the first heard of among equals. */
+  likelySize(): number | undefined {
+    const votes = new Map<number, number>();
+    for (const { state, size } of this.#peers.values())
+      if (state !== 'spent') votes.set(size, (votes.get(size) ?? 0) + 1);
+    let best: number | undefined;
+    for (const [size, count] of votes)
+      if (best === undefined || count > (votes.get(best) as number)) best = size;
+    return best;
+  }
+
+  #forgetOne(): boolean {
+    for (const { id, state } of this.#peers.values())
+      if (state === 'spent') return this.#peers.delete(id);
+    return false;
+  }
+}
