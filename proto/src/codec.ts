@@ -13,6 +13,7 @@ import {
 } from '../gen/zauberflote/v1/tracker_pb.js';
 import { contentKey, DIGEST_BYTES } from './content.ts';
 import * as limits from './limits.ts';
+import { checkWire } from './wire.ts';
 
 /** A message broke the protocol. The connection it came over ends with `code`. */
 export class ProtocolError extends Error {
@@ -71,7 +72,7 @@ export function decodeSessionRequest(frame: Uint8Array): SessionRequest {
  * @throws {ProtocolError}
  */
 export function decodeSessionResponse(frame: Uint8Array): SessionResponse {
-  const message = decode(SessionResponseSchema, frame, limits.MAX_SESSION_MESSAGE_BYTES);
+  const message = decode(SessionResponseSchema, frame, limits.MAX_SESSION_RESPONSE_BYTES);
   switch (message.body.case) {
     case 'welcome':
     case 'undeliverable':
@@ -113,6 +114,8 @@ export function decodePeerMessage(frame: Uint8Array): PeerMessage {
     const { length } = body.value.data;
     if (length < 1 || length > limits.MAX_FRAGMENT_BYTES)
       malformed(`a fragment of ${length} bytes is not within 1 to ${limits.MAX_FRAGMENT_BYTES}`);
+    if (body.value.offset + length > limits.MAX_REQUEST_BYTES)
+      malformed('a fragment ends beyond the longest range that can be requested');
   }
   return message;
 }
@@ -145,6 +148,7 @@ function decode<D extends DescMessage>(
     );
   let message: MessageShape<D>;
   try {
+    checkWire(schema, frame);
     message = fromBinary(schema, frame);
   } catch (error) {
     return malformed(`not a ${schema.typeName}: ${(error as Error).message}`);
@@ -204,7 +208,8 @@ const ADDRESS = /^[A-Za-z0-9.:-]{1,255}$/;
 
 function checkDescription(description: SessionDescription, kind: 'offer' | 'answer'): void {
   if (description.rawSdp) {
-    if (description.rawSdp.length > limits.MAX_RAW_SDP_LENGTH) malformed('raw_sdp is too long');
+    if (new TextEncoder().encode(description.rawSdp).length > limits.MAX_RAW_SDP_BYTES)
+      malformed(`raw_sdp has more than ${limits.MAX_RAW_SDP_BYTES} bytes`);
     return;
   }
   if (!ICE_UFRAG.test(description.iceUfrag)) malformed('ice_ufrag is not 4 to 256 ice characters');

@@ -3,8 +3,11 @@
  * allocated for what it limits. `docs/limits.md` lists them with their reasons.
  */
 
-/** Largest SessionRequest or SessionResponse, in bytes: 64 ids of 64 bytes, or an SDP, with room. */
+/** Largest SessionRequest, in bytes: 64 ids of 64 bytes, or an SDP, with room. */
 export const MAX_SESSION_MESSAGE_BYTES = 65_536;
+
+/** Largest SessionResponse, in bytes: 64 swarms of 64 holders take 87,104 bytes. */
+export const MAX_SESSION_RESPONSE_BYTES = 131_072;
 
 /** Most content ids in one Want, Have or Drop: a page of 30 assets in one message, twice over. */
 export const MAX_IDS_PER_MESSAGE = 64;
@@ -15,8 +18,8 @@ export const MAX_HOLDERS_PER_SWARM = 64;
 /** Most candidates in one signal: hosts with many interfaces have about a dozen. */
 export const MAX_CANDIDATES = 32;
 
-/** Longest raw SDP, in UTF-16 units: ten times that of a browser's data channel offer. */
-export const MAX_RAW_SDP_LENGTH = 16_384;
+/** Longest raw SDP, in bytes: ten times that of a browser's data channel offer. */
+export const MAX_RAW_SDP_BYTES = 16_384;
 
 /** Longest range one Request may ask for, in bytes. */
 export const MAX_REQUEST_BYTES = 1_048_576;

@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict';
+import type { Message } from '@bufbuild/protobuf';
+import { create, toBinary } from '@bufbuild/protobuf';
+import type { SessionRequestBody } from './index.ts';
+import {
+  ContentIdSchema,
+  checkContentId,
+  decodePeerMessage,
+  decodeSessionRequest,
+  decodeSessionResponse,
+  ErrorCode,
+  encodePeerMessage,
+  encodeSessionRequest,
+  encodeSessionResponse,
+  HashAlgorithm,
+  MAX_FRAGMENT_BYTES,
+  MAX_HOLDERS_PER_SWARM,
+  MAX_IDS_PER_MESSAGE,
+  MAX_PEER_MESSAGE_BYTES,
+  MAX_RAW_SDP_BYTES,
+  MAX_REQUEST_BYTES,
+  MAX_SESSION_MESSAGE_BYTES,
+  MAX_SESSION_RESPONSE_BYTES,
+  ProtocolError,
+  SessionRequestSchema,
+} from './index.ts';
+
+/** The `n`th content id with the longest digest. */
+function longId(n: number) {
+  const digest = new Uint8Array(64);
+  new DataView(digest.buffer).setUint32(0, n);
+  return { algorithm: HashAlgorithm.SHA512, digest };
+}
+
+function refuses(code: ErrorCode, message: RegExp, call: () => Message | undefined): void {
+  assert.throws(call, (error) => {
+    assert(error instanceof ProtocolError);
+    assert.equal(error.name, 'ProtocolError');
+    assert.equal(error.code, code);
+    assert.match(error.message, message);
+    return true;
+  });
+}
+
+const offer = (rawSdp: string): SessionRequestBody => ({
+  case: 'signal',
+  value: { peerId: 1n, attempt: 1, body: { case: 'offer', value: { rawSdp } } },
+});
+
+describe('codec', () => {
+  it('reads what it writes', () => {
+    const want = decodeSessionRequest(
+      encodeSessionRequest({ case: 'want', value: { contents: [longId(1)], maxPeers: 3 } }),
+    );
+    assert(want.body.case === 'want');
+    assert.equal(want.body.value.maxPeers, 3);
+    assert.deepEqual(want.body.value.contents[0]?.digest, longId(1).digest);
+
+    const welcome = decodeSessionResponse(
+      encodeSessionResponse({ case: 'welcome', value: { peerId: 2n ** 64n - 1n } }),
+    );
+    assert(welcome.body.case === 'welcome');
+    assert.equal(welcome.body.value.peerId, 2n ** 64n - 1n);
+
+    const cancel = decodePeerMessage(
+      encodePeerMessage({ case: 'cancel', value: { requestId: 9 } }),
+    );
+    assert(cancel.body.case === 'cancel');
+    assert.equal(cancel.body.value.requestId, 9);
+  });
+
+  it('keeps the largest fragment within a peer message, and its data a view on the frame', () => {
+    const data = new Uint8Array(MAX_FRAGMENT_BYTES).map((_, i) => i);
+    const frame = encodePeerMessage({
+      case: 'fragment',
+      value: { requestId: 2 ** 32 - 1, offset: MAX_REQUEST_BYTES - data.length, data },
+    });
+    assert(frame.length <= MAX_PEER_MESSAGE_BYTES);
+    const { body } = decodePeerMessage(frame);
+    assert(body.case === 'fragment');
+    assert.deepEqual(body.value.data, data);
+    assert.equal(body.value.data.buffer, frame.buffer);
+    frame[frame.length - 1]! ^= 0xff;
+    assert.equal(body.value.data.at(-1), frame.at(-1));
+  });
+
+  it('reads a frame that is itself a view, and nothing around it', () => {
+    const frame = encodePeerMessage({
+      case: 'fragment',
+      value: { requestId: 1, data: Uint8Array.of(1, 2, 3) },
+    });
+    const memory = new Uint8Array(frame.length + 20).fill(0xff);
+    memory.set(frame, 10);
+    const { body } = decodePeerMessage(memory.subarray(10, 10 + frame.length));
+    assert(body.case === 'fragment');
+    assert.deepEqual([...body.value.data], [1, 2, 3]);
+    assert.equal(body.value.data.buffer, memory.buffer);
+    for (let length = 1; length < frame.length; length++)
+      refuses(ErrorCode.MALFORMED, /./, () => decodePeerMessage(memory.subarray(10, 10 + length)));
+  });
+
+  it('has room for as many ids, holders and SDP as are allowed', () => {
+    const ids = Array.from({ length: MAX_IDS_PER_MESSAGE }, (_, i) => longId(i));
+    const have = encodeSessionRequest({
+      case: 'have',
+      value: { holdings: ids.map((content) => ({ content, size: 2n ** 53n - 1n })) },
+    });
+    assert(have.length <= MAX_SESSION_MESSAGE_BYTES);
+    decodeSessionRequest(have);
+
+    const holders = Array.from({ length: MAX_HOLDERS_PER_SWARM }, (_, i) => ({
+      peerId: 2n ** 64n - 1n - BigInt(i),
+      size: 2n ** 53n - 1n,
+    }));
+    const peers = encodeSessionResponse({
+      case: 'peers',
+      value: { swarms: ids.map((content) => ({ content, holders, totalHolders: 2 ** 32 - 1 })) },
+    });
+    assert(peers.length > MAX_SESSION_MESSAGE_BYTES, 'a limit of requests would not do');
+    assert(peers.length <= MAX_SESSION_RESPONSE_BYTES);
+    decodeSessionResponse(peers);
+
+    decodeSessionRequest(encodeSessionRequest(offer('v'.repeat(MAX_RAW_SDP_BYTES))));
+  });
+
+  it('counts a raw SDP in bytes, not in characters', () => {
+    decodeSessionRequest(encodeSessionRequest(offer('ä'.repeat(MAX_RAW_SDP_BYTES / 2))));
+    refuses(ErrorCode.MALFORMED, /raw_sdp has more than 16384 bytes/, () =>
+      decodeSessionRequest(encodeSessionRequest(offer(`${'ä'.repeat(MAX_RAW_SDP_BYTES / 2)}v`))),
+    );
+  });
+
+  it('refuses a frame that is too large before it looks at it', () => {
+    const decoders = [
+      [decodeSessionRequest, MAX_SESSION_MESSAGE_BYTES],
+      [decodeSessionResponse, MAX_SESSION_RESPONSE_BYTES],
+      [decodePeerMessage, MAX_PEER_MESSAGE_BYTES],
+    ] as const;
+    for (const [decode, limit] of decoders) {
+      refuses(ErrorCode.TOO_LARGE, new RegExp(`${limit + 1} bytes.*${limit}`), () =>
+        decode(new Uint8Array(limit + 1)),
+      );
+      refuses(ErrorCode.MALFORMED, /illegal tag/, () => decode(new Uint8Array(limit)));
+    }
+  });
+
+  it('refuses deeply nested groups without running out of stack', () => {
+    const frame = new Uint8Array(MAX_SESSION_MESSAGE_BYTES).fill(0x7b);
+    refuses(ErrorCode.MALFORMED, /recursion/, () => decodeSessionRequest(frame));
+  });
+
+  it('refuses fields of another wire type, which protobuf-es would misread', () => {
+    const cancelWithFixed32 = Uint8Array.of(0x12, 0x05, 0x0d, 1, 0, 0, 0);
+    refuses(ErrorCode.MALFORMED, /Cancel\.request_id has wire type 5/, () =>
+      decodePeerMessage(cancelWithFixed32),
+    );
+  });
+
+  it('keeps the unknown fields of a message and finds no body in them', () => {
+    const message = decodeSessionRequest(Uint8Array.of(0xf8, 0x07, 1));
+    assert.equal(message.body.case, undefined);
+    assert.deepEqual([...toBinary(SessionRequestSchema, message)], [0xf8, 0x07, 1]);
+  });
+
+  it('names the message, the cause and the bound in its errors', () => {
+    refuses(ErrorCode.MALFORMED, /^an empty zauberflote\.v1\.PeerMessage$/, () =>
+      decodePeerMessage(new Uint8Array()),
+    );
+    refuses(ErrorCode.LIMIT_EXCEEDED, /^65 ids in one message, at most 64 are allowed$/, () =>
+      decodeSessionRequest(
+        encodeSessionRequest({
+          case: 'drop',
+          value: { contents: Array.from({ length: 65 }, (_, i) => longId(i)) },
+        }),
+      ),
+    );
+    const id = create(ContentIdSchema, {
+      algorithm: HashAlgorithm.SHA1,
+      digest: new Uint8Array(32),
+    });
+    refuses(ErrorCode.MALFORMED, /^digest has 32 bytes instead of 20$/, () => {
+      checkContentId(id);
+      return id;
+    });
+    refuses(ErrorCode.MALFORMED, /^a content id is missing$/, () => {
+      checkContentId(undefined);
+      return undefined;
+    });
+  });
+});

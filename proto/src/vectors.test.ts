@@ -1,0 +1,228 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { DescMessage, JsonValue, Message } from '@bufbuild/protobuf';
+import { fromBinary, fromJson, toBinary, toJson } from '@bufbuild/protobuf';
+import type { ReflectMessage } from '@bufbuild/protobuf/reflect';
+import { nestedTypes, reflect } from '@bufbuild/protobuf/reflect';
+import { FILES, format } from '../testdata/make.ts';
+import type { Hex, Ignored, Malformed, Valid, Vector } from '../testdata/types.ts';
+import { frameOf } from '../testdata/types.ts';
+import {
+  decodePeerMessage,
+  decodeSessionRequest,
+  decodeSessionResponse,
+  ErrorCode,
+  file_zauberflote_v1_content,
+  file_zauberflote_v1_manifest,
+  file_zauberflote_v1_peer,
+  file_zauberflote_v1_signaling,
+  file_zauberflote_v1_tracker,
+  ManifestSchema,
+  PeerMessageSchema,
+  ProtocolError,
+  SessionRequestSchema,
+  SessionResponseSchema,
+} from './index.ts';
+
+interface Suite {
+  readonly file: string;
+  readonly schema: DescMessage;
+  /** Undefined for a message that nothing but protobuf checks yet. */
+  readonly decode?: (frame: Uint8Array) => Message;
+}
+
+const SUITES: readonly Suite[] = [
+  { file: 'manifest.json', schema: ManifestSchema },
+  { file: 'peer_message.json', schema: PeerMessageSchema, decode: decodePeerMessage },
+  { file: 'session_request.json', schema: SessionRequestSchema, decode: decodeSessionRequest },
+  { file: 'session_response.json', schema: SessionResponseSchema, decode: decodeSessionResponse },
+];
+
+const TESTDATA = new URL('../testdata/', import.meta.url);
+const run = promisify(execFile);
+const read = (file: string) =>
+  JSON.parse(readFileSync(new URL(file, TESTDATA), 'utf8')) as readonly Vector[];
+const isValid = (vector: Vector): vector is Valid => 'json' in vector;
+const isMalformed = (vector: Vector): vector is Malformed => 'error' in vector;
+const isIgnored = (vector: Vector): vector is Ignored => 'ignored' in vector;
+const hexOf = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
+
+describe('golden vectors', () => {
+  it('are in files that the generator writes as they are', () => {
+    for (const [file, vectors] of Object.entries(FILES))
+      assert.equal(readFileSync(new URL(file, TESTDATA), 'utf8'), format(vectors), file);
+    assert.deepEqual(
+      SUITES.map((suite) => suite.file),
+      Object.keys(FILES),
+    );
+  });
+
+  for (const { file, schema, decode } of SUITES)
+    describe(file, () => {
+      const vectors = read(file);
+      const accept = decode ?? ((frame: Uint8Array) => fromBinary(schema, frame));
+
+      it('has names that are not repeated', () => {
+        const names = vectors.map((vector) => vector.name);
+        assert.deepEqual([...new Set(names)], names);
+      });
+
+      it('holds valid frames that decode to their JSON and encode to the same bytes', () => {
+        for (const { name, hex, json, canonical } of vectors.filter(isValid)) {
+          const message = accept(frameOf(hex));
+          assert.deepEqual(toJson(schema, message), json, name);
+          const written = hexOf(toBinary(schema, fromJson(schema, json as JsonValue)));
+          if (canonical === false) assert.notEqual(written, hex, name);
+          else {
+            assert.equal(hexOf(toBinary(schema, message)), hex, name);
+            assert.equal(written, hex, name);
+          }
+        }
+      });
+
+      it('holds malformed frames that are refused with their code', () => {
+        for (const { name, hex, error, at } of vectors.filter(isMalformed)) {
+          if (at === 'rule') fromBinary(schema, frameOf(hex));
+          assert.throws(
+            () => accept(frameOf(hex)),
+            (thrown) => {
+              if (!decode) return true;
+              assert(thrown instanceof ProtocolError, `${name}: ${thrown}`);
+              assert.equal(`ERROR_CODE_${ErrorCode[thrown.code]}`, error, name);
+              return true;
+            },
+            name,
+          );
+        }
+      });
+
+      it('holds frames of later versions that are taken as nothing', () => {
+        for (const { name, hex } of vectors.filter(isIgnored))
+          assert.deepEqual(toJson(schema, accept(frameOf(hex))), {}, name);
+      });
+    });
+
+  it('of manifests carry the content id, and the hashes of the file beside them', () => {
+    const file = readFileSync(new URL('papageno.txt', TESTDATA));
+    const sha256 = (data: Uint8Array) => createHash('sha256').update(data).digest();
+    for (const { name, hex, id } of read('manifest.json').filter(isValid)) {
+      assert.equal(id, `zf1-${sha256(frameOf(hex)).toString('base64url')}`, name);
+      const manifest = fromBinary(ManifestSchema, frameOf(hex));
+      const content = manifest.size === 0n ? file.subarray(0, 0) : file;
+      assert.equal(Number(manifest.size), content.length, name);
+      assert.deepEqual(Buffer.from(manifest.sha256), sha256(content), name);
+      const chunks = Array.from(
+        { length: Math.ceil(content.length / manifest.chunkSize) },
+        (_, i) => sha256(content.subarray(i * manifest.chunkSize, (i + 1) * manifest.chunkSize)),
+      );
+      assert.deepEqual(Buffer.from(manifest.chunkSha256), Buffer.concat(chunks), name);
+    }
+  });
+
+  it('use every message, every field, every oneof case and every enum value', () => {
+    const missing = everythingIn([
+      file_zauberflote_v1_content,
+      file_zauberflote_v1_manifest,
+      file_zauberflote_v1_peer,
+      file_zauberflote_v1_signaling,
+      file_zauberflote_v1_tracker,
+    ]);
+    assert(missing.size > 100, 'the schema was walked');
+    for (const { file, schema } of SUITES)
+      for (const vector of read(file))
+        if (isValid(vector) || (isMalformed(vector) && vector.at === 'rule'))
+          strike(reflect(schema, fromBinary(schema, frameOf(vector.hex))), missing);
+    assert.deepEqual([...missing], []);
+  });
+});
+
+/** Full names of all that the files define, but for services. */
+function everythingIn(files: readonly Parameters<typeof nestedTypes>[0][]): Set<string> {
+  const names = new Set<string>();
+  for (const file of files)
+    for (const type of nestedTypes(file)) {
+      if (type.kind === 'service') continue;
+      names.add(type.typeName);
+      if (type.kind === 'message')
+        for (const field of type.fields) names.add(`${type.typeName}.${field.name}`);
+      if (type.kind === 'enum')
+        for (const value of type.values) names.add(`${type.typeName}.${value.name}`);
+    }
+  return names;
+}
+
+/** Removes the names of all that occurs in `message`. An enum field that is not set has value 0. */
+function strike(message: ReflectMessage, names: Set<string>): void {
+  names.delete(message.desc.typeName);
+  for (const field of message.fields) {
+    const { enum: type } = field;
+    if (type && field.fieldKind === 'enum') {
+      names.delete(type.typeName);
+      const value = message.get(field);
+      names.delete(`${type.typeName}.${type.values.find((v) => v.number === value)?.name}`);
+    }
+    if (!message.isSet(field)) continue;
+    names.delete(`${message.desc.typeName}.${field.name}`);
+    if (field.fieldKind === 'message') strike(message.get(field), names);
+    else if (field.fieldKind === 'list' && field.listKind === 'message')
+      for (const item of message.get(field)) strike(item as ReflectMessage, names);
+  }
+}
+
+describe('golden vectors, read by buf (an implementation in Go)', function () {
+  this.timeout(180_000);
+  const root = fileURLToPath(new URL('../../', import.meta.url));
+  const buf = join(root, 'node_modules/.bin/buf');
+  let folder: string;
+  let image: string;
+
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'zf-vectors-'));
+    image = join(folder, 'image.binpb');
+    await run(buf, ['build', '-o', image], { cwd: root });
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  /** Turns a frame into ProtoJSON, or ProtoJSON into a frame. */
+  async function convert(typeName: string, from: string, to: string): Promise<Buffer> {
+    await run(buf, ['convert', image, '--type', typeName, '--from', from, '--to', to]);
+    return readFileSync(to);
+  }
+
+  /** `n` names one conversion: two may be under way at a time. */
+  async function jsonOf(typeName: string, hex: Hex, n: number): Promise<unknown> {
+    const from = join(folder, `${n}.binpb`);
+    writeFileSync(from, frameOf(hex));
+    return JSON.parse(String(await convert(typeName, from, join(folder, `${n}.json`))));
+  }
+
+  async function hexOfJson(typeName: string, json: unknown, n: number): Promise<string> {
+    const from = join(folder, `${n}.in.json`);
+    writeFileSync(from, JSON.stringify(json));
+    return hexOf(await convert(typeName, from, join(folder, `${n}.out.binpb`)));
+  }
+
+  for (const { file, schema } of SUITES)
+    it(`${file}: the same JSON, the same bytes, the same frames refused`, async () => {
+      const checks = read(file).map((vector, n) => async () => {
+        if (isValid(vector)) {
+          assert.deepEqual(await jsonOf(schema.typeName, vector.hex, n), vector.json, vector.name);
+          if (vector.canonical !== false)
+            assert.equal(await hexOfJson(schema.typeName, vector.json, n), vector.hex, vector.name);
+        } else if (isMalformed(vector) && vector.at === 'wire')
+          await assert.rejects(jsonOf(schema.typeName, vector.hex, n), vector.name);
+        else if (isMalformed(vector)) await jsonOf(schema.typeName, vector.hex, n);
+        else assert.deepEqual(await jsonOf(schema.typeName, vector.hex, n), {}, vector.name);
+      });
+      const worker = async () => {
+        for (let check = checks.pop(); check; check = checks.pop()) await check();
+      };
+      await Promise.all([worker(), worker()]);
+    });
+});

@@ -1,0 +1,44 @@
+import type { DescField, DescMessage } from '@bufbuild/protobuf';
+import { ScalarType } from '@bufbuild/protobuf';
+import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
+
+/**
+ * Checks that every field of `frame` ends within its message and has the wire type of the schema.
+ * protobuf-es looks at neither (2.17: a nested message may read on into what follows it), so a
+ * frame that other implementations refuse would mean something here.
+ * @throws {Error} saying what is wrong.
+ */
+export function checkWire(schema: DescMessage, frame: Uint8Array): void {
+  const reader = new BinaryReader(frame);
+  check(schema, reader, reader.len);
+}
+
+function check(schema: DescMessage, reader: BinaryReader, end: number): void {
+  while (reader.pos < end) {
+    const [number, wireType] = reader.tag();
+    const field = schema.fields.find((candidate) => candidate.number === number);
+    if (field && wireType !== wireTypeOf(field))
+      throw new Error(`${field.parent.typeName}.${field.name} has wire type ${wireType}`);
+    if (field?.message) {
+      const length = reader.uint32();
+      if (length > end - reader.pos) break;
+      check(field.message, reader, reader.pos + length);
+    } else reader.skip(wireType, number);
+  }
+  if (reader.pos !== end) throw new Error('a field ends beyond its message');
+}
+
+/** Of a field of the kinds that the schema uses: no maps, no repeated numbers, no groups. */
+function wireTypeOf(field: DescField): WireType {
+  if (field.enum) return WireType.Varint;
+  switch (field.scalar) {
+    case undefined: // a message
+    case ScalarType.BYTES:
+    case ScalarType.STRING:
+      return WireType.LengthDelimited;
+    case ScalarType.FIXED64:
+      return WireType.Bit64;
+    default:
+      return WireType.Varint;
+  }
+}

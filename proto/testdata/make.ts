@@ -1,0 +1,23 @@
+/** Writes the golden vectors: `node proto/testdata/make.ts`. A test compares them with the files. */
+import { writeFileSync } from 'node:fs';
+import { MANIFEST } from './manifest.ts';
+import { PEER_MESSAGE } from './peer-message.ts';
+import { SESSION_REQUEST } from './session-request.ts';
+import { SESSION_RESPONSE } from './session-response.ts';
+import type { Vector } from './types.ts';
+
+/** Content of each file of vectors, by its name. */
+export const FILES: Readonly<Record<string, readonly Vector[]>> = {
+  'manifest.json': MANIFEST,
+  'peer_message.json': PEER_MESSAGE,
+  'session_request.json': SESSION_REQUEST,
+  'session_response.json': SESSION_RESPONSE,
+};
+
+export function format(vectors: readonly Vector[]): string {
+  return `${JSON.stringify(vectors, null, 2)}\n`;
+}
+
+if (import.meta.main)
+  for (const [name, vectors] of Object.entries(FILES))
+    writeFileSync(new URL(name, import.meta.url), format(vectors));

@@ -1,0 +1,60 @@
+import { createHash } from 'node:crypto';
+import { ManifestSchema } from '../src/index.ts';
+import { base64, FILE, vectorsOf } from './build.ts';
+import type { Valid, Vector } from './types.ts';
+
+const { valid, wire } = vectorsOf(ManifestSchema);
+
+/** The SHA-256 of each chunk of `file`, concatenated. */
+function chunkHashes(file: Uint8Array, chunkSize: number): string {
+  const hashes: Buffer[] = [];
+  for (let at = 0; at < file.length; at += chunkSize)
+    hashes.push(
+      createHash('sha256')
+        .update(file.subarray(at, at + chunkSize))
+        .digest(),
+    );
+  return Buffer.concat(hashes).toString('base64');
+}
+
+function manifest(name: string, description: string, json: Valid['json']): Valid {
+  const vector = valid(name, description, json);
+  const digest = createHash('sha256').update(Buffer.from(vector.hex, 'hex'));
+  return { ...vector, id: `zf1-${digest.digest('base64url')}` };
+}
+
+const papageno = manifest('papageno.txt', 'Four chunks of 64 bytes, the last of 60.', {
+  size: '252',
+  chunkSize: 64,
+  chunkSha256: chunkHashes(FILE, 64),
+  sha256: base64('sha256'),
+  mediaType: 'text/plain;charset=utf-8',
+});
+
+/** Digest of papageno's manifest in base64. */
+export const PAPAGENO_ID = Buffer.from(papageno.id!.slice(4), 'base64url').toString('base64');
+
+export const MANIFEST: readonly Vector[] = [
+  papageno,
+  manifest('chunks that fit', 'The last of four chunks is as large as the others. No media type.', {
+    size: '252',
+    chunkSize: 63,
+    chunkSha256: chunkHashes(FILE, 63),
+    sha256: base64('sha256'),
+  }),
+  manifest('one chunk', 'The largest chunk size; the only chunk is smaller.', {
+    size: '252',
+    chunkSize: 16777216,
+    chunkSha256: chunkHashes(FILE, 16777216),
+    sha256: base64('sha256'),
+    mediaType: 'text/plain',
+  }),
+  manifest('empty file', 'It has no chunks.', {
+    chunkSize: 1,
+    sha256: base64('sha256', ''),
+    mediaType: 'application/octet-stream',
+  }),
+  wire('truncated', 'the whole-file hash ends early', '08fc0110401a002220e3b0'),
+  wire('not UTF-8', 'media_type is c3 28', '2a02c328'),
+  wire('truncated size', 'the varint does not end', '08fc'),
+];

@@ -1,0 +1,154 @@
+import { SessionRequestSchema } from '../src/index.ts';
+import { base64, field, NOT_PROTOBUF, sha1Id, vectorsOf, zeros } from './build.ts';
+import { PAPAGENO_ID } from './manifest.ts';
+import { BAD_SIGNALS, GOOD_SIGNALS } from './signals.ts';
+import type { Vector } from './types.ts';
+
+const { valid, unusual, rule, ruleHex, wire, ignored } = vectorsOf(SessionRequestSchema);
+
+const sha256 = { algorithm: 'HASH_ALGORITHM_SHA256', digest: base64('sha256') };
+const id = sha1Id(1);
+/** The same, encoded. */
+const ID = `0801${field('12', Buffer.from(id.digest, 'base64').toString('hex'))}`;
+/** Three fields that no message has: a varint, a fixed64 and three bytes. */
+const UNKNOWN = 'f80701f9070102030405060708fa0703abcdef';
+const many = (count: number) => Array.from({ length: count }, (_, i) => sha1Id(i));
+const digest = (bytes: number) => Buffer.alloc(bytes, 7).toString('base64');
+const wantOf = (algorithm: string | number, bytes: number) => ({
+  want: { contents: [{ algorithm, digest: digest(bytes) }] },
+});
+
+const MAX_FRAME = 65_536;
+
+export const SESSION_REQUEST: readonly Vector[] = [
+  valid('want', 'One content, the number of peers left to the tracker.', {
+    want: { contents: [sha256] },
+  }),
+  valid('want by every algorithm', 'papageno.txt by each kind of content id.', {
+    want: {
+      contents: [
+        { algorithm: 'HASH_ALGORITHM_SHA1', digest: base64('sha1') },
+        sha256,
+        { algorithm: 'HASH_ALGORITHM_SHA384', digest: base64('sha384') },
+        { algorithm: 'HASH_ALGORITHM_SHA512', digest: base64('sha512') },
+        { algorithm: 'HASH_ALGORITHM_MANIFEST_SHA256', digest: PAPAGENO_ID },
+      ],
+      maxPeers: 8,
+    },
+  }),
+  valid('want one digest by two algorithms', 'The ids differ by algorithm, so both may occur.', {
+    want: { contents: [sha256, { ...sha256, algorithm: 'HASH_ALGORITHM_MANIFEST_SHA256' }] },
+  }),
+  valid('want 64', 'As many ids as are allowed.', { want: { contents: many(64) } }),
+  valid('have', 'A file of 252 bytes and an empty one.', {
+    have: {
+      holdings: [
+        { content: sha256, size: '252' },
+        { content: { algorithm: 'HASH_ALGORITHM_SHA1', digest: base64('sha1', '') } },
+      ],
+    },
+  }),
+  valid('have the largest', 'The largest size, 2^53 - 1 bytes.', {
+    have: { holdings: [{ content: id, size: '9007199254740991' }] },
+  }),
+  valid('drop', 'Two contents.', { drop: { contents: [sha256, id] } }),
+  ...GOOD_SIGNALS.map(([name, description, signal]) => valid(name, description, { signal })),
+  unusual(
+    'fields in descending order',
+    'A holding whose size precedes its content. Accepted in every message but Signal.',
+    field('12', field('0a', '1005', field('0a', ID))),
+    { have: { holdings: [{ content: id, size: '5' }] } },
+  ),
+  unusual(
+    'long varint',
+    'max_peers is 8 as a varint of three bytes.',
+    field('0a', field('0a', ID), '10888000'),
+    {
+      want: { contents: [id], maxPeers: 8 },
+    },
+  ),
+  unusual(
+    'default written out',
+    'max_peers is 0, which need not be sent.',
+    field('0a', field('0a', ID), '1000'),
+    {
+      want: { contents: [id] },
+    },
+  ),
+  unusual(
+    'merged',
+    'One want in two halves: protobuf merges them.',
+    field('0a', '1008') + field('0a', field('0a', ID)),
+    {
+      want: { contents: [id], maxPeers: 8 },
+    },
+  ),
+  unusual(
+    'last body wins',
+    'A want, then a drop: only the drop counts.',
+    field('0a', '1008') + field('1a', field('0a', ID)),
+    {
+      drop: { contents: [id] },
+    },
+  ),
+  unusual(
+    'unknown fields beside known ones',
+    'Of a later version, in the message, the want and the id: they are skipped.',
+    field('0a', field('0a', ID, UNKNOWN), UNKNOWN) + UNKNOWN,
+    { want: { contents: [id] } },
+  ),
+
+  rule('empty frame', 'no body', {}),
+  rule('want nothing', 'at least one id', { want: {} }),
+  rule('want 65', 'at most 64 ids', { want: { contents: many(65) } }, 'ERROR_CODE_LIMIT_EXCEEDED'),
+  rule('want twice the same', 'each id once', { want: { contents: [id, sha256, id] } }),
+  rule('unspecified algorithm', 'never sent', wantOf('HASH_ALGORITHM_UNSPECIFIED', 32)),
+  rule('unknown algorithm', 'refused, as its length cannot be checked', wantOf(6, 32)),
+  rule('negative algorithm', 'no such value', wantOf(-1, 32)),
+  rule('empty digest', 'a SHA-256 has 32 bytes', wantOf('HASH_ALGORITHM_SHA256', 0)),
+  rule('SHA-1 of 19 bytes', 'it has 20', wantOf('HASH_ALGORITHM_SHA1', 19)),
+  rule('SHA-256 of 33 bytes', 'it has 32', wantOf('HASH_ALGORITHM_SHA256', 33)),
+  rule('SHA-384 of 64 bytes', 'it has 48', wantOf('HASH_ALGORITHM_SHA384', 64)),
+  rule('SHA-512 of 65 bytes', 'it has 64', wantOf('HASH_ALGORITHM_SHA512', 65)),
+  rule('manifest of 31 bytes', 'it has 32', wantOf('HASH_ALGORITHM_MANIFEST_SHA256', 31)),
+  rule('have nothing', 'at least one holding', { have: {} }),
+  rule(
+    'have 65',
+    'at most 64 holdings',
+    { have: { holdings: many(65).map((content) => ({ content })) } },
+    'ERROR_CODE_LIMIT_EXCEEDED',
+  ),
+  rule('have twice the same', 'each id once', {
+    have: {
+      holdings: [
+        { content: id, size: '1' },
+        { content: id, size: '2' },
+      ],
+    },
+  }),
+  rule('have without content', 'content is missing', { have: { holdings: [{ size: '5' }] } }),
+  rule('have of 2^53 bytes', 'at most 2^53 - 1', {
+    have: { holdings: [{ content: id, size: '9007199254740992' }] },
+  }),
+  rule('drop nothing', 'at least one id', { drop: {} }),
+  rule('drop 65', 'at most 64 ids', { drop: { contents: many(65) } }, 'ERROR_CODE_LIMIT_EXCEEDED'),
+  ...BAD_SIGNALS.map(([name, why, signal]) => rule(name, why, { signal })),
+  ruleHex(
+    'too large',
+    'at most 65,536 bytes, even of unknown fields',
+    zeros('7a', MAX_FRAME - 3),
+    'ERROR_CODE_TOO_LARGE',
+  ),
+  wire(
+    'not UTF-8',
+    'ice_ufrag of an offer is c3 28',
+    field('22', '0901000000000000001001', field('1a', field('0a', 'c328'))),
+  ),
+  wire('truncated peer_id', 'a fixed64 of 7 bytes', field('22', '0901020304050607')),
+  wire('field beyond its message', 'a want of 1 byte whose max_peers has 2', '0a011008'),
+  ...NOT_PROTOBUF.map(([name, why, hex]) => wire(name, why, hex)),
+
+  ignored('only an unknown field', 'fa0703abcdef'),
+  ignored('only unknown fields', UNKNOWN),
+  ignored('the largest message, of an unknown field', zeros('7a', MAX_FRAME - 4)),
+];
