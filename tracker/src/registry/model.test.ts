@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { contentKey } from '@zauberflote/proto';
+import fc from 'fast-check';
+import type { SignalKind } from '../../test-support/messages.ts';
+import { content, drop, have, SIGNAL_KINDS, signal, want } from '../../test-support/messages.ts';
+import { Model } from '../../test-support/model.ts';
+import { EMPTY, fate, Room, swarms } from '../../test-support/room.ts';
+import { ATTEMPT_TTL_MS } from '../limits.ts';
+
+type Step =
+  | { readonly does: 'connect'; readonly name: string }
+  | { readonly does: 'disconnect'; readonly name: string }
+  | { readonly does: 'have'; readonly name: string; readonly ids: number[]; readonly size: bigint }
+  | { readonly does: 'drop'; readonly name: string; readonly ids: number[] }
+  | { readonly does: 'want'; readonly name: string; readonly ids: number[]; readonly max: number }
+  | {
+      readonly does: 'signal';
+      readonly name: string;
+      readonly to: string;
+      readonly kind: SignalKind;
+      readonly attempt: number;
+    }
+  | { readonly does: 'wait'; readonly ms: number };
+
+// Few of each, so that they meet often.
+const NAMES = ['a', 'b', 'c'];
+const name = fc.constantFrom(...NAMES);
+const ids = fc.uniqueArray(fc.integer({ min: 0, max: 3 }), { minLength: 1 });
+const just = <T extends string>(does: T) => fc.constant(does);
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 1, arbitrary: fc.record({ does: just('connect'), name }) },
+  { weight: 1, arbitrary: fc.record({ does: just('disconnect'), name }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ does: just('have'), name, ids, size: fc.bigInt(0n, 2n ** 53n - 1n) }),
+  },
+  { weight: 1, arbitrary: fc.record({ does: just('drop'), name, ids }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({ does: just('want'), name, ids, max: fc.integer({ min: 0, max: 4 }) }),
+  },
+  {
+    weight: 30,
+    arbitrary: fc.record({
+      does: just('signal'),
+      name,
+      to: name,
+      kind: fc.constantFrom(...SIGNAL_KINDS),
+      attempt: fc.constantFrom(1, 1, 1, 2),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      does: just('wait'),
+      ms: fc.integer({ min: 0, max: ATTEMPT_TTL_MS / 2 }),
+    }),
+  },
+);
+
+/** Does a step in both, and compares what the registry says with what the model allows. */
+function perform(step: Step, room: Room, model: Model, fates: Map<string, number>): void {
+  if (step.does === 'wait') {
+    room.now += step.ms;
+    return room.registry.tick(room.now);
+  }
+  const { name } = step;
+  if (step.does === 'connect') {
+    if (model.connected.has(name)) return;
+    room.enter(name);
+    model.connected.add(name);
+    return;
+  }
+  if (step.does === 'disconnect') {
+    room.leave(name);
+    return model.disconnect(name);
+  }
+  const body = () => {
+    if (step.does === 'have') return have(step.ids, step.size);
+    if (step.does === 'drop') return drop(step.ids);
+    if (step.does === 'want') return want(step.ids, step.max);
+    // A name that was never here gets an id that nobody has.
+    return signal(step.kind, room.ids.get(step.to) ?? 1n, step.attempt);
+  };
+  const seen = room.send(name, body());
+  if (!model.connected.has(name)) return assert.deepEqual(seen, []);
+
+  switch (step.does) {
+    case 'have':
+      for (const id of step.ids) model.holdings.set(`${name}:${id}`, step.size);
+      return assert.deepEqual(seen, []);
+    case 'drop':
+      for (const id of step.ids) model.holdings.delete(`${name}:${id}`);
+      return assert.deepEqual(seen, []);
+    case 'want': {
+      const reply = swarms(seen);
+      assert.deepEqual(
+        reply.map((swarm) => contentKey(swarm.content!)),
+        step.ids.map((id) => contentKey(content(id))),
+      );
+      reply.forEach((swarm, i) => {
+        const holders = model.holders(step.ids[i]!, name);
+        assert.equal(swarm.totalHolders, holders.size);
+        assert.equal(swarm.holders.length, Math.min(holders.size, step.max || holders.size));
+        const named = swarm.holders.map(({ peerId }) => nameOf(peerId, room, model));
+        assert.equal(new Set(named).size, named.length);
+        for (const [j, { size }] of swarm.holders.entries()) {
+          assert.equal(size, holders.get(named[j]!), `${named[j]} does not hold this`);
+          model.introductions.add(`${name}>${named[j]}`);
+        }
+      });
+      return;
+    }
+    case 'signal': {
+      const { to, kind, attempt } = step;
+      const reason = model.signal(name, to, kind, attempt, room.now);
+      const outcome = `${kind} ${reason ? `reason ${reason}` : 'relayed'}`;
+      fates.set(outcome, (fates.get(outcome) ?? 0) + 1);
+      const from = room.id(name);
+      const peer = room.ids.get(to) ?? 1n;
+      const expected = reason ? { to: name, reason, peer, attempt } : { to, kind, from, attempt };
+      assert.deepEqual(fate(seen), expected);
+    }
+  }
+}
+
+/** The connected peer with this id. */
+function nameOf(id: bigint, room: Room, model: Model): string {
+  for (const name of model.connected) if (room.ids.get(name) === id) return name;
+  return assert.fail(`${id} is nobody who is connected`);
+}
+
+describe('registry against a naive model', () => {
+  it('does what the protocol says, whatever peers do, and keeps nothing when they are gone', () => {
+    const fates = new Map<string, number>();
+    fc.assert(
+      fc.property(
+        fc.array(step, { minLength: 60, maxLength: 120 }),
+        fc.integer(),
+        (steps, seed) => {
+          const room = new Room({}, seed);
+          const model = new Model(ATTEMPT_TTL_MS);
+          for (const name of NAMES) perform({ does: 'connect', name }, room, model, fates);
+          for (const step of steps) {
+            perform(step, room, model, fates);
+            room.registry.tick(room.now);
+            assert.deepEqual(room.registry.stats(), model.stats(room.now));
+          }
+          for (const name of model.connected) room.leave(name);
+          assert.deepEqual(room.registry.stats(), EMPTY);
+        },
+      ),
+      { numRuns: 1000 },
+    );
+    // Shows that the steps meet: every kind of signal was relayed, and refused for every reason.
+    for (const kind of SIGNAL_KINDS)
+      for (const fate of ['relayed', 'reason 1', 'reason 2']) {
+        const count = fates.get(`${kind} ${fate}`) ?? 0;
+        assert.ok(count > 50, `${kind} ${fate} only ${count} times`);
+      }
+  });
+});

@@ -1,0 +1,58 @@
+import type { ContentId, SessionRequest, SessionRequestBody } from '@zauberflote/proto';
+import { decodeSessionRequest, encodeSessionRequest, HashAlgorithm } from '@zauberflote/proto';
+
+export type Body = NonNullable<SessionRequestBody>;
+export type SignalKind = 'offer' | 'answer' | 'candidates' | 'decline';
+export const SIGNAL_KINDS: readonly SignalKind[] = ['offer', 'answer', 'candidates', 'decline'];
+
+/** A content id that differs for every `n` below 2^32. */
+export function content(n: number): Pick<ContentId, 'algorithm' | 'digest'> {
+  const digest = new Uint8Array(32);
+  new DataView(digest.buffer).setUint32(0, n);
+  return { algorithm: HashAlgorithm.MANIFEST_SHA256, digest };
+}
+
+export function want(contents: readonly number[], maxPeers = 0): Body {
+  return { case: 'want', value: { contents: contents.map(content), maxPeers } };
+}
+
+export function have(contents: readonly number[], size = 1000n): Body {
+  return {
+    case: 'have',
+    value: { holdings: contents.map((n) => ({ content: content(n), size })) },
+  };
+}
+
+export function drop(contents: readonly number[]): Body {
+  return { case: 'drop', value: { contents: contents.map(content) } };
+}
+
+export const CANDIDATE = {
+  foundation: '1',
+  priority: 2_130_706_431,
+  address: '192.0.2.7',
+  port: 50_000,
+};
+
+/** A valid signal; its description names `attempt`, so that each can be told from others. */
+export function signal(kind: SignalKind, peerId: bigint, attempt: number): Body {
+  const description = {
+    iceUfrag: `frag${attempt}`,
+    icePwd: 'abcdefghijklmnopqrstuv',
+    fingerprintSha256: new Uint8Array(32).fill(attempt),
+    setup: kind === 'offer' ? 1 : 2,
+    candidates: [CANDIDATE],
+  };
+  const body = {
+    offer: { case: 'offer' as const, value: description },
+    answer: { case: 'answer' as const, value: description },
+    candidates: { case: 'candidates' as const, value: { candidates: [CANDIDATE], end: true } },
+    decline: { case: 'decline' as const, value: { reason: 1 } },
+  }[kind];
+  return { case: 'signal', value: { peerId, attempt, body } };
+}
+
+/** The message as a tracker sees it: encoded, decoded and checked. */
+export function received(body: Body): SessionRequest {
+  return decodeSessionRequest(encodeSessionRequest(body));
+}
