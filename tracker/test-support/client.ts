@@ -53,6 +53,7 @@ export class Client {
   async next(): Promise<Reply> {
     const arrived = this.#arrived.shift();
     if (arrived) return arrived;
+    assert.notEqual(this.socket.readyState, WebSocket.CLOSED, 'closed while a message was awaited');
     const reply = await new Promise<Reply | undefined>((resolve) => {
       this.#wanted = resolve;
     });

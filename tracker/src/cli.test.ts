@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import type { ChildProcess } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import manifest from '../package.json' with { type: 'json' };
+import { Client } from '../test-support/client.ts';
+import { want } from '../test-support/messages.ts';
+
+const COMMAND = fileURLToPath(new URL('../bin/zauberflote-tracker.ts', import.meta.url));
+
+/** Runs the command to its end. */
+function run(...args: readonly string[]) {
+  return new Promise<{ code: unknown; stdout: string; stderr: string }>((resolve) => {
+    execFile(process.execPath, [COMMAND, ...args], (error, stdout, stderr) =>
+      resolve({ code: error ? error.code : 0, stdout, stderr }),
+    );
+  });
+}
+
+/** Starts the command and waits for the line that names its address. */
+async function start(...args: readonly string[]): Promise<{ child: ChildProcess; url: string }> {
+  const child = spawn(process.execPath, [COMMAND, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [line] = await once(createInterface(child.stdout!), 'line');
+  const url = /^Zauberflöte tracker listening on (ws:\/\/\S+)$/.exec(line)?.[1];
+  return { child, url: url ?? assert.fail(line) };
+}
+
+describe('zauberflote-tracker', () => {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    it(`serves until ${signal}, then says goodbye and exits with 0`, async () => {
+      const { child, url } = await start('--port', '0', '--host', '127.0.0.1');
+      const exit = once(child, 'exit');
+      const client = await Client.open(url);
+      assert.equal((await client.ask(want([1]))).case, 'peers');
+      child.kill(signal);
+      assert.equal((await client.ended()).code, 6);
+      assert.deepEqual(await exit, [0, null]);
+    });
+
+  it('listens on every address when it is told none', async () => {
+    const { child, url } = await start('--port', '0');
+    const { port } = new URL(url);
+    for (const address of ['127.0.0.1', 'localhost'])
+      await (await Client.open(`ws://${address}:${port}/`)).leave();
+    const exit = once(child, 'exit');
+    child.kill();
+    await exit;
+  });
+
+  it('explains itself', async () => {
+    const { code, stdout } = await run('--help');
+    assert.equal(code, 0);
+    for (const word of ['--port', '--host', '--help', '--version', '8080'])
+      assert.ok(stdout.includes(word), `${word} is not explained`);
+  });
+
+  it('tells its version', async () => {
+    const { code, stdout } = await run('--version');
+    assert.deepEqual({ code, stdout }, { code: 0, stdout: `${manifest.version}\n` });
+  });
+
+  for (const { args, says } of [
+    { args: ['--prot', '1'], says: /'--prot'/ },
+    { args: ['--port', '65536'], says: /0 to 65535, not '65536'/ },
+    { args: ['--port', '-1'], says: /--port/ },
+    { args: ['--port', '80x'], says: /not '80x'/ },
+    { args: ['--port', ''], says: /not ''/ },
+    { args: ['--port'], says: /--port/ },
+    { args: ['--host', ''], says: /--host takes an address/ },
+    { args: ['--help=yes'], says: /--help/ },
+    { args: ['8080'], says: /'8080'/ },
+  ])
+    it(`refuses ${args.join(' ')} with exit code 2`, async () => {
+      const { code, stdout, stderr } = await run(...args);
+      assert.deepEqual({ code, stdout }, { code: 2, stdout: '' });
+      assert.match(stderr, says);
+      assert.match(stderr, /^zauberflote-tracker: .*\nTry: zauberflote-tracker --help\n$/s);
+    });
+
+  it('says so when the port is in use', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as { port: number };
+    const { code, stderr } = await run('--host', '127.0.0.1', '--port', `${port}`);
+    other.close();
+    assert.equal(code, 1);
+    assert.match(stderr, new RegExp(`port ${port}: the port is in use; .*--port`));
+  });
+
+  it('says so when the address is not of this machine', async () => {
+    const { code, stderr } = await run('--host', '192.0.2.1', '--port', '0');
+    assert.equal(code, 1);
+    assert.match(stderr, /does not have that address/);
+  });
+});
