@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { Script } from 'node:vm';
 import { type Demo, type OriginState, startDemo } from './server.ts';
 
 /** Tag, fallback and hash of each marked element, in document order. */
@@ -71,6 +72,14 @@ describe('demo server', () => {
       assert.match(html, twin);
     }
     assert.match(html, /<noscript><img src="\/assets\/dawn.jpg"/);
+  });
+
+  it('carries the panel script within the page, whole and in working order', async () => {
+    const html = await (await fetch(demo.url)).text();
+    const scripts = Array.from(html.matchAll(/<script>([\s\S]*?)<\/script>/g), ([, code]) => code!);
+    for (const code of scripts) assert.doesNotThrow(() => new Script(code));
+    const panel = await readFile(join(import.meta.dirname, 'site', 'panel.js'), 'utf8');
+    assert.ok(scripts.some((code) => code.trim() === panel.trim()));
   });
 
   it('has a table row with the right size for every asset', async () => {

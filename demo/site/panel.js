@@ -80,6 +80,7 @@
   listen('zf:progress', 'loading');
   listen('zf:load', 'done');
   listen('zf:error', 'failed');
+  document.addEventListener('zf:error', ({ target }) => target.classList.add('zf-missing'));
 
   // Without the client script the guard puts plain addresses in place: that is the origin, too.
   document.addEventListener(
