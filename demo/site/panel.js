@@ -97,12 +97,11 @@
   );
 
   const TRACKER = {
-    idle: 'not needed yet',
     connecting: 'connecting',
     open: 'connected',
-    connected: 'connected',
     waiting: 'trying again',
-    closed: 'not connected',
+    unavailable: 'not available',
+    closed: 'closed',
   };
 
   function stats() {
