@@ -1,0 +1,105 @@
+/**
+ * Installs the Debian packages that the tests need and npm cannot bring: a browser, its driver, git.
+ * Does nothing where they are there already, from wherever. Ends with an error where it cannot help.
+ */
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, statSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+export interface Need {
+  readonly debianPackage: string;
+  /** Environment variable that names the program. */
+  readonly variable?: string;
+  /** Names under which it is looked for in PATH; absolute paths are taken as they are. */
+  readonly programs: readonly string[];
+}
+
+export const NEEDS: readonly Need[] = [
+  {
+    debianPackage: 'chromium',
+    variable: 'CHROME_BIN',
+    programs: [
+      'chromium',
+      'chromium-browser',
+      'google-chrome',
+      'google-chrome-stable',
+      '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+    ],
+  },
+  { debianPackage: 'chromium-driver', variable: 'CHROMEDRIVER', programs: ['chromedriver'] },
+  { debianPackage: 'git', programs: ['git'] },
+];
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Path of a program, or undefined if it is not there.
+ * @throws {Error} if its variable is set to something else than a program.
+ */
+export function find({ variable, programs }: Need, env: Environment): string | undefined {
+  const named = variable === undefined ? undefined : env[variable];
+  if (named) {
+    if (isProgram(named)) return named;
+    throw new Error(`${variable} is ${named}, which is not a program. Correct it or unset it.`);
+  }
+  for (const program of programs)
+    for (const folder of program.startsWith('/') ? [''] : (env.PATH ?? '').split(delimiter)) {
+      const path = folder === '' ? program : join(folder, program);
+      if (path.startsWith('/') && isProgram(path)) return path;
+    }
+  return undefined;
+}
+
+/**
+ * Installs what is missing.
+ * @param uid of the user this runs as
+ * @throws {Error} naming the packages, the cause and the command to run instead.
+ */
+export function provide(env: Environment, uid: number | undefined): void {
+  const missing = NEEDS.filter((need) => find(need, env) === undefined);
+  if (missing.length === 0) return;
+  const packages = missing.map((need) => need.debianPackage);
+  const impossible = (cause: string) =>
+    new Error(
+      `The tests need ${packages.join(', ')}: ${cause}.\n` +
+        'Run: sudo apt-get update && ' +
+        `sudo apt-get install --no-install-recommends ${packages.join(' ')}\n` +
+        'Where there is no apt-get, install Chrome, its chromedriver and git in another way; ' +
+        'CHROME_BIN and CHROMEDRIVER may name the first two.',
+    );
+  const apt = find({ debianPackage: 'apt', programs: ['apt-get'] }, env);
+  if (apt === undefined) throw impossible('not found, and there is no apt-get to install them');
+  if (uid !== 0) throw impossible('not found, and only root may install them');
+  for (const args of [['update'], ['install', '--yes', '--no-install-recommends', ...packages]]) {
+    console.log(`apt-get ${args.join(' ')}`);
+    const { status, error } = spawnSync(apt, args, {
+      env: { ...env, DEBIAN_FRONTEND: 'noninteractive' },
+      stdio: ['ignore', 'inherit', 'inherit'],
+    });
+    if (status !== 0)
+      throw impossible(`"apt-get ${args[0]}" failed (${error?.message ?? `exit code ${status}`})`);
+  }
+  const still = missing.filter((need) => find(need, env) === undefined);
+  if (still.length > 0)
+    throw impossible(
+      `installed, but ${still.map((need) => need.programs[0]).join(', ')} not found`,
+    );
+}
+
+if (import.meta.main)
+  try {
+    provide(process.env, process.getuid?.());
+    for (const need of NEEDS) console.log(`${need.debianPackage}: ${find(need, process.env)}`);
+  } catch (error) {
+    console.error((error as Error).message);
+    process.exitCode = 1;
+  }

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { drift, measure, page, parse, table } from './size.ts';
+
+const SIZES = [
+  { file: 'a.js', raw: 123456, gzip: 10000, brotli: 900 },
+  { file: 'b.mjs', raw: 12, gzip: 32, brotli: 16 },
+];
+
+describe('size', () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'zf-size-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('measures every script and nothing else, in order of name, the same each time', () => {
+    writeFileSync(join(folder, 'z.mjs'), 'let a = 1;'.repeat(1000));
+    writeFileSync(join(folder, 'a.js'), 'b');
+    writeFileSync(join(folder, 'index.d.ts'), 'c');
+    const sizes = measure(folder);
+    assert.deepEqual(
+      sizes.map(({ file, raw }) => [file, raw]),
+      [
+        ['a.js', 1],
+        ['z.mjs', 10000],
+      ],
+    );
+    const [small, large] = sizes;
+    assert(large!.gzip < 200 && large!.brotli < large!.gzip && small!.gzip > small!.raw);
+    assert.deepEqual(measure(folder), sizes);
+  });
+
+  it('says to build first when there is nothing', () => {
+    assert.throws(() => measure(folder), /npm run build/);
+    assert.throws(() => measure(join(folder, 'nothing')), /npm run build/);
+  });
+
+  it('reads the table it writes', () => {
+    assert.deepEqual(parse(page(SIZES)), SIZES);
+    assert.match(table(SIZES), /^\| a\.js {2}\| 123,456 \| 10,000 \| {4}900 \|$/m);
+  });
+
+  it('lets a size differ by 1 % and not by more', () => {
+    const with_ = (gzip: number) => [{ ...SIZES[0]!, gzip }, SIZES[1]!];
+    assert.deepEqual(drift(SIZES, SIZES), []);
+    for (const gzip of [9900, 10100]) assert.deepEqual(drift(SIZES, with_(gzip)), []);
+    for (const gzip of [9899, 10101])
+      assert.deepEqual(drift(SIZES, with_(gzip)), [`a.js, gzip: ${gzip} bytes instead of 10000.`]);
+  });
+
+  it('misses files that are not in the table, and those that were not built', () => {
+    assert.deepEqual(drift(SIZES.slice(1), SIZES), ['a.js is not in the table.']);
+    assert.deepEqual(drift(SIZES, SIZES.slice(1)), ['a.js was not built.']);
+    assert.equal(drift(parse('no table'), SIZES).length, 2);
+  });
+});

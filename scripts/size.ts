@@ -1,0 +1,130 @@
+/**
+ * Sizes of the built client: as JSON, `--table` readable, `--write` into docs/size.md, `--check`
+ * against it.
+ */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+
+/** Bytes of a file as it is, by gzip at level 9 and by brotli at quality 11. */
+export interface Size {
+  readonly file: string;
+  readonly raw: number;
+  readonly gzip: number;
+  readonly brotli: number;
+}
+
+const COLUMNS = ['raw', 'gzip', 'brotli'] as const;
+/** By how much a size may differ from the committed table: enough for another version of zlib. */
+const TOLERANCE = 0.01;
+const CURE =
+  'If that is meant, run "npm run size -- --write" after a build and commit docs/size.md.';
+
+/** @param folder of built scripts @throws {Error} if there are none. */
+export function measure(folder: string): Size[] {
+  let names: string[] = [];
+  try {
+    names = readdirSync(folder).filter((name) => /\.m?js$/.test(name));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  if (names.length === 0) throw new Error(`no scripts in ${folder}: run "npm run build" first`);
+  return names.sort().map((file) => {
+    const data = readFileSync(`${folder}/${file}`);
+    return {
+      file,
+      raw: data.length,
+      gzip: gzipSync(data, { level: 9 }).length,
+      brotli: brotliCompressSync(data, {
+        params: {
+          [constants.BROTLI_PARAM_QUALITY]: 11,
+          [constants.BROTLI_PARAM_SIZE_HINT]: data.length,
+        },
+      }).length,
+    };
+  });
+}
+
+/** As a Markdown table. */
+export function table(sizes: readonly Size[]): string {
+  const rows = [
+    ['File', 'Raw', 'gzip', 'brotli'],
+    ...sizes.map((size) => [
+      size.file,
+      ...COLUMNS.map((column) => size[column].toLocaleString('en-US')),
+    ]),
+  ];
+  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
+  const line = (row: readonly string[]) =>
+    `| ${row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join(' | ')} |`;
+  const rule = `| ${widths.map((width, i) => (i === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`)).join(' | ')} |`;
+  return [line(rows[0]!), rule, ...rows.slice(1).map(line)].join('\n');
+}
+
+/** The page that is committed. */
+export function page(sizes: readonly Size[]): string {
+  return `# Size of the client
+
+Bytes of what \`npm run build\` writes to \`client/dist\`: as it is, by gzip (level 9) and by brotli
+(quality 11). Written by \`npm run size -- --write\`; the tests fail when a number is off by more
+than ${TOLERANCE * 100} %.
+
+${table(sizes)}
+`;
+}
+
+/** What the table of a page says. */
+export function parse(text: string): Size[] {
+  const number = '([\\d,]+)';
+  const row = new RegExp(
+    `^\\| (\\S+\\.m?js) +\\| +${number} \\| +${number} \\| +${number} \\|$`,
+    'gm',
+  );
+  return [...text.matchAll(row)].map(([, file, ...cells]) => {
+    const [raw, gzip, brotli] = cells.map((cell) => Number(cell.replaceAll(',', '')));
+    return { file: file!, raw: raw!, gzip: gzip!, brotli: brotli! };
+  });
+}
+
+/** What is wrong with the committed sizes, in sentences; empty if nothing is. */
+export function drift(committed: readonly Size[], measured: readonly Size[]): string[] {
+  const problems: string[] = [];
+  for (const size of measured) {
+    const before = committed.find(({ file }) => file === size.file);
+    if (!before) problems.push(`${size.file} is not in the table.`);
+    else
+      for (const column of COLUMNS)
+        if (Math.abs(size[column] - before[column]) > before[column] * TOLERANCE)
+          problems.push(
+            `${size.file}, ${column}: ${size[column]} bytes instead of ${before[column]}.`,
+          );
+  }
+  for (const { file } of committed)
+    if (!measured.some((size) => size.file === file)) problems.push(`${file} was not built.`);
+  return problems;
+}
+
+function main(): void {
+  const dist = fileURLToPath(new URL('../client/dist', import.meta.url));
+  const document = new URL('../docs/size.md', import.meta.url);
+  const { values } = parseArgs({
+    options: { table: { type: 'boolean' }, check: { type: 'boolean' }, write: { type: 'boolean' } },
+  });
+  const sizes = measure(dist);
+  if (values.write) writeFileSync(document, page(sizes));
+  if (values.check) {
+    const problems = drift(parse(readFileSync(document, 'utf8')), sizes);
+    if (problems.length > 0) throw new Error([...problems, CURE].join('\n'));
+    console.log('The sizes are those in docs/size.md.');
+  } else console.log(values.table ? table(sizes) : JSON.stringify(sizes, null, 2));
+}
+
+if (import.meta.main)
+  try {
+    main();
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    console.error(code === 'ENOENT' ? `docs/size.md is missing. ${CURE}` : message);
+    process.exitCode = code?.startsWith('ERR_PARSE_ARGS') ? 2 : 1;
+  }
