@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { guardSnippet } from '../client/guard/guard.ts';
 import type { Asset } from './assets.ts';
 
 /** `{{name}}`, in a comment where HTML, CSS or JavaScript would not parse otherwise. */
@@ -29,14 +30,13 @@ export async function loadPage(assets: readonly Asset[]): Promise<(trackerUrl: s
   };
   return (trackerUrl) =>
     template!.replace(PLACEHOLDER, (_, name: string) => {
-      const value = name === 'loader' ? loader(trackerUrl) : (fixed[name] ?? hashes.get(name));
+      const value =
+        name === 'loader'
+          ? guardSnippet(CLIENT_SCRIPT, trackerUrl)
+          : (fixed[name] ?? hashes.get(name));
       if (value === undefined) throw new Error(`index.html asks for {{${name}}}, which is unknown`);
       return value;
     });
-}
-
-function loader(trackerUrl: string): string {
-  return `<script src="${CLIENT_SCRIPT}" data-tracker="${escapeHtml(trackerUrl)}" async></script>`;
 }
 
 function row({ path, name, body }: Asset): string {
