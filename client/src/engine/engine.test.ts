@@ -6,6 +6,7 @@ import {
   GIVE_UP_MS,
   MAX_PEER_FAILURES,
   MAX_PEERS,
+  MAX_SILENT_TIMEOUTS,
   MAX_UNVERIFIED_BYTES,
   PIPELINE,
   REFRESH_MS,
@@ -200,32 +201,57 @@ describe('DownloadEngine with peers', () => {
       bench.said('request').map(({ peer }) => peer),
       [other],
     );
-    bench.pass(2 * REQUEST_TIMEOUT_MS - 1);
+    // As bad as the first one at twice the time, worse at four times.
+    bench.pass(4 * REQUEST_TIMEOUT_MS - 1);
     assert.deepEqual(bench.said('cancel'), []);
     bench.pass(1);
+    assert.deepEqual(bench.said('cancel'), [{ type: 'cancel', peer: other, chunk: 0 }]);
     assert.deepEqual(
-      bench.said('cancel').map(({ peer }) => peer),
-      [other],
+      bench.said('request').map(({ peer }) => peer),
+      [first.peer],
     );
+  });
+
+  it('leaves requests with the only peer, twice as long each time, until it was silent too often', () => {
+    const bench = new Bench({ origin: false }).open(CHUNK_BYTES, 1n);
+    const silence = REQUEST_TIMEOUT_MS * 2 ** (MAX_SILENT_TIMEOUTS - 1);
+    bench.pass(silence - 1);
+    assert.deepEqual(bench.said('cancel'), []);
+    bench.pass(1);
+    assert.equal(bench.said('cancel').length, 1);
+    assert.deepEqual(bench.said('fail'), [{ type: 'fail', reason: 'no-source' }]);
   });
 
   it('does not give up a request while its peer sends, but does not wait for ever either', () => {
     const bench = new Bench().open(2 * CHUNK_BYTES, 1n);
+    bench.tell({ type: 'holders', holders: [{ peer: 2n, size: 2 * CHUNK_BYTES }] });
+    bench.tell({ type: 'open', peer: 2n });
     const cancels: Effect[] = [];
-    for (let i = 0; i < SLOW_FACTOR * 2 && cancels.length === 0; i++) {
+    for (let i = 0; i <= SLOW_FACTOR && cancels.length === 0; i++) {
       bench.tell({ type: 'fragment', peer: 1n, chunk: 0, offset: i, length: 1 });
       bench.pass(REQUEST_TIMEOUT_MS - 1);
       cancels.push(...bench.said('cancel'));
-      assert.equal(cancels.length > 0, i >= SLOW_FACTOR, `after fragment ${i}`);
+      assert.equal(cancels.length > 0, i === SLOW_FACTOR, `after fragment ${i}`);
     }
     assert.equal(cancels.length, 2);
+    assert.ok(bench.said('request').every(({ peer }) => peer === 2n));
   });
 
-  it('asks a peer that was late for one chunk at a time until it sends one', () => {
-    const bench = new Bench().open(MANY, 1n).pass(REQUEST_TIMEOUT_MS);
-    const [only, ...more] = bench.said('request');
-    assert.equal(more.length, 0);
-    bench.deliver(1n, (only as Of<'request'>).chunk);
+  it('asks a peer that was late for one chunk at a time, and only while there is no better', () => {
+    const [late, good] = [1n, 2n];
+    const bench = new Bench().open(MANY, late, good).pass(REQUEST_TIMEOUT_MS - 1);
+    bench.deliver(good, bench.openChunk(good) as number).pass(1);
+    assert.equal(bench.said('cancel').length, PIPELINE);
+    for (let i = 0; i < 3 * PIPELINE; i++) {
+      bench.deliver(good, bench.openChunk(good) as number);
+      assert.ok(bench.said('request').every(({ peer }) => peer === good));
+    }
+    bench.tell({ type: 'close', peer: good, barred: true });
+    assert.deepEqual(
+      bench.said('request').map(({ peer }) => peer),
+      [late],
+    );
+    bench.deliver(late, bench.openChunk(late) as number);
     assert.equal(bench.said('request').length, PIPELINE);
   });
 

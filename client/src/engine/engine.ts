@@ -112,7 +112,7 @@ export class DownloadEngine {
           this.#progressAt = now;
         break;
       case 'refused':
-        this.#swarm.refused(event.peer, event.chunk, event.lasting, now);
+        this.#swarm.refused(event.peer, event.chunk, event.lasting);
         break;
       case 'origin-done':
         if (this.#origin === 'fetching') this.#origin = 'verifying';
@@ -135,7 +135,7 @@ export class DownloadEngine {
 
   #proceed(random: () => number): void {
     if (this.#phase === 'fetching') {
-      this.#swarm.proceed(this.#now, random);
+      if (this.#swarm.proceed(this.#now, random)) this.#progressAt = this.#now;
       if (this.#swarm.complete) {
         this.#phase = 'verifying';
         this.#do({ type: 'verify', supplier: 'peers' });

@@ -6,7 +6,7 @@ import type { HolderInfo, PeerId } from './types.ts';
 export interface OpenRequest {
   readonly chunk: number;
   readonly sentAt: number;
-  readonly timeout: number;
+  timeout: number;
   readonly coverage: Coverage;
 }
 
@@ -25,10 +25,8 @@ export interface Peer {
   failures: number;
   /** When it last sent something, or its connection opened. */
   lastHeard: number;
-  /** Requests given up since it last sent a chunk; while there are any, it gets one at a time. */
+  /** How often it let requests pass, or was busy, since it last sent a chunk. */
   timeouts: number;
-  /** Until then others are asked first. */
-  restUntil: number;
   readonly requests: Map<number, OpenRequest>;
 }
 
@@ -58,7 +56,6 @@ export class Peers {
         failures: 0,
         lastHeard: now,
         timeouts: 0,
-        restUntil: now,
         requests: new Map(),
       });
     }

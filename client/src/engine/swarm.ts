@@ -5,6 +5,7 @@ import { Peers } from './peers.ts';
 import {
   MAX_BACKOFF_DOUBLINGS,
   MAX_PEERS,
+  MAX_SILENT_TIMEOUTS,
   MAX_UNVERIFIED_BYTES,
   PIPELINE,
   REQUEST_TIMEOUT_MS,
@@ -58,12 +59,16 @@ export class Swarm {
     this.#peers.learn(plausible, now);
   }
 
-  /** Opens connections and hands out requests, as far as there is anything to do. */
-  proceed(now: number, random: () => number): void {
+  /**
+   * Opens connections and hands out requests, as far as there is anything to do.
+   * @returns whether a new copy was begun
+   */
+  proceed(now: number, random: () => number): boolean {
     this.#expire(now);
-    this.#chooseContent();
+    const begun = this.#chooseContent();
     this.#connect(now, random);
     this.#assign(now, random);
+    return begun;
   }
 
   opened(id: PeerId, now: number): void {
@@ -101,13 +106,13 @@ export class Swarm {
     return true;
   }
 
-  refused(id: PeerId, chunk: number, lasting: boolean, now: number): void {
+  refused(id: PeerId, chunk: number, lasting: boolean): void {
     const peer = this.#peers.get(id);
     const request = peer?.requests.get(chunk);
     if (!peer || !request) return;
     this.#giveUp(peer, request);
     if (lasting) this.#spend(peer);
-    else this.#rest(peer, now);
+    else peer.timeouts++;
   }
 
   /** The copy at hand has the wrong hash: starts another, by one peer at a time. */
@@ -128,12 +133,8 @@ export class Swarm {
   /** When {@link proceed} has something to do at the latest. */
   wakeAt(now: number): number {
     let at = Number.POSITIVE_INFINITY;
-    const soon = (time: number) => {
-      if (time > now && time < at) at = time;
-    };
     for (const peer of this.#candidates()) {
-      if (peer.state === 'known') soon(peer.retryAt);
-      if (peer.state === 'open' && this.#chunks?.hasUnassigned) soon(peer.restUntil);
+      if (peer.state === 'known' && peer.retryAt > now) at = Math.min(at, peer.retryAt);
       for (const request of peer.requests.values()) at = Math.min(at, dueAt(peer, request));
     }
     return at;
@@ -150,17 +151,18 @@ export class Swarm {
   }
 
   /** Settles on a size, in isolation on a peer; anew when nobody is left who has it. */
-  #chooseContent(): void {
-    if (this.hasCandidates || this.complete) return;
+  #chooseContent(): boolean {
+    if (this.hasCandidates || this.complete) return false;
     let size: number | undefined;
     if (this.#trust === 'isolated') {
       const next = [...this.#peers.all()].find(({ state }) => state !== 'spent');
       this.#soloist = next?.id;
       size = next?.size;
     } else size = this.#peers.likelySize();
-    if (size === undefined) return;
+    if (size === undefined) return false;
     this.#startOver();
     this.#chunks = new Chunks(size);
+    return true;
   }
 
   #startOver(): void {
@@ -181,15 +183,18 @@ export class Swarm {
     }
   }
 
-  /** Spreads chunks over the open peers, the least busy first, ties by chance. */
+  /**
+   * Spreads chunks over the open peers, the least busy first, ties by chance. One that let a
+   * request pass gets nothing while there are better, and then one chunk at a time.
+   */
   #assign(now: number, random: () => number): void {
     const chunks = this.#chunks;
     if (!chunks) return;
     const open = this.#candidates().filter(({ state }) => state === 'open');
-    const rested = open.filter(({ restUntil }) => restUntil <= now);
-    const pool = rested.length > 0 ? rested : open;
+    const fewest = Math.min(...open.map(({ timeouts }) => timeouts));
+    const reliable = open.filter(({ timeouts }) => timeouts === fewest);
     while (chunks.hasUnassigned) {
-      const free = pool.filter(
+      const free = reliable.filter(
         ({ requests, timeouts }) => requests.size < (timeouts > 0 ? 1 : PIPELINE),
       );
       if (free.length === 0) return;
@@ -205,12 +210,20 @@ export class Swarm {
     }
   }
 
-  /** Gives up requests whose time is over; their chunks go to other peers. */
+  /**
+   * Requests whose time is over go to other peers. Where there is none better, they stay with twice
+   * the time: asking the same peer anew would throw away what is on its way.
+   */
   #expire(now: number): void {
     for (const peer of this.#peers.all()) {
       const late = [...peer.requests.values()].filter((request) => now >= dueAt(peer, request));
-      for (const request of late) this.#giveUp(peer, request);
-      if (late.length > 0) this.#rest(peer, now);
+      if (late.length === 0) continue;
+      peer.timeouts++;
+      const silent = late.every(({ sentAt }) => peer.lastHeard <= sentAt);
+      if (silent && peer.timeouts >= MAX_SILENT_TIMEOUTS) this.#spend(peer);
+      else if (this.#candidates().some((other) => isBetter(other, peer)))
+        for (const request of late) this.#giveUp(peer, request);
+      else for (const request of late) request.timeout *= 2;
     }
   }
 
@@ -218,13 +231,6 @@ export class Swarm {
     peer.requests.delete(chunk);
     this.#chunks?.giveBack(chunk);
     this.#do({ type: 'cancel', peer: peer.id, chunk });
-  }
-
-  /** Others are asked before this peer for a while, longer each time. */
-  #rest(peer: Peer, now: number): void {
-    const doublings = Math.min(peer.timeouts, MAX_BACKOFF_DOUBLINGS);
-    peer.restUntil = now + REQUEST_TIMEOUT_MS * 2 ** doublings;
-    peer.timeouts++;
   }
 
   #release(peer: Peer): void {
@@ -241,6 +247,10 @@ export class Swarm {
     this.#spend(peer);
     this.#do({ type: 'bar', peer: peer.id });
   }
+}
+
+function isBetter(other: Peer, { timeouts }: Peer): boolean {
+  return other.state === 'open' && other.timeouts < timeouts;
 }
 
 /** When a request is given up: its peer silent for its time, or the chunk late although it sends. */

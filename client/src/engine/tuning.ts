@@ -29,6 +29,9 @@ export const MAX_BACKOFF_DOUBLINGS = 4;
 /** A request to a peer that does send, but not this chunk, is given up after this many times its time. */
 export const SLOW_FACTOR = 4;
 
+/** A peer that lets this many requests in a row pass in silence is not asked again. */
+export const MAX_SILENT_TIMEOUTS = 3;
+
 /** Time the tracker has to name holders before the origin is asked as well. */
 export const ASK_PATIENCE_MS = 1_000;
 

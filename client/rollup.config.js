@@ -1,0 +1,44 @@
+import { stripTypeScriptTypes } from 'node:module';
+import resolve from '@rollup/plugin-node-resolve';
+import terser from '@rollup/plugin-terser';
+
+/** The sources use erasable syntax only, so blanking the types is all there is to compile. */
+const types = {
+  name: 'types',
+  transform: (code, id) =>
+    id.endsWith('.ts') ? { code: stripTypeScriptTypes(code), map: null } : null,
+};
+
+const options = {
+  plugins: [types, resolve({ extensions: ['.ts', '.js'] })],
+  treeshake: { preset: 'recommended', moduleSideEffects: false },
+  onwarn(warning) {
+    throw new Error(warning.message);
+  },
+};
+
+const minify = terser({
+  ecma: 2022,
+  module: true,
+  compress: { passes: 3 },
+  mangle: { properties: false },
+});
+
+export default [
+  {
+    ...options,
+    input: 'client/src/auto.ts',
+    output: { file: 'client/dist/zauberflote.js', format: 'iife', plugins: [minify] },
+  },
+  {
+    ...options,
+    input: { zauberflote: 'client/src/index.ts' },
+    output: {
+      dir: 'client/dist',
+      format: 'es',
+      entryFileNames: '[name].mjs',
+      chunkFileNames: 'zauberflote-hash.mjs',
+      plugins: [minify],
+    },
+  },
+];

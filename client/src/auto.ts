@@ -1,0 +1,40 @@
+/**
+ * Entry of zauberflote.js, the script element of the documented snippet:
+ * `<script src="/zauberflote.js" data-tracker="wss://tracker.example/" async></script>`.
+ *
+ * `data-ice-servers` may list STUN servers, parted by spaces. The instance is
+ * `window.zauberflote`; its class, `window.Zauberflote`.
+ */
+import type { HashLibrary } from './integrity/digest.ts';
+import { ZauberfloteCore, type ZauberfloteOptions } from './zauberflote.ts';
+
+declare global {
+  interface Window {
+    zauberflote?: ZauberfloteCore;
+    Zauberflote?: typeof ZauberfloteCore;
+  }
+}
+
+// The element is known only while the script runs; a module or a copied text has none.
+const script =
+  (document.currentScript as HTMLScriptElement | null) ??
+  document.querySelector<HTMLScriptElement>('script[data-tracker]');
+
+const loadHashes = (): Promise<HashLibrary> =>
+  import(new URL('zauberflote-hash.mjs', script?.src || document.baseURI).href);
+
+class Zauberflote extends ZauberfloteCore {
+  constructor(options: ZauberfloteOptions = {}) {
+    super(options, { loadHashes });
+  }
+}
+
+if (!window.zauberflote) {
+  const urls = script?.dataset.iceServers?.split(/\s+/).filter(Boolean);
+  window.Zauberflote = Zauberflote;
+  window.zauberflote = new Zauberflote({
+    tracker: script?.dataset.tracker,
+    iceServers: urls?.length ? [{ urls }] : undefined,
+  });
+  window.zauberflote.inject(document);
+}

@@ -1,0 +1,15 @@
+/** Entry of zauberflote.mjs, the library for pages that bundle their scripts. */
+import type { ZauberfloteOptions } from './zauberflote.ts';
+import { ZauberfloteCore } from './zauberflote.ts';
+
+export type { Stats } from './download/download-manager.ts';
+export type { BytesBySource, DownloadOptions, Progress } from './download/types.ts';
+export { ZfError, type ZfErrorCode } from './errors.ts';
+export type { ZauberfloteOptions } from './zauberflote.ts';
+
+/** {@inheritDoc ZauberfloteCore} */
+export class Zauberflote extends ZauberfloteCore {
+  constructor(options: ZauberfloteOptions = {}) {
+    super(options, { loadHashes: () => import('./hash-library.ts') });
+  }
+}

@@ -1,0 +1,108 @@
+import { ConnectionManager } from './connection/connection-manager.ts';
+import { Injector } from './dom/injector.ts';
+import type { Stats } from './download/download-manager.ts';
+import { DownloadManager } from './download/download-manager.ts';
+import type { DownloadOptions, Downloads } from './download/types.ts';
+import type { HashLibrary } from './integrity/digest.ts';
+import { Verifier } from './integrity/digest.ts';
+import type { Platform } from './platform.ts';
+import { browserPlatform } from './platform.ts';
+import { SignalingChannel } from './signaling/signaling-channel.ts';
+import { TrackerClient } from './tracker/tracker-client.ts';
+
+/**
+ * Most connections of one page. One download uses at most 8 peers; several downloads share them,
+ * and as many visitors again may come for what this page holds.
+ */
+export const MAX_CONNECTIONS = 24;
+
+export interface ZauberfloteOptions {
+  /**
+   * Address of the tracker, `wss://…` (on a plain-http page also `ws://…`).
+   * @default none: everything comes from its fallback URL
+   */
+  readonly tracker?: string | undefined;
+  /**
+   * STUN and TURN servers. Visitors behind different routers need at least a STUN server to reach
+   * each other.
+   * @default none
+   */
+  readonly iceServers?: RTCIceServer[] | undefined;
+  /**
+   * Hides the visitor's addresses from other visitors: everything goes through a TURN server of
+   * `iceServers`.
+   * @default false
+   */
+  readonly relayOnly?: boolean | undefined;
+}
+
+/** What an instance is made of besides the options of its owner. */
+export interface Surroundings {
+  /** Loads the hash library for pages without crypto.subtle. */
+  readonly loadHashes: () => Promise<HashLibrary>;
+  /** @default the browser's */
+  readonly platform?: Platform;
+}
+
+/**
+ * One visitor's part of the network: downloads contents by hash from other visitors or their
+ * origin, and serves what it has to others while the page is open.
+ */
+export class ZauberfloteCore implements Downloads {
+  readonly #downloads: DownloadManager;
+  #injector: Injector | undefined;
+
+  constructor(
+    { tracker: url, iceServers, relayOnly }: ZauberfloteOptions,
+    { loadHashes, platform = browserPlatform() }: Surroundings,
+  ) {
+    const verifier = new Verifier(globalThis.crypto?.subtle, loadHashes);
+    this.#downloads = new DownloadManager(platform, verifier, (handlers) => {
+      // Without WebRTC nobody could be reached: no use in asking who is there.
+      const reachable = platform.RTCPeerConnection ? url : undefined;
+      const tracker = new TrackerClient(reachable, platform, {
+        onState(state, ownId) {
+          signaling.trackerState(state);
+          handlers.onState(state, ownId);
+        },
+        onPeers: (reply) => handlers.onPeers(reply),
+        onSignal: (signal) => signaling.receive(signal),
+        onUndeliverable: (...what) => signaling.undeliverable(...what),
+      });
+      const signaling = new SignalingChannel(tracker);
+      const connections = new ConnectionManager(platform, signaling, handlers, {
+        maxConnections: MAX_CONNECTIONS,
+        iceServers,
+        relayOnly,
+      });
+      return { tracker, connections };
+    });
+  }
+
+  /**
+   * The verified bytes of a content. Its Blob's type is what the origin said; empty when the bytes
+   * came from other visitors.
+   * @param hash as in `data-zf-hash`: 40 hex digits, or `sha256-`, `sha384-`, `sha512-` and base64
+   * @throws {ZfError}
+   */
+  download(hash: string, options?: DownloadOptions): Promise<Blob> {
+    return this.#downloads.download(hash, options);
+  }
+
+  /** Gives marked elements under `root` their contents, now and when more are added. */
+  inject(root: ParentNode = document): void {
+    this.#injector ??= new Injector(this);
+    this.#injector.inject(root);
+    this.#injector.observe();
+  }
+
+  stats(): Stats {
+    return this.#downloads.stats();
+  }
+
+  /** Ends everything; what is shown stays. */
+  close(): void {
+    this.#injector?.close();
+    this.#downloads.close();
+  }
+}

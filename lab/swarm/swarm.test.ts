@@ -1,0 +1,214 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { ZfError } from '@zauberflote/client/src/errors.ts';
+import fc from 'fast-check';
+import { seeded } from './clock.ts';
+import { Visitor } from './visitor.ts';
+import { type Traits, World } from './world.ts';
+
+const URL = '/asset';
+
+/** Any download ends within this time: the engine's patience, a few times over. */
+const BOUND_MS = 180_000;
+
+interface Ending {
+  readonly blob?: Blob;
+  readonly error?: ZfError;
+}
+
+/** Downloads and what became of them. */
+class Swarm {
+  readonly world: World;
+  readonly file: Uint8Array<ArrayBuffer>;
+  readonly hash: string;
+  readonly endings = new Map<Visitor, Ending>();
+  readonly visitors: Visitor[] = [];
+
+  constructor(seed: number, bytes: number) {
+    this.world = new World(seed);
+    const random = seeded(seed + 1);
+    this.file = Uint8Array.from({ length: bytes }, () => random() * 256);
+    this.hash = createHash('sha1').update(this.file).digest('hex');
+    this.world.files.set(URL, this.file);
+  }
+
+  visit(traits: Traits = {}): Visitor {
+    const visitor = new Visitor(this.world, traits);
+    this.visitors.push(visitor);
+    visitor.manager.download(this.hash, { fallback: URL }).then(
+      (blob) => this.endings.set(visitor, { blob }),
+      (error: ZfError) => this.endings.set(visitor, { error }),
+    );
+    return visitor;
+  }
+
+  /** Visitors who already have the file. */
+  async seed(count: number, traits: Traits = {}): Promise<Visitor[]> {
+    const rate = this.world.originRate;
+    this.world.originRate = 1e12;
+    const seeders = Array.from({ length: count }, () => this.visit(traits));
+    await this.finish(seeders);
+    // The last announcements are on their way.
+    await this.world.clock.run(() => false, 100);
+    this.world.originRate = rate;
+    this.world.originBytes = 0;
+    return seeders;
+  }
+
+  async finish(visitors: Visitor[] = this.visitors): Promise<void> {
+    const done = () => visitors.every((visitor) => visitor.gone || this.endings.has(visitor));
+    await this.world.clock.run(done, BOUND_MS);
+    assert.ok(done(), 'a download neither completed nor failed in time');
+  }
+
+  async assertRight(visitors: Visitor[]): Promise<void> {
+    for (const visitor of visitors) {
+      const { blob, error } = this.endings.get(visitor) as Ending;
+      if (error) throw error;
+      assert.deepEqual(new Uint8Array(await (blob as Blob).arrayBuffer()), this.file);
+    }
+  }
+}
+
+/** Sum over visitors of what they received. */
+function received(visitors: Visitor[], source: 'peers' | 'origin'): number {
+  return visitors.reduce((sum, { manager }) => sum + manager.stats().bytes[source], 0);
+}
+
+describe('A swarm of real download managers and the real tracker registry', () => {
+  it('serves sixty visitors from five without the origin', async () => {
+    const swarm = new Swarm(1, 300_000);
+    await swarm.seed(5);
+    const leechers = Array.from({ length: 60 }, () => swarm.visit());
+    await swarm.finish();
+    await swarm.assertRight(leechers);
+    assert.equal(swarm.world.originBytes, 0);
+    assert.ok(received(leechers, 'peers') >= 60 * 300_000);
+    assert.equal(received(leechers, 'origin'), 0);
+  });
+
+  it('takes chunks from several seeders at once', async () => {
+    const swarm = new Swarm(2, 2_000_000);
+    const seeders = await swarm.seed(4);
+    await swarm.finish([swarm.visit()]);
+    for (const { manager } of seeders) assert.ok(manager.stats().bytes.uploaded > 200_000);
+  });
+
+  it('lets those who have completed serve the next ones', async () => {
+    const swarm = new Swarm(3, 100_000);
+    const [first] = await swarm.seed(1);
+    const second = swarm.visit();
+    await swarm.finish();
+    await swarm.world.clock.run(() => false, 100);
+    (first as Visitor).vanish();
+    const third = swarm.visit();
+    await swarm.finish();
+    await swarm.assertRight([second, third]);
+    assert.equal(swarm.world.originBytes, 0);
+    assert.ok(second.manager.stats().bytes.uploaded >= 100_000);
+  });
+
+  it('completes from the last seeder when the others vanish in the middle', async () => {
+    const swarm = new Swarm(4, 3_000_000);
+    const seeders = await swarm.seed(3, { uplink: 500_000 });
+    swarm.world.originRate = 0;
+    const leecher = swarm.visit();
+    const half = () => leecher.manager.stats().bytes.peers > 1_500_000;
+    await swarm.world.clock.run(half, BOUND_MS);
+    assert.ok(half());
+    for (const seeder of seeders.slice(1)) seeder.vanish();
+    await swarm.finish();
+    await swarm.assertRight([leecher]);
+  });
+
+  it('ends with the right bytes when seeders lie, with the origin or without', async () => {
+    for (const originRate of [1_000_000, 0]) {
+      const swarm = new Swarm(5, 200_000);
+      await swarm.seed(2, { lies: true });
+      await swarm.seed(1);
+      swarm.world.originRate = originRate;
+      const leecher = swarm.visit();
+      await swarm.finish();
+      await swarm.assertRight([leecher]);
+    }
+  });
+
+  it('goes past seeders that take requests and stay mute', async () => {
+    const swarm = new Swarm(6, 200_000);
+    await swarm.seed(3, { mute: true });
+    await swarm.seed(1);
+    swarm.world.originRate = 0;
+    const leecher = swarm.visit();
+    await swarm.finish();
+    await swarm.assertRight([leecher]);
+  });
+
+  it('goes on without the tracker once it knows its peers', async () => {
+    const swarm = new Swarm(7, 2_000_000);
+    await swarm.seed(2);
+    swarm.world.originRate = 0;
+    const leecher = swarm.visit();
+    await swarm.world.clock.run(() => leecher.manager.stats().bytes.peers > 0, BOUND_MS);
+    swarm.world.killTracker();
+    await swarm.finish();
+    await swarm.assertRight([leecher]);
+  });
+
+  it('loads from the origin when there is no tracker', async () => {
+    const swarm = new Swarm(8, 200_000);
+    swarm.world.trackerUp = false;
+    const visitors = [swarm.visit(), swarm.visit()];
+    await swarm.finish();
+    await swarm.assertRight(visitors);
+    assert.equal(swarm.world.originBytes, 400_000);
+  });
+
+  it('ends right or with a clear error, whatever happens (any seed)', async () => {
+    const trait = fc.record({
+      uplink: fc.constantFrom(50_000, 300_000, 5_000_000),
+      lies: fc.boolean(),
+      mute: fc.boolean(),
+    });
+    const story = fc.record({
+      seed: fc.integer(),
+      bytes: fc.constantFrom(1, 25_600, 25_601, 200_000, 700_000),
+      seeders: fc.array(trait, { maxLength: 6 }),
+      leechers: fc.integer({ min: 1, max: 6 }),
+      originDown: fc.boolean(),
+      trackerDiesAt: fc.option(fc.integer({ min: 0, max: 2_000 })),
+      vanish: fc.array(fc.tuple(fc.nat(12), fc.integer({ min: 0, max: 3_000 }))),
+    });
+    await fc.assert(
+      fc.asyncProperty(story, async (story) => {
+        const swarm = new Swarm(story.seed, story.bytes);
+        for (const traits of story.seeders) await swarm.seed(1, traits);
+        if (story.originDown) swarm.world.originRate = 0;
+        const leechers = Array.from({ length: story.leechers }, () => swarm.visit());
+        const { clock } = swarm.world;
+        if (story.trackerDiesAt !== null)
+          clock.after(story.trackerDiesAt, () => swarm.world.killTracker());
+        for (const [who, at] of story.vanish) clock.after(at, () => swarm.visitors[who]?.vanish());
+        await swarm.finish();
+        for (const leecher of leechers) {
+          if (leecher.gone) continue;
+          const { error } = swarm.endings.get(leecher) as Ending;
+          if (!error) await swarm.assertRight([leecher]);
+          else {
+            assert.ok(error instanceof ZfError);
+            assert.ok(error.code === 'no-source' || error.code === 'hash-mismatch', error.code);
+            assert.ok(story.originDown, `failed although the origin was up: ${error.message}`);
+            const gone = new Set(story.vanish.map(([who]) => who));
+            const honest = story.seeders.some(
+              ({ lies, mute }, i) => !lies && !mute && !gone.has(i),
+            );
+            const findable = story.trackerDiesAt === null;
+            assert.ok(!honest || !findable, `failed although a seeder was left: ${error.message}`);
+          }
+        }
+        for (const visitor of swarm.visitors) visitor.vanish();
+        assert.deepEqual(Object.values(swarm.world.registry.stats()), [0, 0, 0, 0, 0]);
+      }),
+      { numRuns: 250 },
+    );
+  });
+});
