@@ -1,0 +1,39 @@
+// The inline guard: when the client's script cannot be loaded (404, blocked) or throws, every
+// marked element gets its fallback, as in plain HTML, also those added later. It stands in front of
+// the client's script and is the same on every site, so that a Content Security Policy can name its
+// hash. guard.ts holds it minified; a test says when that is out of date. Every byte of it is on
+// every page: no ceremony.
+((d) => {
+  const late = (e) => e.defer || e.type === 'module';
+  // Only when the document is parsed: then scripts can keep their order, deferred ones last.
+  const fill = () =>
+    d.readyState !== 'loading' &&
+    [...d.querySelectorAll('[data-zf-fallback],[data-zf-srcset],[data-zf-poster]')]
+      .sort((a, b) => late(a) - late(b))
+      .forEach((e) => {
+        const { zfFallback: fallback, zfSrcset: srcset, zfPoster: poster } = e.dataset;
+        if (e.zf) return;
+        e.zf = 1;
+        if (srcset) e.srcset = srcset.replace(/(\S+)\s+[^\s,]+/g, '$1');
+        if (poster) e.poster = /\S+/.exec(poster);
+        if (!fallback) return;
+        if (e.rel === '') e.rel = 'stylesheet';
+        // A script that gets its src late is async unless told otherwise.
+        e.async = e.attributes.async;
+        e.setAttribute('href' in e ? 'href' : 'data' in e ? 'data' : 'src', fallback);
+        // A source that gets its src late is only looked at when its media element starts over.
+        e.parentNode.load?.();
+      });
+  addEventListener(
+    'error',
+    // Of the script element, or (with a filename) of what it runs.
+    ({ target, filename }) => {
+      const client = d.querySelector('script[data-tracker]');
+      if (!client || client.src !== (target.src || filename)) return;
+      fill();
+      d.onreadystatechange = fill;
+      new MutationObserver(fill).observe(d, { childList: true, subtree: true });
+    },
+    true,
+  );
+})(document);

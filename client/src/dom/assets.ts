@@ -1,0 +1,116 @@
+import type { Downloads, Progress } from '../download/types.ts';
+
+/** One user's share in an asset. */
+export interface Share {
+  readonly asset: Asset;
+  /** The last one out ends the download. Any number of times. */
+  readonly release: () => void;
+}
+
+/** An object URL in use. */
+export interface HeldUrl {
+  readonly url: string;
+  /** The last one out revokes the URL. Any number of times. */
+  readonly release: () => void;
+}
+
+/** A verified file, or one that is on its way, shared by all elements that name its hash. */
+export class Asset {
+  /** Rejects with ZfError. */
+  readonly blob: Promise<Blob>;
+  /** The URL it is asked from at its origin. */
+  readonly fallback: string;
+  /** The last report. */
+  progress: Progress | undefined;
+  readonly #abort = new AbortController();
+  readonly #listeners = new Set<(progress: Progress) => void>();
+  readonly #urls = new Map<string, { url: string; users: number }>();
+  readonly #onUnused: () => void;
+  #users = 0;
+
+  constructor(downloads: Downloads, hash: string, fallback: string, onUnused: () => void) {
+    this.fallback = fallback;
+    this.#onUnused = onUnused;
+    this.blob = downloads.download(hash, {
+      fallback,
+      signal: this.#abort.signal,
+      onProgress: (progress) => {
+        this.progress = progress;
+        for (const listener of this.#listeners) listener(progress);
+      },
+    });
+    this.blob.catch(onUnused);
+  }
+
+  share(onProgress?: (progress: Progress) => void): Share {
+    this.#users++;
+    const listener = (progress: Progress) => onProgress?.(progress);
+    this.#listeners.add(listener);
+    const release = once(() => {
+      this.#listeners.delete(listener);
+      if (--this.#users > 0) return;
+      this.#onUnused();
+      this.#abort.abort();
+    });
+    return { asset: this, release };
+  }
+
+  /** An object URL of the asset as `type`; equal types share one. */
+  hold(blob: Blob, type: string): HeldUrl {
+    let entry = this.#urls.get(type);
+    if (!entry) {
+      entry = { url: URL.createObjectURL(blob.slice(0, blob.size, type)), users: 0 };
+      this.#urls.set(type, entry);
+    }
+    const { url } = entry;
+    entry.users++;
+    const release = once(() => {
+      if (--entry.users > 0) return;
+      this.#urls.delete(type);
+      URL.revokeObjectURL(url);
+    });
+    return { url, release };
+  }
+}
+
+/** The assets in use on a page, one per hash. */
+export class Assets {
+  readonly #downloads: Downloads;
+  readonly #byHash = new Map<string, Asset>();
+
+  constructor(downloads: Downloads) {
+    this.#downloads = downloads;
+  }
+
+  /**
+   * A share in the asset with this hash; the first one starts its download, from its fallback.
+   * @param fallback absolute URL
+   */
+  share(hash: string, fallback: string, onProgress?: (progress: Progress) => void): Share {
+    const key = /^\s*[0-9a-f]{40}\s*$/i.test(hash) ? hash.trim().toLowerCase() : hash.trim();
+    let asset = this.#byHash.get(key);
+    if (!asset) {
+      const created = new Asset(this.#downloads, hash, fallback, () => {
+        if (this.#byHash.get(key) === created) this.#byHash.delete(key);
+      });
+      this.#byHash.set(key, created);
+      asset = created;
+    }
+    return asset.share(onProgress);
+  }
+}
+
+/** An object URL of a Blob that nobody shares. */
+export function holdUrl(blob: Blob): HeldUrl {
+  const url = URL.createObjectURL(blob);
+  return { url, release: once(() => URL.revokeObjectURL(url)) };
+}
+
+function once(run: () => void): () => void {
+  let ran = false;
+  return () => {
+    if (ran) return;
+    ran = true;
+    run();
+  };
+}

@@ -1,0 +1,132 @@
+import { parseCandidates } from './srcset.ts';
+
+/** Elements that carry an asset of ours. */
+export const MARKED = '[data-zf-hash],[data-zf-fallback],[data-zf-srcset],[data-zf-poster]';
+
+/** Attributes whose change means another asset, or another use of it. */
+export const WATCHED = [
+  'data-zf-hash',
+  'data-zf-fallback',
+  'data-zf-srcset',
+  'data-zf-poster',
+  'rel',
+  'loading',
+  'preload',
+];
+
+/** What an element can want an asset for; only media elements have a poster. */
+export type Slot = 'main' | 'poster';
+
+/** One asset that one element wants. */
+export interface Part {
+  /** Gets the events; named in messages. */
+  readonly element: Element;
+  /** Gets the attribute. Another than `element` for a `<source>` of a `<picture>`. */
+  readonly target: Element;
+  /** `''`: the asset is only made available to others (preload). */
+  readonly attribute: string;
+  readonly hash: string | null;
+  readonly fallback: string | null;
+  /** `2x`, `640w`: belongs to `srcset`, where it says how large the picture is meant to be. */
+  readonly descriptor: string;
+}
+
+/**
+ * The element whose picture, media or script a marked element decides on: for a `<source>` the
+ * `<img>` or the media element, else itself. Null for a `<source>` that belongs to none.
+ */
+export function ownerOf(element: Element): Element | null {
+  const parent = element.parentElement;
+  if (element.localName !== 'source' || !parent) return element;
+  if (parent.localName === 'picture') return parent.querySelector('img');
+  return isMedia(parent) ? parent : null;
+}
+
+/** The owners of all marked elements at and under `root`, in document order. */
+export function ownersUnder(root: Node): Set<Element> {
+  const owners = new Set<Element>();
+  const visit = (element: Element) => {
+    const owner = ownerOf(element);
+    if (owner) owners.add(owner);
+  };
+  if (isElement(root) && root.matches(MARKED)) visit(root);
+  for (const element of (root as Partial<ParentNode>).querySelectorAll?.(MARKED) ?? [])
+    visit(element);
+  return owners;
+}
+
+export function isElement(node: Node): node is Element {
+  return node.nodeType === 1;
+}
+
+export function isMedia(element: Element): element is HTMLMediaElement {
+  return element.localName === 'video' || element.localName === 'audio';
+}
+
+export function isScript(element: Element): element is HTMLScriptElement {
+  return element.localName === 'script';
+}
+
+/** The `<source>` elements that offer an `<img>` or a media element something, in order. */
+export function sourcesOf(owner: Element): Element[] {
+  const from = owner.localName === 'img' ? owner.parentElement : owner;
+  if (from?.localName !== 'picture' && !(from && isMedia(from))) return [];
+  return [...from.children].filter((child) => child.localName === 'source');
+}
+
+/** Whether an `<img>` leaves the browser a choice. */
+export function isResponsive(owner: Element): boolean {
+  return (
+    owner.localName === 'img' &&
+    [owner, ...sourcesOf(owner)].some((element) => element.hasAttribute('data-zf-srcset'))
+  );
+}
+
+/** Equal as long as an element wants the same; undefined if it wants nothing. */
+export function wishOf(owner: Element, slot: Slot): string | undefined {
+  if (slot === 'poster') return owner.getAttribute('data-zf-poster')?.trim() || undefined;
+  const wishes = [owner, ...sourcesOf(owner)].map((element) =>
+    ['hash', 'fallback', 'srcset'].map((name) => element.getAttribute(`data-zf-${name}`)),
+  );
+  if (wishes.flat().every((value) => value === null)) return undefined;
+  return JSON.stringify([wishes, owner.localName === 'link' && linkRole(owner)]);
+}
+
+/** The part of an element that names its asset by `data-zf-hash` and `data-zf-fallback`. */
+export function ownPart(element: Element): Part {
+  return {
+    element,
+    target: element,
+    attribute: attributeOf(element),
+    hash: element.getAttribute('data-zf-hash'),
+    fallback: element.getAttribute('data-zf-fallback'),
+    descriptor: '',
+  };
+}
+
+/** @throws {ZfError} `bad-fallback` */
+export function posterPart(element: Element): Part {
+  const poster = parseCandidates(element.getAttribute('data-zf-poster') ?? '')[0]!;
+  return { element, target: element, attribute: 'poster', ...poster };
+}
+
+/** What a link is for. A link without `rel` is a stylesheet (paper, section 3.5). */
+export function linkRole(link: Element): 'stylesheet' | 'preload' | 'other' {
+  const rel = (link.getAttribute('rel') ?? '').toLowerCase().split(/\s+/);
+  if (rel.includes('stylesheet') || rel.join('') === '') return 'stylesheet';
+  return rel.some((word) => /^(?:module)?preload$|^prefetch$/.test(word)) ? 'preload' : 'other';
+}
+
+/** An element as a person finds it in the page. */
+export function describe(element: Element): string {
+  const shown = ['id', 'data-zf-fallback', 'data-zf-srcset', 'data-zf-poster']
+    .filter((name) => element.hasAttribute(name))
+    .map((name) => ` ${name}="${element.getAttribute(name)}"`);
+  return `<${element.localName}${shown.join('')}>`;
+}
+
+function attributeOf(element: Element): string {
+  if (element.localName === 'link') return linkRole(element) === 'preload' ? '' : 'href';
+  if (element.localName === 'object') return 'data';
+  return element.namespaceURI === 'http://www.w3.org/2000/svg' ? 'href' : 'src';
+}

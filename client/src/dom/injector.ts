@@ -1,0 +1,336 @@
+/**
+ * The injection layer (paper, section 3.5): finds marked elements and gives them their assets.
+ *
+ * ```html
+ * <img    data-zf-fallback="/woods.jpg" data-zf-hash="sha256-…">
+ * <link   data-zf-fallback="/site.css"  data-zf-hash="sha256-…">        rel=stylesheet is implied
+ * <link   data-zf-fallback="/f.woff2"   data-zf-hash="sha256-…" rel="preload" as="font">
+ * <script data-zf-fallback="/app.js"    data-zf-hash="sha256-…"></script>
+ * <img    data-zf-srcset="/a.jpg sha256-… 640w, /b.jpg sha256-… 1280w" sizes="100vw">
+ * <picture><source data-zf-srcset="/a.avif sha256-…" type="image/avif"> <img data-zf-…></picture>
+ * <video  data-zf-poster="/p.jpg sha256-…"> <source data-zf-fallback="/v.webm" data-zf-hash="…"></video>
+ * ```
+ *
+ * - `data-zf-hash` and `data-zf-fallback` belong together. They end up in `src`; of a link and of
+ *   SVG elements in `href`, of an object in `data`.
+ * - `data-zf-srcset` and `data-zf-poster` hold entries `URL HASH [DESCRIPTOR]`, parted by commas.
+ *   Only the candidate the browser would choose is downloaded; on resize it chooses again.
+ * - A preload link makes its asset available to the `url()` and `@import` of marked stylesheets.
+ * - `loading=lazy` waits until the element is near, `preload=none` until somebody wants to play.
+ * - Scripts run in document order among each other. `DOMContentLoaded` does not wait for them, nor
+ *   do unmarked scripts. In a module `import` needs absolute URLs (a blob: URL is no base).
+ * - Every failure gives the `error` event, `zf:error` and one message on the console.
+ *
+ * A Content Security Policy has to allow `blob:` for what is marked.
+ */
+import type { Downloads, Progress } from '../download/types.ts';
+import { ZfError } from '../errors.ts';
+import { type Asset, Assets } from './assets.ts';
+import { chooseImage } from './choose-image.ts';
+import {
+  describe,
+  isElement,
+  isMedia,
+  isResponsive,
+  isScript,
+  MARKED,
+  ownerOf,
+  ownersUnder,
+  ownPart,
+  type Part,
+  posterPart,
+  type Slot,
+  sourcesOf,
+  WATCHED,
+  wishOf,
+} from './elements.ts';
+import { announce, NO_PROGRESS, reportFailure } from './events.ts';
+import { Nearness, playWanted, postponement } from './postpone.ts';
+import { type Place, ScriptOrder, scriptKind } from './scripts.ts';
+import { releaseWhenRead, show, unshow, urlFor } from './show.ts';
+import { parseUrl } from './url.ts';
+import { Use } from './use.ts';
+
+export class Injector {
+  readonly #document: Document;
+  readonly #assets: Assets;
+  readonly #uses: Record<Slot, Map<Element, Use>> = { main: new Map(), poster: new Map() };
+  /** Wishes of pictures and scripts that were loaded for good: moving them needs no second time. */
+  readonly #finished = new WeakMap<Element, string>();
+  readonly #nearness = new Nearness();
+  readonly #scripts: ScriptOrder;
+  readonly #observer: MutationObserver;
+  #frame = 0;
+
+  constructor(downloads: Downloads, document: Document = globalThis.document) {
+    this.#document = document;
+    this.#assets = new Assets(downloads);
+    this.#scripts = new ScriptOrder(parsed(document));
+    this.#observer = new MutationObserver((records) => this.#changed(records));
+  }
+
+  /**
+   * Gives every marked element at and under `root` its asset.
+   * @returns resolves when each has it or has failed; postponed ones (`loading=lazy`) are not waited for
+   */
+  async inject(root: ParentNode): Promise<void> {
+    const settled: Promise<void>[] = [];
+    for (const owner of ownersUnder(root)) {
+      this.#update(owner);
+      for (const uses of Object.values(this.#uses)) {
+        const use = uses.get(owner);
+        if (use && use.state !== 'waiting') settled.push(use.settled);
+      }
+    }
+    await Promise.all(settled);
+  }
+
+  /** From now on, does the same for elements that are added, removed or changed. */
+  observe(): void {
+    this.#observer.observe(this.#document, {
+      subtree: true,
+      childList: true,
+      attributeFilter: WATCHED,
+    });
+    this.#document.defaultView?.addEventListener('resize', this.#resized);
+  }
+
+  /** Ends all downloads and revokes all object URLs. What is shown stays. */
+  close(): void {
+    this.#observer.disconnect();
+    this.#document.defaultView?.removeEventListener('resize', this.#resized);
+    for (const uses of Object.values(this.#uses)) {
+      for (const use of uses.values()) use.end();
+      uses.clear();
+    }
+  }
+
+  #changed(records: MutationRecord[]): void {
+    const touched = new Set<Element>();
+    const touch = (owner: Element | null) => owner && touched.add(owner);
+    for (const { type, target, addedNodes, removedNodes } of records) {
+      if (type === 'attributes') touch(ownerOf(target as Element));
+      for (const node of [...removedNodes, ...addedNodes]) {
+        for (const owner of ownersUnder(node)) touch(owner);
+        // A <source> that was taken out does not know any more whose it was.
+        if (node.nodeName !== 'SOURCE' || !isElement(target)) continue;
+        touch(isMedia(target) ? target : target.querySelector(':scope > img'));
+      }
+    }
+    for (const owner of touched) {
+      if (owner.isConnected) this.#update(owner);
+      else this.#remove(owner);
+    }
+  }
+
+  /** Starts what an element newly wants. */
+  #update(owner: Element): void {
+    for (const slot of ['main', 'poster'] as const) {
+      const wish = wishOf(owner, slot);
+      const old = this.#uses[slot].get(owner);
+      const same = old ? old.wish === wish : this.#finished.get(owner) === wish;
+      if (wish === undefined) {
+        if (!old || old.state === 'shown') continue;
+        old.end();
+        this.#uses[slot].delete(owner);
+      } else if (!same || (old?.state === 'waiting' && !postponement(owner)))
+        this.#start(owner, slot, wish, old);
+    }
+  }
+
+  #remove(owner: Element): void {
+    for (const uses of Object.values(this.#uses)) {
+      const use = uses.get(owner);
+      if (!use) continue;
+      uses.delete(owner);
+      use.end();
+      if (this.#finished.get(owner) !== use.wish) unshow(use);
+    }
+  }
+
+  #start(owner: Element, slot: Slot, wish: string, old: Use | undefined): void {
+    const place = isScript(owner) ? this.#place(owner) : undefined;
+    if (place === 'never') return;
+    const use = new Use(owner, slot, wish, old);
+    this.#uses[slot].set(owner, use);
+    if (place) use.signal.addEventListener('abort', place.done);
+    use.settled = this.#run(use, place).finally(() => place?.done());
+  }
+
+  /** Scripts take their places in the order they are seen in. */
+  #place(script: HTMLScriptElement): Place | 'never' {
+    const has = (name: string) => script.hasAttribute(name);
+    const kind = scriptKind({
+      type: script.getAttribute('type'),
+      async: has('async'),
+      defer: has('defer'),
+      nomodule: has('nomodule'),
+    });
+    return kind === 'never' ? kind : this.#scripts.place(kind);
+  }
+
+  async #run(use: Use, place: Place | undefined): Promise<void> {
+    const { owner, slot, signal } = use;
+    if (slot === 'poster') return this.#supply(use, () => posterPart(owner));
+    const reason = postponement(owner);
+    if (reason) {
+      use.state = 'waiting';
+      await (reason === 'near' ? this.#nearness.near(owner, signal) : playWanted(owner, signal));
+      if (signal.aborted) return;
+      use.state = 'loading';
+    }
+    if (isMedia(owner) && !owner.hasAttribute('data-zf-hash'))
+      await this.#supplyFirst(use, sourcesOf(owner));
+    else if (owner.localName === 'img') await this.#supply(use, () => chooseImage(owner));
+    else await this.#supply(use, () => ownPart(owner), place);
+    if (reason === 'play' && !signal.aborted) (owner as HTMLMediaElement).play().catch(() => {});
+  }
+
+  /** Gives a media element the first of its sources that it may be able to play. */
+  async #supplyFirst(use: Use, sources: Element[]): Promise<void> {
+    const media = use.owner as HTMLMediaElement;
+    for (const [index, source] of sources.entries()) {
+      if (!mayPlay(media, source)) continue;
+      if (!source.matches(MARKED)) return;
+      await this.#supply(use, () => ownPart(source));
+      if (use.signal.aborted) return;
+      if (use.state === 'failed') continue;
+      const next = () => this.#supplyFirst(use, sources.slice(index + 1));
+      source.addEventListener('error', next, { once: true, signal: use.signal });
+      // A source that gets its src later is only looked at when its element starts over.
+      return media.load();
+    }
+    use.settle('failed');
+  }
+
+  /**
+   * Downloads one asset and shows it, or reports why not. Never rejects.
+   * @param choose says which; nothing if what is chosen is there already
+   */
+  async #supply(
+    use: Use,
+    choose: () => Part | Promise<Part | undefined>,
+    place?: Place,
+  ): Promise<void> {
+    let part = { ...ownPart(use.owner), attribute: use.slot === 'poster' ? 'poster' : '' };
+    let progress = NO_PROGRESS;
+    try {
+      const chosen = await choose();
+      if (!chosen) return use.settle('shown');
+      part = chosen;
+      const { hash, url } = checked(part, this.#document.baseURI);
+      const { asset, blob } = await this.#download(use, hash, url, (latest) => {
+        progress = latest;
+        if (!use.signal.aborted) announce('zf:progress', part, latest);
+      });
+      const held = part.attribute
+        ? await urlFor(use, part, this.#assets, asset, blob, url)
+        : undefined;
+      if (held) use.hold(held.release);
+      await untilTurn(place, use.signal);
+      if (use.signal.aborted) return;
+      if (held) {
+        releaseWhenRead(use, part, held, () => this.#finished.set(use.owner, use.wish));
+        show(use, part, held.url);
+      } else use.settle('shown');
+      progress = { ...(asset.progress ?? progress), loaded: blob.size, total: blob.size };
+      announce('zf:load', part, progress);
+      if (!held) part.element.dispatchEvent(new Event('load'));
+    } catch (error) {
+      await untilTurn(place, use.signal);
+      this.#fail(use, part, progress, error);
+    }
+  }
+
+  /** The asset; if another element's fallback does not give it, from this element's own. */
+  async #download(
+    use: Use,
+    hash: string,
+    url: string,
+    onProgress: (progress: Progress) => void,
+  ): Promise<{ asset: Asset; blob: Blob }> {
+    for (;;) {
+      const { asset, release } = this.#assets.share(hash, url, onProgress);
+      use.hold(release);
+      if (asset.progress) onProgress(asset.progress);
+      try {
+        return { asset, blob: await asset.blob };
+      } catch (error) {
+        release();
+        if (asset.fallback === url || use.signal.aborted) throw error;
+      }
+    }
+  }
+
+  #fail(use: Use, part: Part, progress: Progress, reason: unknown): void {
+    if (use.signal.aborted) return;
+    const error =
+      reason instanceof ZfError
+        ? reason
+        : new ZfError('no-source', String(reason), { cause: reason });
+    if (error.code === 'no-hash-library' && part.attribute && part.fallback) {
+      console.warn(
+        `Zauberflöte: ${describe(part.element)} is loaded from its origin, unverified: ${error.message}`,
+      );
+      return show(use, part, part.fallback);
+    }
+    use.settle('failed');
+    // The instance was closed: nobody's failure.
+    if (error.code !== 'aborted') reportFailure(part, progress, error);
+  }
+
+  /** Another width may mean another picture; a smaller one than is shown is not worth a download. */
+  readonly #resized = () => {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = requestAnimationFrame(() => {
+      for (const use of this.#uses.main.values())
+        if (use.state === 'shown' && isResponsive(use.owner)) void this.#chooseAgain(use);
+    });
+  };
+
+  async #chooseAgain(use: Use): Promise<void> {
+    const part = await chooseImage(use.owner).catch(() => undefined);
+    const shown = use.shown?.part;
+    if (!part || part.hash === shown?.hash || use.signal.aborted) return;
+    const size = ({ descriptor }: Part) => Number.parseFloat(descriptor) || 1;
+    if (shown?.target === part.target && shown.attribute === part.attribute)
+      if (size(part) <= size(shown)) return;
+    this.#start(use.owner, use.slot, use.wish, use);
+  }
+}
+
+/** @throws {ZfError} `bad-hash`, `bad-fallback` */
+function checked({ hash, fallback }: Part, base: string): { hash: string; url: string } {
+  if (!hash?.trim()) throw new ZfError('bad-hash', 'data-zf-hash is missing');
+  if (!fallback?.trim()) throw new ZfError('bad-fallback', 'data-zf-fallback is missing');
+  const url = parseUrl(fallback, base);
+  if (!url || !/^https?:$/.test(url.protocol))
+    throw new ZfError(
+      'bad-fallback',
+      `data-zf-fallback="${fallback}" is not a URL of http or https`,
+    );
+  return { hash, url: url.href };
+}
+
+function mayPlay(media: HTMLMediaElement, source: Element): boolean {
+  const query = source.getAttribute('media');
+  if (query && !globalThis.matchMedia(query).matches) return false;
+  const type = source.getAttribute('type');
+  return !type || media.canPlayType(type) !== '';
+}
+
+/** A script's turn, or its end. */
+async function untilTurn(place: Place | undefined, signal: AbortSignal): Promise<unknown> {
+  if (!place || signal.aborted) return;
+  return Promise.race([
+    place.turn,
+    new Promise((resolve) => signal.addEventListener('abort', resolve)),
+  ]);
+}
+
+function parsed(document: Document): Promise<unknown> {
+  if (document.readyState !== 'loading') return Promise.resolve();
+  return new Promise((resolve) =>
+    document.addEventListener('readystatechange', resolve, { once: true }),
+  );
+}

@@ -1,0 +1,74 @@
+import type { Asset, Assets, HeldUrl } from './assets.ts';
+import { holdUrl } from './assets.ts';
+import { isResponsive, isScript, linkRole, type Part, sourcesOf } from './elements.ts';
+import { mediaType, SNIFFED_BYTES, withCharsetOf } from './media-type.ts';
+import { prepareStylesheet } from './stylesheet.ts';
+import type { Use } from './use.ts';
+
+/**
+ * An object URL of an asset, of the media type its element needs (paper, section 3.5).
+ * @param url absolute URL of the asset at its origin
+ */
+export async function urlFor(
+  use: Use,
+  { element, target, attribute }: Part,
+  assets: Assets,
+  asset: Asset,
+  blob: Blob,
+  url: string,
+): Promise<HeldUrl> {
+  if (isScript(element)) return asset.hold(blob, withCharsetOf('text/javascript', blob.type));
+  if (isStylesheet(element)) {
+    const sheet = await prepareStylesheet(element.ownerDocument, assets, blob, url);
+    use.hold(sheet.release);
+    return holdUrl(sheet.blob);
+  }
+  const head = new Uint8Array(await blob.slice(0, SNIFFED_BYTES).arrayBuffer());
+  const declared = attribute === 'poster' ? null : target.getAttribute('type');
+  return asset.hold(blob, mediaType({ served: blob.type, declared, url, head }));
+}
+
+/** Sets the attribute that shows an asset; everything it needs around it, too. */
+export function show(use: Use, part: Part, url: string): void {
+  const { element, target, attribute, descriptor } = part;
+  // Without this, a script that gets its src from a script is async (HTML Standard, 4.12.1.1).
+  if (isScript(element) && !element.hasAttribute('async')) element.async = false;
+  if (isStylesheet(element) && !element.getAttribute('rel'))
+    element.setAttribute('rel', 'stylesheet');
+  if (isResponsive(use.owner))
+    for (const other of [use.owner, ...sourcesOf(use.owner)])
+      if (other.hasAttribute('data-zf-srcset')) other.removeAttribute('srcset');
+  const value = attribute === 'srcset' ? `${url} ${descriptor}`.trim() : url;
+  target.setAttribute(attribute, value);
+  use.settle('shown', { part, value });
+}
+
+/**
+ * Lets go of an object URL as soon as the element has read it: a picture, script or stylesheet
+ * reads once. Others (media seek, frames reload) keep it until the use ends.
+ * @param onLoaded called when a picture or script is there for good
+ */
+export function releaseWhenRead(use: Use, part: Part, held: HeldUrl, onLoaded: () => void): void {
+  const { element, attribute } = part;
+  if (attribute === 'poster') return;
+  const isImage = element.localName === 'img';
+  if (!isImage && !isScript(element) && !isStylesheet(element)) return;
+  const read = ({ type }: Event) => {
+    // An event of the picture shown before may still be on its way.
+    if (isImage && (element as HTMLImageElement).currentSrc !== held.url) return;
+    held.release();
+    if (type === 'load' && !isStylesheet(element)) onLoaded();
+  };
+  for (const type of ['load', 'error'])
+    element.addEventListener(type, read, { signal: use.signal });
+}
+
+/** Takes back what was shown, unless the page has changed it since. */
+export function unshow({ shown }: Use): void {
+  if (shown && shown.part.target.getAttribute(shown.part.attribute) === shown.value)
+    shown.part.target.removeAttribute(shown.part.attribute);
+}
+
+function isStylesheet(element: Element): boolean {
+  return element.localName === 'link' && linkRole(element) === 'stylesheet';
+}

@@ -1,0 +1,119 @@
+import type { Assets } from './assets.ts';
+import { type CssReference, cssReferences, rewriteCss } from './css.ts';
+import { MARKED, ownPart } from './elements.ts';
+import { charset, mediaType, SNIFFED_BYTES, withCharsetOf } from './media-type.ts';
+import { parseUrl } from './url.ts';
+
+/** A stylesheet ready to be shown from a blob: URL. */
+export interface PreparedStylesheet {
+  readonly blob: Blob;
+  /** Lets go of the assets it refers to; call it when the stylesheet is gone. */
+  readonly release: () => void;
+}
+
+interface Replacement {
+  readonly url: string;
+  readonly release: () => void;
+}
+
+/**
+ * Makes a stylesheet work from a blob: URL: relative URLs become absolute, and URLs of assets that
+ * are marked on the page become object URLs of those, once they are here. An asset that fails is
+ * left to the browser, at its origin; the element that marks it reports it.
+ * @param base absolute URL of the stylesheet at its origin
+ * @param importers the stylesheets that import this one, which it cannot import in turn
+ */
+export async function prepareStylesheet(
+  document: Document,
+  assets: Assets,
+  blob: Blob,
+  base: string,
+  importers: readonly string[] = [],
+): Promise<PreparedStylesheet> {
+  const css = await decodeCss(blob, document.characterSet);
+  const replacements = new Map<string, Replacement>();
+  await Promise.all(
+    cssReferences(css, base).map(async (reference) => {
+      const replacement = await replace(document, assets, reference, [...importers, base]);
+      if (replacement) replacements.set(`${reference.kind} ${reference.url}`, replacement);
+    }),
+  );
+  const rewritten = rewriteCss(
+    css,
+    base,
+    ({ kind, url }) => replacements.get(`${kind} ${url}`)?.url,
+  );
+  return {
+    blob:
+      rewritten === css
+        ? blob.slice(0, blob.size, withCharsetOf('text/css', blob.type))
+        : new Blob([rewritten], { type: 'text/css;charset=utf-8' }),
+    release: () => {
+      for (const { release } of replacements.values()) release();
+    },
+  };
+}
+
+/** The object URL that takes the place of a URL in a stylesheet, if its asset is marked and to be had. */
+async function replace(
+  document: Document,
+  assets: Assets,
+  { url, kind }: CssReference,
+  importers: readonly string[],
+): Promise<Replacement | undefined> {
+  const mark = importers.includes(url) ? undefined : markOf(document, url);
+  if (!mark) return undefined;
+  const { asset, release } = assets.share(mark.hash, url);
+  try {
+    const blob = await asset.blob;
+    if (kind === 'import') {
+      const imported = await prepareStylesheet(document, assets, blob, url, importers);
+      const own = URL.createObjectURL(imported.blob);
+      const releaseAll = () => {
+        URL.revokeObjectURL(own);
+        imported.release();
+        release();
+      };
+      return { url: own, release: releaseAll };
+    }
+    const head = new Uint8Array(await blob.slice(0, SNIFFED_BYTES).arrayBuffer());
+    const held = asset.hold(blob, mediaType({ served: blob.type, declared: mark.type, url, head }));
+    const releaseBoth = () => {
+      held.release();
+      release();
+    };
+    return { url: held.url, release: releaseBoth };
+  } catch {
+    release();
+    return undefined;
+  }
+}
+
+/** The hash and declared type of an element of the page whose fallback is at `url`. */
+function markOf(
+  document: Document,
+  url: string,
+): { hash: string; type: string | null } | undefined {
+  for (const element of document.querySelectorAll(MARKED)) {
+    const { hash, fallback } = ownPart(element);
+    if (hash === null || fallback === null) continue;
+    const absolute = parseUrl(fallback, document.baseURI);
+    if (!absolute) continue;
+    absolute.hash = '';
+    if (absolute.href === url) return { hash, type: element.getAttribute('type') };
+  }
+  return undefined;
+}
+
+/** Decodes as CSS Syntax section 3.2 does: byte order mark, HTTP, `@charset`, the page's own. */
+async function decodeCss(blob: Blob, pageCharset: string): Promise<string> {
+  const bytes = await blob.arrayBuffer();
+  const start = String.fromCharCode(...new Uint8Array(bytes, 0, Math.min(64, bytes.byteLength)));
+  const bom = start.startsWith('\xef\xbb\xbf') ? 'utf-8' : undefined;
+  const named = bom ?? charset(blob.type) ?? /^@charset "([^"]*)";/.exec(start)?.[1] ?? pageCharset;
+  try {
+    return new TextDecoder(named).decode(bytes);
+  } catch {
+    return new TextDecoder().decode(bytes);
+  }
+}
