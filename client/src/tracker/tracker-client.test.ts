@@ -25,7 +25,7 @@ import {
   STABLE_MS,
   TrackerClient,
 } from './tracker-client.ts';
-import type { PeerId, SwarmReply, TrackerState } from './types.ts';
+import type { PeerId, SignalInit, SwarmReply, TrackerState } from './types.ts';
 
 const content = (n: number): Content => {
   const digest = new Uint8Array(20).fill(n);
@@ -232,11 +232,11 @@ describe('TrackerClient', () => {
 
   it('relays signals only while open', async () => {
     const [client, socket] = await openSession();
-    const decline = {
+    const decline: SignalInit = {
       peerId: 9n,
       attempt: 3,
       body: { case: 'decline', value: { reason: DeclineReason.BUSY } },
-    } as Parameters<TrackerClient['signal']>[0];
+    };
     assert.equal(client.signal(decline), true);
     const sent = await tracker.requests.next();
     assert.ok(sent.case === 'signal');

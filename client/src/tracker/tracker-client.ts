@@ -1,4 +1,4 @@
-import type { SessionRequestBody, SessionResponse, Signal } from '@zauberflote/proto';
+import type { SessionRequestBody, SessionResponse } from '@zauberflote/proto';
 import {
   contentKey,
   decodeSessionResponse,
@@ -8,7 +8,7 @@ import {
 } from '@zauberflote/proto';
 import type { Content } from '../integrity/content-id.ts';
 import type { Platform } from '../platform.ts';
-import type { PeerId, Tracker, TrackerHandlers, TrackerState } from './types.ts';
+import type { PeerId, SignalInit, Tracker, TrackerHandlers, TrackerState } from './types.ts';
 
 /**
  * Longest first pause before a reconnect, in ms. The pause is drawn uniformly below it, so a
@@ -107,7 +107,7 @@ export class TrackerClient implements Tracker {
     if (this.#socket) this.#flushSoon();
   }
 
-  signal(signal: Omit<Signal, '$typeName' | '$unknown'>): boolean {
+  signal(signal: SignalInit): boolean {
     if (this.#state !== 'open' || this.#socket?.readyState !== OPEN) return false;
     this.#send({ case: 'signal', value: signal });
     return true;

@@ -1,8 +1,11 @@
-import type { Signal, UndeliverableReason } from '@zauberflote/proto';
+import type { SessionRequestBody, Signal, UndeliverableReason } from '@zauberflote/proto';
 import type { Content } from '../integrity/content-id.ts';
 
 /** Assigned by the tracker, valid while that connection lasts. */
 export type PeerId = bigint;
+
+/** A signal to be sent: a message, or a plain object with the fields of one that are set. */
+export type SignalInit = Extract<SessionRequestBody, { case: 'signal' }>['value'];
 
 /** A peer that announced a content, and the size it claimed (bytes, not verified). */
 export interface Holder {
@@ -50,6 +53,6 @@ export interface Tracker {
   /** Takes back wants and haves. */
   drop(contents: readonly Content[]): void;
   /** Relays to `signal.peerId`; false when there is no open socket (nothing is kept for later). */
-  signal(signal: Omit<Signal, '$typeName' | '$unknown'>): boolean;
+  signal(signal: SignalInit): boolean;
   close(): void;
 }

@@ -1,0 +1,256 @@
+import type { Candidate, SessionDescription } from '@zauberflote/proto';
+import { DeclineReason, MAX_CANDIDATES, SUBPROTOCOL } from '@zauberflote/proto';
+import type { Platform } from '../platform.ts';
+import type { CandidateInit, DescriptionInit } from '../signaling/sdp.ts';
+import { describe, formatCandidate, parseCandidate, rebuild } from '../signaling/sdp.ts';
+import type { SignalingChannel } from '../signaling/signaling-channel.ts';
+import type { PeerId } from '../tracker/types.ts';
+import type { Link } from './open-connection.ts';
+import { closeLink, HIGH_WATER_BYTES } from './open-connection.ts';
+
+/**
+ * How long an attempt may take, in ms. It takes a second on a bad line; ICE agents give up checking
+ * after about 15 s (Chromium: `failed` at ~15 s), and nobody waits for it: other peers and HTTP go on.
+ */
+export const ATTEMPT_TIMEOUT_MS = 15_000;
+
+/**
+ * A description waits at most this long for candidates, in ms, and this long for another one after
+ * one came. Host candidates take 2-3 ms in Chromium 156, while `complete` takes over 100 ms there
+ * (both measured, with and without mDNS names). Later ones follow in messages of their own.
+ */
+export const GATHER_MS = 100;
+export const GATHER_QUIET_MS = 10;
+
+/** Most candidates taken from the other side: each one makes this machine send to an address it chose. */
+export const MAX_REMOTE_CANDIDATES = 2 * MAX_CANDIDATES;
+
+export interface AttemptHandlers {
+  /** Both channels are open; `early` came over them before. The link belongs to the caller now. */
+  onOpen(link: Link, early: readonly unknown[]): void;
+  /** It failed. The other peer was told where that is of use. */
+  onFail(): void;
+}
+
+/** How to reach the other peer: what is sent goes to it, under the number of this attempt. */
+export interface Route {
+  readonly signaling: SignalingChannel;
+  readonly peer: PeerId;
+  readonly id: number;
+}
+
+/**
+ * The way from nothing, or from an offer, to two open channels.
+ *
+ * - `preparing`: making the local description.
+ * - `offered`: an offer is out and has no answer.
+ * - `connecting`: both descriptions are exchanged.
+ * - `done`: open, failed or given up.
+ */
+export class Attempt {
+  readonly role: 'offerer' | 'answerer';
+  readonly route: Route;
+  #state: 'preparing' | 'offered' | 'connecting' | 'done' = 'preparing';
+  readonly #platform: Platform;
+  readonly #handlers: AttemptHandlers;
+  readonly #pc: RTCPeerConnection;
+  #channels: Omit<Link, 'pc'> | undefined;
+  #cancelTimeout: () => void;
+  #cancelGathering: (() => void) | undefined;
+  /** Until there is a description to send them with, candidates stay in the connection. */
+  #described: Set<string> | undefined;
+  #remoteReady = false;
+  #remoteCandidates: string[] = [];
+  #remoteCount = 0;
+  #early: unknown[] = [];
+  #earlyBytes = 0;
+
+  /** @param offer what to answer; without it, this side offers. */
+  constructor(
+    pc: RTCPeerConnection,
+    platform: Platform,
+    route: Route,
+    handlers: AttemptHandlers,
+    offer?: SessionDescription,
+  ) {
+    this.#pc = pc;
+    this.#platform = platform;
+    this.route = route;
+    this.#handlers = handlers;
+    this.role = offer ? 'answerer' : 'offerer';
+    this.#cancelTimeout = platform.setTimer(ATTEMPT_TIMEOUT_MS, () => this.#fail());
+    pc.onconnectionstatechange = () => {
+      if (pc.connectionState === 'failed' || pc.connectionState === 'closed') this.#fail();
+    };
+    void (offer ? this.#answer(offer) : this.#offer()).catch(() => this.#fail());
+  }
+
+  /** Whether the other peer may not have seen this offer, or may ignore it for one of its own. */
+  get isUnanswered(): boolean {
+    return this.role === 'offerer' && (this.#state === 'preparing' || this.#state === 'offered');
+  }
+
+  /** An offer of which nothing will be heard (again). */
+  get isOffered(): boolean {
+    return this.#state === 'offered';
+  }
+
+  async #offer(): Promise<void> {
+    const pc = this.#pc;
+    this.#createChannels();
+    await this.#describe(await pc.createOffer());
+    if (this.#state !== 'preparing') return;
+    this.#state = 'offered';
+    this.#send('sendOffer');
+  }
+
+  async #answer(offer: SessionDescription): Promise<void> {
+    if (!(await this.#setRemote(offer, 'offer'))) return;
+    this.#createChannels();
+    await this.#describe(await this.#pc.createAnswer());
+    if (this.#state !== 'preparing') return;
+    this.#state = 'connecting';
+    this.#send('sendAnswer');
+  }
+
+  /** The answer to an offer that is out; ignored at any other time. */
+  async answered(answer: SessionDescription): Promise<void> {
+    if (this.#state !== 'offered') return;
+    this.#state = 'connecting';
+    await this.#setRemote(answer, 'answer');
+  }
+
+  addCandidates(candidates: readonly Candidate[]): void {
+    if (this.#state === 'done') return;
+    for (const candidate of candidates) {
+      const text = formatCandidate(candidate);
+      if (!text || ++this.#remoteCount > MAX_REMOTE_CANDIDATES) continue;
+      if (this.#remoteReady) this.#addCandidate(text);
+      else this.#remoteCandidates.push(text);
+    }
+  }
+
+  /** Ends the attempt without a word to the handlers; `tell` the other peer if it may know of it. */
+  end(tell: boolean): void {
+    if (this.#state === 'done') return;
+    const known = this.role === 'answerer' || this.#state !== 'preparing';
+    this.#finish();
+    closeLink({ pc: this.#pc, ...this.#channels });
+    if (tell && known) this.#decline(DeclineReason.UNSPECIFIED);
+  }
+
+  #finish(): void {
+    this.#state = 'done';
+    this.#cancelTimeout();
+    this.#cancelGathering?.();
+  }
+
+  #fail(): void {
+    if (this.#state === 'done') return;
+    this.end(true);
+    this.#handlers.onFail();
+  }
+
+  #decline(reason: DeclineReason): void {
+    const { signaling, peer, id } = this.route;
+    signaling.sendDecline(peer, id, reason);
+  }
+
+  /** False if the attempt ended meanwhile. */
+  async #setRemote(description: SessionDescription, type: RTCSdpType): Promise<boolean> {
+    try {
+      await this.#pc.setRemoteDescription({ type, sdp: rebuild(description) });
+    } catch {
+      if (this.#isDone()) return false;
+      this.end(false);
+      this.#decline(DeclineReason.BAD_DESCRIPTION);
+      this.#handlers.onFail();
+    }
+    if (this.#isDone()) return false;
+    this.#remoteReady = true;
+    for (const text of this.#remoteCandidates.splice(0)) this.#addCandidate(text);
+    return true;
+  }
+
+  // A method, because the state changes while this object awaits.
+  #isDone(): boolean {
+    return this.#state === 'done';
+  }
+
+  #addCandidate(candidate: string): void {
+    // One that the browser does not take (an mDNS name it cannot look up) is as good as unreachable.
+    this.#pc.addIceCandidate({ candidate, sdpMid: '0', sdpMLineIndex: 0 }).catch(() => {});
+  }
+
+  #createChannels(): void {
+    const create = (label: string, id: number, ordered: boolean) => {
+      const options = { id, ordered, negotiated: true, protocol: SUBPROTOCOL };
+      const channel = this.#pc.createDataChannel(label, options);
+      channel.binaryType = 'arraybuffer';
+      channel.onopen = () => this.#opened();
+      channel.onclose = () => this.#fail();
+      channel.onmessage = ({ data }) => this.#receiveEarly(data);
+      return channel;
+    };
+    this.#channels = { control: create('control', 0, true), data: create('data', 1, false) };
+  }
+
+  #opened(): void {
+    const { control, data } = this.#channels!;
+    if (this.#state === 'done' || control.readyState !== 'open' || data.readyState !== 'open')
+      return;
+    this.#finish();
+    this.#pc.onicecandidate = this.#pc.onicegatheringstatechange = null;
+    control.onopen = data.onopen = null;
+    this.#handlers.onOpen({ pc: this.#pc, control, data }, this.#early);
+  }
+
+  /** The other side may see both channels open, and send, before this side does. */
+  #receiveEarly(frame: unknown): void {
+    this.#early.push(frame);
+    this.#earlyBytes += frame instanceof ArrayBuffer ? frame.byteLength : HIGH_WATER_BYTES;
+    if (this.#earlyBytes > HIGH_WATER_BYTES) this.#fail();
+  }
+
+  /** Sets the local description, and waits a little for candidates. */
+  async #describe(description: RTCSessionDescriptionInit): Promise<void> {
+    if (this.#isDone()) return;
+    const pc = this.#pc;
+    const gathered = new Promise<void>((resolve) => {
+      const wait = (ms: number) => {
+        this.#cancelGathering?.();
+        this.#cancelGathering = this.#platform.setTimer(ms, resolve);
+      };
+      wait(GATHER_MS);
+      pc.onicecandidate = ({ candidate }) => {
+        if (this.#described) this.#straggler(candidate);
+        else wait(GATHER_QUIET_MS);
+      };
+      pc.onicegatheringstatechange = () => {
+        if (pc.iceGatheringState === 'complete') resolve();
+      };
+    });
+    await pc.setLocalDescription(description);
+    if (pc.iceGatheringState !== 'complete') await gathered;
+    this.#cancelGathering?.();
+  }
+
+  #send(method: 'sendOffer' | 'sendAnswer'): void {
+    const { signaling, peer, id } = this.route;
+    const description: DescriptionInit = describe(this.#pc.localDescription!.sdp);
+    this.#described = new Set(description.candidates?.map(key));
+    if (!signaling[method](peer, id, description)) this.#fail();
+  }
+
+  #straggler(found: RTCIceCandidate | null): void {
+    const candidate = found && parseCandidate(found.candidate);
+    // node-datachannel announces candidates that are in the description already.
+    if (!candidate || this.#described!.has(key(candidate))) return;
+    const { signaling, peer, id } = this.route;
+    signaling.sendCandidates(peer, id, [candidate]);
+  }
+}
+
+function key(candidate: CandidateInit): string {
+  return formatCandidate(candidate) ?? '';
+}

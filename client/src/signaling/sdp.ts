@@ -1,0 +1,188 @@
+import type { Candidate, SessionDescription } from '@zauberflote/proto';
+import {
+  CandidateType,
+  DtlsSetup,
+  MAX_CANDIDATES,
+  MAX_RAW_SDP_BYTES,
+  Transport,
+  toHex,
+} from '@zauberflote/proto';
+import type { SignalInit } from '../tracker/types.ts';
+
+type Body<Case> = Extract<NonNullable<SignalInit['body']>, { case: Case }>['value'];
+
+/** A SessionDescription to be sent. */
+export type DescriptionInit = Body<'offer'>;
+/** A Candidate to be sent. */
+export type CandidateInit = NonNullable<Body<'candidates'>['candidates']>[number];
+
+const SETUP: Record<string, DtlsSetup> = {
+  actpass: DtlsSetup.ACTPASS,
+  active: DtlsSetup.ACTIVE,
+  passive: DtlsSetup.PASSIVE,
+};
+const TYPE: Record<string, CandidateType> = {
+  host: CandidateType.UNSPECIFIED,
+  srflx: CandidateType.SERVER_REFLEXIVE,
+  prflx: CandidateType.PEER_REFLEXIVE,
+  relay: CandidateType.RELAYED,
+};
+const TCP_TYPE: Record<string, Transport> = {
+  active: Transport.TCP_ACTIVE,
+  passive: Transport.TCP_PASSIVE,
+  so: Transport.TCP_SO,
+};
+const ICE_UFRAG = /^[a-z0-9+/]{4,256}$/i;
+const ICE_PWD = /^[a-z0-9+/]{22,256}$/i;
+const CANDIDATE =
+  /^(?:a=)?candidate:([a-z0-9+/]{1,32}) 1 (udp|tcp) (\d+) (\S+) (\d+) typ (\w+)(?:.* tcptype (\w+))?/i;
+// Any host name but an mDNS one (a single label under .local) would be a DNS query of the sender's
+// choosing.
+const ADDRESS = /^(?:[0-9.]+|[0-9a-f.]*:[0-9a-f.:]+|[a-z0-9-]+\.local)$/i;
+
+/**
+ * The local description `sdp` as it travels: its fields, or the whole text where it does not fit
+ * them (more than a data channel, another fingerprint hash, another mid than "0").
+ * @throws {RangeError} if it does not fit and is longer than the protocol allows.
+ */
+export function describe(sdp: string): DescriptionInit {
+  const compact = toFields(sdp.split(/\r?\n/));
+  if (compact) return compact;
+  if (sdp.length > MAX_RAW_SDP_BYTES)
+    throw new RangeError(`a session description of ${sdp.length} characters is too long to send`);
+  return { rawSdp: sdp };
+}
+
+function toFields(lines: readonly string[]): DescriptionInit | undefined {
+  // Session or media level: with one media section they mean the same.
+  const values = (name: string) =>
+    lines.filter((line) => line.startsWith(name)).map((line) => line.slice(name.length));
+  const media = values('m=');
+  const fingerprints = values('a=fingerprint:')
+    .map((value) => /^sha-256 ((?:[0-9a-f]{2}:){31}[0-9a-f]{2})$/i.exec(value)?.[1])
+    .filter((value) => value !== undefined);
+  const [iceUfrag = ''] = values('a=ice-ufrag:');
+  const [icePwd = ''] = values('a=ice-pwd:');
+  const setup = SETUP[values('a=setup:')[0] ?? ''];
+  const sctpPort = Number(values('a=sctp-port:')[0]);
+  const maxMessageSize = Number(values('a=max-message-size:')[0] ?? 65_536);
+  if (
+    media.length !== 1 ||
+    !/^application \d+ UDP\/DTLS\/SCTP webrtc-datachannel$/.test(media[0]!) ||
+    values('a=mid:')[0] !== '0' ||
+    fingerprints.length !== 1 ||
+    !ICE_UFRAG.test(iceUfrag) ||
+    !ICE_PWD.test(icePwd) ||
+    !setup ||
+    !(sctpPort >= 1 && sctpPort <= 65_535) ||
+    !(maxMessageSize >= 0)
+  )
+    return undefined;
+  return {
+    iceUfrag,
+    icePwd,
+    fingerprintSha256: Uint8Array.from(fingerprints[0]!.split(':'), (hex) =>
+      Number.parseInt(hex, 16),
+    ),
+    setup,
+    // libdatachannel separates them by a comma (0.33: "ice2,trickle"), RFC 8839 by a space.
+    iceOptions: values('a=ice-options:')
+      .flatMap((value) => value.split(/[ ,]/))
+      .filter((option) => /^[\w+/-]{1,64}$/.test(option))
+      .slice(0, 8),
+    sctpPort: sctpPort === 5000 ? 0 : sctpPort,
+    // In SDP 0 means any size; on the wire it means 65,536.
+    maxMessageSize:
+      maxMessageSize === 65_536 ? 0 : Math.min(maxMessageSize || 0xffffffff, 0xffffffff),
+    candidates: values('a=')
+      .map(parseCandidate)
+      .filter((candidate) => candidate !== undefined)
+      .sort((a, b) => b.priority! - a.priority!)
+      .slice(0, MAX_CANDIDATES),
+  };
+}
+
+/**
+ * Reads a candidate attribute, with or without `a=`. Undefined for what is not sent: other
+ * components and transports, host names, and active TCP candidates (the passive side learns the
+ * address from the check itself).
+ */
+export function parseCandidate(line: string): CandidateInit | undefined {
+  const match = CANDIDATE.exec(line);
+  if (!match) return undefined;
+  const [, foundation, protocol, priority, address, port, typ, tcpType] = match;
+  const type = TYPE[typ!.toLowerCase()];
+  const transport =
+    protocol!.toLowerCase() === 'udp' ? Transport.UNSPECIFIED : TCP_TYPE[tcpType ?? ''];
+  if (type === undefined || transport === undefined || transport === Transport.TCP_ACTIVE)
+    return undefined;
+  if (!ADDRESS.test(address!) || Number(port) > 65_535 || Number(priority) > 0xffffffff)
+    return undefined;
+  return {
+    foundation: foundation!,
+    priority: Number(priority),
+    transport,
+    address: address!,
+    port: Number(port),
+    type,
+  };
+}
+
+/** A received candidate as `RTCPeerConnection.addIceCandidate` takes it; undefined: discard it. */
+export function formatCandidate(candidate: CandidateInit): string | undefined {
+  const { foundation, priority = 0, transport = 0, address = '', port = 0, type = 0 } = candidate;
+  const typ = Object.keys(TYPE).find((name) => TYPE[name] === type);
+  const tcpType = Object.keys(TCP_TYPE).find((name) => TCP_TYPE[name] === transport);
+  if (!typ || (transport !== Transport.UNSPECIFIED && !tcpType) || !ADDRESS.test(address))
+    return undefined;
+  // RFC 8839 wants a related address with all but host candidates; this one says nothing.
+  const related = type === CandidateType.UNSPECIFIED ? '' : ' raddr 0.0.0.0 rport 0';
+  const tcp = tcpType ? ` tcptype ${tcpType}` : '';
+  const protocol = tcpType ? 'tcp' : 'udp';
+  return `candidate:${foundation} 1 ${protocol} ${priority} ${address} ${port} typ ${typ}${related}${tcp}`;
+}
+
+/**
+ * The text for `setRemoteDescription`, from a description that the codec has checked.
+ * @throws {Error} if its raw SDP asks for more than a data channel.
+ */
+export function rebuild(description: SessionDescription): string {
+  if (description.rawSdp) return checkRaw(description.rawSdp);
+  const fingerprint = toHex(description.fingerprintSha256).toUpperCase().match(/../g)!.join(':');
+  const setup = Object.keys(SETUP).find((name) => SETUP[name] === description.setup);
+  const { iceOptions, maxMessageSize, sctpPort } = description;
+  return [
+    'v=0',
+    'o=- 1 1 IN IP4 0.0.0.0',
+    's=-',
+    't=0 0',
+    'a=group:BUNDLE 0',
+    'm=application 9 UDP/DTLS/SCTP webrtc-datachannel',
+    'c=IN IP4 0.0.0.0',
+    'a=mid:0',
+    `a=ice-ufrag:${description.iceUfrag}`,
+    `a=ice-pwd:${description.icePwd}`,
+    ...(iceOptions.length > 0 ? [`a=ice-options:${iceOptions.join(' ')}`] : []),
+    `a=fingerprint:sha-256 ${fingerprint}`,
+    `a=setup:${setup}`,
+    `a=sctp-port:${sctpPort || 5000}`,
+    `a=max-message-size:${maxMessageSize || 65_536}`,
+    ...formatAll(description.candidates).map((candidate) => `a=${candidate}`),
+    '',
+  ].join('\r\n');
+}
+
+function formatAll(candidates: readonly Candidate[]): string[] {
+  return candidates.map(formatCandidate).filter((text) => text !== undefined);
+}
+
+/** Another peer's SDP must not open a media decoder here, nor make this machine look up names. */
+function checkRaw(sdp: string): string {
+  const lines = sdp
+    .split(/\r\n|[\r\n]/)
+    .filter((line) => !/^a=candidate:/i.test(line) || ADDRESS.test(line.split(' ')[4] ?? ''));
+  const media = lines.filter((line) => /^m=/i.test(line));
+  if (media.length !== 1 || !media[0]!.startsWith('m=application '))
+    throw new Error('a raw session description has other media than a data channel');
+  return lines.join('\r\n');
+}
