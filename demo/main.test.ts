@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -89,6 +90,23 @@ describe('npm start', () => {
     const { err, code } = await run('--host', '192.0.2.1', '--port', '0', '--tracker-port', '0');
     assert.equal(code, 1);
     assert.match(err, /"192\.0\.2\.1" is no address of this machine/);
+  });
+
+  it('names the addresses for other devices when told to listen on all', async () => {
+    const child = start('--host', '0.0.0.0', '--port', '0', '--tracker-port', '0');
+    try {
+      const [all] = await printed(child, /demo:[\s\S]*Ctrl-C/);
+      const shown = Array.from(all.matchAll(/on your network: http:\/\/([\d.]+):/g), (m) => m[1]);
+      const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+      const expected = own.filter(({ family, internal }) => family === 'IPv4' && !internal);
+      assert.deepEqual(
+        shown,
+        expected.map(({ address }) => address),
+      );
+      assert.match(all, /demo: http:\/\/localhost:\d+\/\n/);
+    } finally {
+      child.kill('SIGKILL');
+    }
   });
 
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {

@@ -117,7 +117,7 @@ async function main(): Promise<void> {
       console.log(`  on your network: http://${address}:${demo.port}/`);
     }
   }
-  console.log(`Tracker:          ${tracker.url}\n`);
+  console.log(`Tracker:          port ${tracker.port}\n`);
   if (!existsSync(CLIENT)) {
     console.log(
       'The client is not built, so everything comes from the origin. Run npm run build.\n',
