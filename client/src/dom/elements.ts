@@ -82,14 +82,18 @@ export function isResponsive(owner: Element): boolean {
   );
 }
 
-/** Equal as long as an element wants the same; undefined if it wants nothing. */
+/**
+ * What an element wants, as a text to compare; undefined if nothing. Another source at the end only
+ * adds to the text.
+ */
 export function wishOf(owner: Element, slot: Slot): string | undefined {
   if (slot === 'poster') return owner.getAttribute('data-zf-poster')?.trim() || undefined;
   const wishes = [owner, ...sourcesOf(owner)].map((element) =>
     ['hash', 'fallback', 'srcset'].map((name) => element.getAttribute(`data-zf-${name}`)),
   );
   if (wishes.flat().every((value) => value === null)) return undefined;
-  return JSON.stringify([wishes, owner.localName === 'link' && linkRole(owner)]);
+  const role = owner.localName === 'link' ? linkRole(owner) : '';
+  return role + wishes.map((wish) => JSON.stringify(wish)).join('');
 }
 
 /** The part of an element that names its asset by `data-zf-hash` and `data-zf-fallback`. */

@@ -140,6 +140,7 @@ describe('the injection layer in Chromium', () => {
       assert.ok(Math.abs((await get<number>(`${$('a')}.width`)) - 8 / 3) < 1);
       assert.match(await get(`${$('a')}.srcset`), /^blob:\S+ 3x$/);
       assert.equal(await get(`${$('b')}.width`), 4);
+      await until('urls.size === 0');
     });
 
     it('chooses the source of a picture by media and type, again when the window changes', async () => {
@@ -308,6 +309,15 @@ describe('the injection layer in Chromium', () => {
       assert.ok(!site.requests.includes('/a.svg'));
     });
 
+    it('reports a poster that cannot be had, without calling the media broken', async () => {
+      await open(
+        `<video id="v" data-zf-poster="/404 ${site.hash('/red.png')}" ${site.mark('/s.wav')}></video>`,
+      );
+      await until(`${failed('v')} && ${$('v')}.duration`);
+      assert.equal(await get('messages.length'), 1);
+      assert.deepEqual(await get('events.filter(({ type }) => type === "error")'), []);
+    });
+
     it('leaves media with preload=none until somebody wants to play', async () => {
       await open(`<audio id="a" preload="none" ${site.mark('/s.wav')}></audio>`);
       await until(finishedAll);
@@ -336,6 +346,45 @@ describe('the injection layer in Chromium', () => {
       const other = { zfHash: site.hash('/blue.png'), zfFallback: '/blue.png' };
       await get(`Object.assign(${$('b')}.dataset, ${JSON.stringify(other)})`);
       await until(`${$('b')}.naturalWidth === 8`);
+    });
+
+    it('serves a picture whose parts come one after the other', async () => {
+      await open('<picture id="box"></picture>');
+      const source = `data-zf-srcset="/green.png ${site.hash('/green.png')}"`;
+      await get(`${$('box')}.innerHTML = '<source ${source}>'`);
+      await get(`${$('box')}.append(Object.assign(new Image(), { id: 'a' }))`);
+      await until(`${loaded('a')} && ${$('a')}.naturalWidth === 4`);
+      await get(`Object.assign(${$('a')}.dataset, { zfHash: 'x', zfFallback: '/red.png' })`);
+      await until('events.filter(({ type }) => type === "load").length >= 3');
+      await get(`${$('box')}.firstChild.remove()`);
+      await until(failed('a'));
+      assert.match((await get<string[]>('messages'))[0]!, /"x"/);
+    });
+
+    it('neither starts over nor downloads twice when a media element gets another source', async () => {
+      site.hold('/s.wav');
+      await open(`<audio id="a"><source ${site.mark('/s.wav')}></audio>`);
+      await requested('/s.wav');
+      await get(
+        `${$('a')}.insertAdjacentHTML('beforeend', '<source ${site.mark('/broken.wav')}>')`,
+      );
+      site.release('/s.wav');
+      await until(`${$('a')}.duration`);
+      assert.deepEqual(await get('[downloads.started, downloads.aborted]'), [['/s.wav'], []]);
+    });
+
+    it('goes on with a download when only its use changes', async () => {
+      site.hold('/css/plain.css');
+      await open(`<link id="l" rel="preload" as="style" ${site.mark('/css/plain.css')}><p id="d">`);
+      await requested('/css/plain.css');
+      await get(`${$('l')}.rel = 'stylesheet'`);
+      await get('new Promise((resolve) => setTimeout(resolve))');
+      site.release('/css/plain.css');
+      await until(`getComputedStyle(${$('d')}).color === 'rgb(4, 5, 6)'`);
+      assert.deepEqual(await get('[downloads.started, downloads.aborted]'), [
+        ['/css/plain.css'],
+        [],
+      ]);
     });
 
     it('ends the download of an element that is taken out, unless another one uses it', async () => {

@@ -112,8 +112,9 @@ export class Injector {
       if (type === 'attributes') touch(ownerOf(target as Element));
       for (const node of [...removedNodes, ...addedNodes]) {
         for (const owner of ownersUnder(node)) touch(owner);
-        // A <source> that was taken out does not know any more whose it was.
-        if (node.nodeName !== 'SOURCE' || !isElement(target)) continue;
+        // A <source> that was taken out does not know any more whose it was, and one that was
+        // parsed before its <img> did not know it yet.
+        if (!/^(?:SOURCE|IMG)$/.test(node.nodeName) || !isElement(target)) continue;
         touch(isMedia(target) ? target : target.querySelector(':scope > img'));
       }
     }
@@ -128,7 +129,7 @@ export class Injector {
     for (const slot of ['main', 'poster'] as const) {
       const wish = wishOf(owner, slot);
       const old = this.#uses[slot].get(owner);
-      const same = old ? old.wish === wish : this.#finished.get(owner) === wish;
+      const same = old ? isSame(old, wish) : this.#finished.get(owner) === wish;
       if (wish === undefined) {
         if (!old || old.state === 'shown') continue;
         old.end();
@@ -175,32 +176,38 @@ export class Injector {
     const reason = postponement(owner);
     if (reason) {
       use.state = 'waiting';
+      use.started();
       await (reason === 'near' ? this.#nearness.near(owner, signal) : playWanted(owner, signal));
       if (signal.aborted) return;
       use.state = 'loading';
     }
-    if (isMedia(owner) && !owner.hasAttribute('data-zf-hash'))
-      await this.#supplyFirst(use, sourcesOf(owner));
+    if (isMedia(owner) && !owner.hasAttribute('data-zf-hash')) await this.#supplyFirst(use);
     else if (owner.localName === 'img') await this.#supply(use, () => chooseImage(owner));
     else await this.#supply(use, () => ownPart(owner), place);
     if (reason === 'play' && !signal.aborted) (owner as HTMLMediaElement).play().catch(() => {});
   }
 
-  /** Gives a media element the first of its sources that it may be able to play. */
-  async #supplyFirst(use: Use, sources: Element[]): Promise<void> {
+  /** Gives a media element the first of its sources, after `tried`, that it may be able to play. */
+  async #supplyFirst(use: Use, tried?: Element): Promise<void> {
     const media = use.owner as HTMLMediaElement;
-    for (const [index, source] of sources.entries()) {
-      if (!mayPlay(media, source)) continue;
-      if (!source.matches(MARKED)) return;
+    for (;;) {
+      // Not a list made once: sources may be added meanwhile.
+      const sources = sourcesOf(media);
+      const source = sources
+        .slice(tried ? sources.indexOf(tried) + 1 : 0)
+        .find((s) => mayPlay(media, s));
+      if (!source) return use.settle('failed');
+      if (!source.matches(MARKED)) return use.settle('shown');
       await this.#supply(use, () => ownPart(source));
       if (use.signal.aborted) return;
-      if (use.state === 'failed') continue;
-      const next = () => this.#supplyFirst(use, sources.slice(index + 1));
-      source.addEventListener('error', next, { once: true, signal: use.signal });
-      // A source that gets its src later is only looked at when its element starts over.
-      return media.load();
+      if (use.state === 'shown') {
+        const next = () => void this.#supplyFirst(use, source);
+        source.addEventListener('error', next, { once: true, signal: use.signal });
+        // A source that gets its src later is only looked at when its element starts over.
+        return media.load();
+      }
+      tried = source;
     }
-    use.settle('failed');
   }
 
   /**
@@ -252,6 +259,7 @@ export class Injector {
     for (;;) {
       const { asset, release } = this.#assets.share(hash, url, onProgress);
       use.hold(release);
+      use.started();
       if (asset.progress) onProgress(asset.progress);
       try {
         return { asset, blob: await asset.blob };
@@ -297,6 +305,11 @@ export class Injector {
       if (size(part) <= size(shown)) return;
     this.#start(use.owner, use.slot, use.wish, use);
   }
+}
+
+/** Further sources of a media element change nothing as long as an earlier one is tried or plays. */
+function isSame({ owner, state, wish: old }: Use, wish: string | undefined): boolean {
+  return old === wish || (isMedia(owner) && state !== 'failed' && !!wish?.startsWith(old));
 }
 
 /** @throws {ZfError} `bad-hash`, `bad-fallback` */

@@ -21,6 +21,8 @@ export class Use {
   #holds: (() => void)[] = [];
   /** What the predecessor shows, as long as this one shows nothing. */
   #inherited: (() => void)[] = [];
+  /** What the predecessor was downloading, which may be the same asset. */
+  #pending: (() => void)[] = [];
 
   /** @param old ends; what it shows stays until this one shows something */
   constructor(owner: Element, slot: Slot, wish: string, old?: Use) {
@@ -30,7 +32,7 @@ export class Use {
     if (!old) return;
     this.shown = old.shown;
     this.#inherited = old.#inherited.splice(0);
-    if (old.state === 'shown') this.#inherited.push(...old.#holds.splice(0));
+    (old.state === 'shown' ? this.#inherited : this.#pending).push(...old.#holds.splice(0));
     old.end();
   }
 
@@ -45,14 +47,21 @@ export class Use {
     else this.#holds.push(release);
   }
 
+  /** It has its own share in an asset, or needs none yet. */
+  started(): void {
+    for (const release of this.#pending.splice(0)) release();
+  }
+
   settle(state: 'shown' | 'failed', shown = this.shown): void {
     this.state = state;
     this.shown = shown;
+    this.started();
     for (const release of this.#inherited.splice(0)) release();
   }
 
   end(): void {
     this.#abort.abort();
+    this.started();
     for (const release of [...this.#holds.splice(0), ...this.#inherited.splice(0)]) release();
   }
 }
