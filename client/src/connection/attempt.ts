@@ -54,6 +54,7 @@ export class Attempt {
   readonly #platform: Platform;
   readonly #handlers: AttemptHandlers;
   readonly #pc: RTCPeerConnection;
+  readonly #offered: SessionDescription | undefined;
   #channels: Omit<Link, 'pc'> | undefined;
   #cancelTimeout: () => void;
   #cancelGathering: (() => void) | undefined;
@@ -82,15 +83,16 @@ export class Attempt {
     pc.onconnectionstatechange = () => {
       if (pc.connectionState === 'failed' || pc.connectionState === 'closed') this.#fail();
     };
+    this.#offered = offer;
+  }
+
+  /** Begins. Not done by the constructor, because it may fail at once. */
+  start(): void {
+    const offer = this.#offered;
     void (offer ? this.#answer(offer) : this.#offer()).catch(() => this.#fail());
   }
 
-  /** Whether the other peer may not have seen this offer, or may ignore it for one of its own. */
-  get isUnanswered(): boolean {
-    return this.role === 'offerer' && (this.#state === 'preparing' || this.#state === 'offered');
-  }
-
-  /** An offer of which nothing will be heard (again). */
+  /** Whether an offer is out and has no answer. */
   get isOffered(): boolean {
     return this.#state === 'offered';
   }

@@ -117,6 +117,7 @@ export class ConnectionManager implements Connections {
     };
     const attempt = new Attempt(pc, this.#platform, route, handlers, offer);
     this.#slots.set(peer, { state: 'connecting', attempt, wanted });
+    attempt.start();
     return true;
   }
 

@@ -1,0 +1,388 @@
+import assert from 'node:assert/strict';
+import {
+  DeclineReason,
+  HashAlgorithm,
+  MAX_FRAGMENT_BYTES,
+  type Signal,
+  SUBPROTOCOL,
+} from '@zauberflote/proto';
+import { ATTEMPT_TIMEOUT_MS, GATHER_MS, GATHER_QUIET_MS } from './attempt.ts';
+import { closeNodeWebRtc, nodePlatform } from './node-webrtc.ts';
+import { HIGH_WATER_BYTES } from './open-connection.ts';
+import { manualTimers, TestNet, type TestPeer } from './test-net.ts';
+
+const A = 100n;
+const B = 50n;
+
+const request = (requestId: number) =>
+  ({
+    case: 'request',
+    value: {
+      requestId,
+      content: { algorithm: HashAlgorithm.SHA1, digest: new Uint8Array(20) },
+      offset: 0n,
+      length: 10,
+    },
+  }) as const;
+
+/** The pc's channels as the other side's protocol names them; the attempt keeps them to itself. */
+function channelTo(peer: TestPeer, label: string): RTCDataChannel {
+  const pc = peer.pcs.at(-1) as unknown as { created: RTCDataChannel[] };
+  return pc.created.find((channel) => channel.label === label)!;
+}
+
+/** Remembers the channels that are created, so that a test can misuse them. */
+function recordingPlatform() {
+  const platform = nodePlatform();
+  const Native = platform.RTCPeerConnection!;
+  return {
+    ...platform,
+    RTCPeerConnection: class extends Native {
+      created: RTCDataChannel[] = [];
+      override createDataChannel(label: string, init?: RTCDataChannelInit): RTCDataChannel {
+        const channel = super.createDataChannel(label, init);
+        this.created.push(channel);
+        return channel;
+      }
+    } as typeof RTCPeerConnection,
+  };
+}
+
+describe('ConnectionManager over real WebRTC', () => {
+  let net: TestNet;
+
+  beforeEach(() => {
+    net = new TestNet();
+  });
+  afterEach(() => net.close());
+  after(() => closeNodeWebRtc());
+
+  /** Two connected peers; A offered. */
+  async function connected(): Promise<[TestPeer, TestPeer]> {
+    const a = net.peer(A, {}, recordingPlatform());
+    const b = net.peer(B, {}, recordingPlatform());
+    a.connections.connect(B);
+    await Promise.all([a.opened(B), b.opened(A)]);
+    return [a, b];
+  }
+
+  it('creates no RTCPeerConnection before a peer is named', () => {
+    assert.equal(net.peer(A).pcs.length, 0);
+  });
+
+  it('opens both channels on both sides, with one offer and one answer', async () => {
+    const [a, b] = await connected();
+    assert.deepEqual(a.told, [{ is: 'open', peer: B }]);
+    assert.deepEqual(b.told, [{ is: 'open', peer: A }]);
+    assert.deepEqual(net.sent(A), ['offer']);
+    assert.deepEqual(net.sent(B), ['answer']);
+    const data = channelTo(a, 'data');
+    assert.deepEqual([data.id, data.ordered, data.protocol], [1, false, SUBPROTOCOL]);
+    const control = channelTo(a, 'control');
+    assert.deepEqual([control.id, control.ordered, control.negotiated], [0, true, true]);
+    a.connections.connect(B);
+    assert.equal(a.pcs.length, 1);
+    assert.equal(a.connections.maxFragmentBytes(B), MAX_FRAGMENT_BYTES);
+  });
+
+  it('carries requests both ways, in order', async () => {
+    const [a, b] = await connected();
+    for (let n = 1; n <= 100; n++) assert.ok(a.connections.send(B, request(n)));
+    assert.ok(b.connections.send(A, { case: 'cancel', value: { requestId: 9 } }));
+    await b.until(() => b.messages.length === 100);
+    await a.until(() => a.messages.length === 1);
+    assert.deepEqual(
+      b.messages.map((body) => body.case === 'request' && body.value.requestId),
+      Array.from({ length: 100 }, (_, n) => n + 1),
+    );
+    assert.equal(a.messages[0]!.case, 'cancel');
+  });
+
+  it('moves 10 MB of fragments without more than the high-water mark waiting', async () => {
+    const [a, b] = await connected();
+    const total = 160;
+    const data = new Uint8Array(MAX_FRAGMENT_BYTES).map((_, n) => n % 251);
+    const sum = { fragments: 0, bytes: 0, offsets: new Set<number>() };
+    b.onMessage = (body) => {
+      assert.ok(body.case === 'fragment');
+      sum.fragments++;
+      sum.bytes += body.value.data.length;
+      sum.offsets.add(body.value.offset);
+      assert.equal(body.value.data[250], data[250]);
+    };
+    const channel = channelTo(a, 'data');
+    let most = 0;
+    for (let n = 0; n < total; n++) {
+      if (!a.connections.isWritable(B)) {
+        const count = a.told.length;
+        await a.until(() => a.told.length > count && a.connections.isWritable(B));
+        assert.deepEqual(a.told.at(-1), { is: 'writable', peer: B });
+      }
+      assert.ok(
+        a.connections.send(B, { case: 'fragment', value: { requestId: 1, offset: n, data } }),
+      );
+      most = Math.max(most, channel.bufferedAmount);
+    }
+    await b.until(() => sum.fragments === total);
+    assert.equal(sum.bytes, total * MAX_FRAGMENT_BYTES);
+    assert.equal(sum.offsets.size, total);
+    assert.ok(
+      a.told.some((told) => told.is === 'writable'),
+      'it never had to wait',
+    );
+    assert.ok(most <= HIGH_WATER_BYTES + MAX_FRAGMENT_BYTES + 64, `${most} bytes waited`);
+  });
+
+  it('connects once when both offer at the same time, by the offer of the greater id', async () => {
+    const a = net.peer(A);
+    const b = net.peer(B);
+    // Both offers cross: none is delivered before the other is sent.
+    const held: (() => void)[] = [];
+    net.route = (_, signal, pass) => {
+      if (signal.body.case !== 'offer') return pass();
+      held.push(pass);
+      if (held.length === 2) for (const go of held) go();
+    };
+    a.connections.connect(B);
+    b.connections.connect(A);
+    await Promise.all([a.opened(B), b.opened(A)]);
+    assert.deepEqual(net.sent(A), ['offer']);
+    assert.deepEqual(net.sent(B), ['offer', 'answer']);
+    assert.deepEqual([a.told.length, b.told.length], [1, 1]);
+  });
+
+  it('reports an attempt that gave way to the offer of the other and then failed', async () => {
+    const timers = manualTimers(nodePlatform());
+    const b = net.peer(B, {}, timers.platform);
+    const offer = await new Promise<Signal>((resolve) => {
+      net.route = (_, signal) => resolve(signal);
+      b.connections.connect(A);
+      gather(timers.fire);
+    });
+    const answered = new Promise<void>((resolve) => {
+      net.route = (_, signal) => signal.body.case === 'answer' && resolve();
+    });
+    b.signaling.receive({ ...offer, peerId: A, attempt: 77 });
+    gather(timers.fire);
+    await answered;
+    assert.ok(timers.fire(ATTEMPT_TIMEOUT_MS));
+    assert.equal(await b.closed(A), 'unreachable');
+    assert.equal(b.told.length, 1);
+  });
+
+  it('declines offers beyond the cap, which counts incoming connections', async () => {
+    const a = net.peer(A, { maxConnections: 1 });
+    const [b, c] = [net.peer(B), net.peer(60n)];
+    b.connections.connect(A);
+    await a.opened(B);
+    c.connections.connect(A);
+    assert.equal(await c.closed(A), 'declined');
+    const { body } = net.signals.at(-1)!.signal;
+    assert.equal(body.case === 'decline' && body.value.reason, DeclineReason.BUSY);
+    a.connections.connect(60n);
+    assert.equal(await a.closed(60n), 'unreachable');
+    assert.ok(a.connections.isOpen(B));
+    a.connections.disconnect(B, 'closed');
+    await b.closed(A);
+    c.told.length = 0;
+    c.connections.connect(A);
+    await c.opened(A);
+  });
+
+  it('gives up an offer without an answer after a while, and tells the other peer', async () => {
+    const timers = manualTimers(nodePlatform());
+    const a = net.peer(A, {}, timers.platform);
+    net.peer(B);
+    const seen: (string | undefined)[] = [];
+    const offered = new Promise<void>((resolve) => {
+      net.route = (_, signal) => {
+        seen.push(signal.body.case);
+        resolve();
+      };
+    });
+    a.connections.connect(B);
+    gather(timers.fire);
+    await offered;
+    assert.ok(timers.fire(ATTEMPT_TIMEOUT_MS));
+    assert.equal(await a.closed(B), 'unreachable');
+    assert.deepEqual(net.sent(A), ['offer', 'decline']);
+    assert.equal(a.pcs[0]!.connectionState, 'closed');
+    a.connections.connect(B);
+    assert.equal(a.pcs.length, 2);
+  });
+
+  it('is unreachable at once if the tracker cannot deliver the offer, or goes away', async () => {
+    const a = net.peer(A);
+    a.connections.connect(999n);
+    assert.equal(await a.closed(999n), 'unreachable');
+    net.peer(B);
+    const offered = new Promise<void>((resolve) => {
+      net.route = () => resolve();
+    });
+    a.connections.connect(B);
+    await offered;
+    a.signaling.trackerState('waiting');
+    assert.equal(await a.closed(B), 'unreachable');
+  });
+
+  it('keeps open connections when the tracker goes away', async () => {
+    const [a, b] = await connected();
+    a.signaling.trackerState('waiting');
+    b.signaling.trackerState('waiting');
+    assert.ok(a.connections.send(B, request(1)));
+    await b.until(() => b.messages.length === 1);
+    assert.ok(a.connections.isOpen(B));
+  });
+
+  it('notices that the other side is gone, and connects to it again', async () => {
+    const [a, b] = await connected();
+    b.pcs[0]!.close();
+    assert.equal(await a.closed(B), 'lost');
+    assert.equal(await b.closed(A), 'lost');
+    assert.equal(a.connections.send(B, request(1)), false);
+    assert.equal(a.connections.isWritable(B), false);
+    assert.equal(a.connections.maxFragmentBytes(B), 0);
+    a.connections.connect(B);
+    await Promise.all([a.opened(B), b.opened(A)]);
+  });
+
+  it('takes a new offer of a connected peer as the end of the old connection', async () => {
+    const [a, b] = await connected();
+    // B lost it without A noticing.
+    b.connections.disconnect(A, 'closed');
+    b.connections.connect(A);
+    await b.opened(A);
+    await a.opened(B);
+    assert.deepEqual(
+      a.told.map((told) => told.is),
+      ['open', 'close', 'open'],
+    );
+  });
+
+  it('closes and bars a peer that sends garbage', async () => {
+    const [a, b] = await connected();
+    channelTo(b, 'control').send(new Uint8Array([255, 255, 255]));
+    assert.equal(await a.closed(B), 'malformed');
+    assert.equal(await b.closed(A), 'lost');
+    a.told.length = b.told.length = 0;
+    a.connections.connect(B);
+    assert.equal(await a.closed(B), 'malformed');
+    b.connections.connect(A);
+    assert.equal(await b.closed(A), 'declined');
+    assert.equal(a.pcs.length, 1);
+  });
+
+  it('closes and bars a peer that sends text', async () => {
+    const [a, b] = await connected();
+    channelTo(b, 'data').send('hello');
+    assert.equal(await a.closed(B), 'malformed');
+  });
+
+  it('ignores messages of a newer peer', async () => {
+    const [a, b] = await connected();
+    channelTo(b, 'control').send(new Uint8Array([0xf2, 0x06, 0])); // field 110, empty
+    b.connections.send(A, request(1));
+    await a.until(() => a.messages.length === 1);
+    assert.ok(a.connections.isOpen(B));
+  });
+
+  it('connects through candidates that come apart from the descriptions, before or after', async () => {
+    const a = net.peer(A);
+    const b = net.peer(B);
+    net.route = (from, signal, pass) => {
+      const { body } = signal;
+      if (body.case !== 'offer' && body.case !== 'answer') return pass();
+      const candidates = body.value.candidates.splice(0);
+      assert.ok(candidates.length > 0);
+      const send = () => {
+        const value = { $typeName: 'zauberflote.v1.Candidates', candidates, end: true } as const;
+        const to = from === A ? b : a;
+        to.signaling.receive({ ...signal, peerId: from, body: { case: 'candidates', value } });
+      };
+      // The answerer's come before its answer, the offerer's right behind its offer.
+      if (body.case === 'answer') send();
+      pass();
+      if (body.case === 'offer') send();
+    };
+    a.connections.connect(B);
+    await Promise.all([a.opened(B), b.opened(A)]);
+  });
+
+  it('answers BAD_DESCRIPTION to an offer that cannot be used, and goes on', async () => {
+    const a = net.peer(A);
+    const b = net.peer(B);
+    net.route = (_, signal, pass) => {
+      if (signal.body.case === 'offer') signal.body.value.rawSdp = 'v=0\r\nm=audio 9 x 0\r\n';
+      pass();
+    };
+    a.connections.connect(B);
+    assert.equal(await a.closed(B), 'declined');
+    const { body } = net.signals.at(-1)!.signal;
+    assert.equal(body.case === 'decline' && body.value.reason, DeclineReason.BAD_DESCRIPTION);
+    assert.deepEqual(b.told, []);
+    net.route = (_, __, pass) => pass();
+    b.connections.connect(A);
+    await b.opened(A);
+  });
+
+  it('ignores signals of attempts it does not know', async () => {
+    const a = net.peer(A);
+    const b = net.peer(B);
+    a.signaling.sendAnswer(B, 5, {
+      iceUfrag: 'abcd',
+      icePwd: 'a'.repeat(22),
+      fingerprintSha256: new Uint8Array(32),
+      setup: 2,
+    });
+    a.signaling.sendCandidates(B, 5, []);
+    a.signaling.sendDecline(B, 5);
+    b.connections.connect(A);
+    await b.opened(A);
+    assert.equal(b.told.length, 1);
+  });
+
+  it('without WebRTC is unreachable, later, and declines offers', async () => {
+    const Broken = class {
+      constructor() {
+        throw new DOMException('switched off', 'NotAllowedError');
+      }
+    } as unknown as typeof RTCPeerConnection;
+    const b = net.peer(B);
+    for (const [id, RTCPeerConnection] of [
+      [A, undefined],
+      [101n, Broken],
+    ] as const) {
+      const a = net.peer(id, {}, { ...nodePlatform(), RTCPeerConnection });
+      a.connections.connect(B);
+      assert.deepEqual(a.told, [], 'not from within connect()');
+      assert.equal(await a.closed(B), 'unreachable');
+      b.connections.connect(id);
+      assert.equal(await b.closed(id), 'declined');
+      const { body } = net.signals.at(-1)!.signal;
+      assert.equal(body.case === 'decline' && body.value.reason, DeclineReason.NOT_SERVING);
+    }
+  });
+
+  it('after close ends everything, once, and begins nothing', async () => {
+    const [a, b] = await connected();
+    a.connections.connect(70n);
+    a.connections.close();
+    assert.equal(await a.closed(B), 'closed');
+    assert.equal(await a.closed(70n), 'closed');
+    assert.equal(await b.closed(A), 'lost');
+    a.told.length = b.told.length = 0;
+    a.connections.connect(B);
+    assert.equal(await a.closed(B), 'closed');
+    b.connections.connect(A);
+    assert.equal(await b.closed(A), 'declined');
+    assert.equal(a.pcs.length, 2);
+  });
+});
+
+/** Lets the connection gather on the test's timers. */
+function gather(fire: (ms: number) => boolean): void {
+  const turn = setInterval(() => {
+    if (fire(GATHER_QUIET_MS) || fire(GATHER_MS)) clearInterval(turn);
+  }, 5);
+  turn.unref();
+}

@@ -1,0 +1,175 @@
+import {
+  decodeSessionRequest,
+  decodeSessionResponse,
+  encodeSessionRequest,
+  encodeSessionResponse,
+  type PeerMessage,
+  type Signal,
+  UndeliverableReason,
+} from '@zauberflote/proto';
+import type { Platform } from '../platform.ts';
+import { SignalingChannel } from '../signaling/signaling-channel.ts';
+import type { PeerId } from '../tracker/types.ts';
+import type { ConnectionOptions } from './connection-manager.ts';
+import { ConnectionManager } from './connection-manager.ts';
+import { nodePlatform } from './node-webrtc.ts';
+import type { CloseReason } from './types.ts';
+
+/** What a manager told its handlers. */
+export type Told =
+  | { is: 'open'; peer: PeerId }
+  | { is: 'close'; peer: PeerId; reason: CloseReason }
+  | { is: 'writable'; peer: PeerId };
+
+/** A connection manager for tests: remembers what it was told, and lets tests wait for it. */
+export class TestPeer {
+  readonly id: PeerId;
+  readonly connections: ConnectionManager;
+  readonly signaling: SignalingChannel;
+  readonly told: Told[] = [];
+  readonly messages: PeerMessage['body'][] = [];
+  readonly pcs: RTCPeerConnection[] = [];
+  onMessage: ((body: PeerMessage['body']) => void) | undefined;
+  readonly #waiting = new Set<() => void>();
+
+  constructor(net: TestNet, id: PeerId, options: Partial<ConnectionOptions>, platform: Platform) {
+    this.id = id;
+    this.signaling = new SignalingChannel({
+      ownId: id,
+      signal: (signal) => net.relay(id, encodeSessionRequest({ case: 'signal', value: signal })),
+    });
+    const { pcs } = this;
+    const Native = platform.RTCPeerConnection;
+    const Recorded =
+      Native &&
+      class extends Native {
+        constructor(config?: RTCConfiguration) {
+          super(config);
+          pcs.push(this);
+        }
+      };
+    this.connections = new ConnectionManager(
+      { ...platform, RTCPeerConnection: Recorded as typeof RTCPeerConnection | undefined },
+      this.signaling,
+      {
+        onOpen: (peer) => this.#tell({ is: 'open', peer }),
+        onMessage: (_, message) => {
+          if (this.onMessage) this.onMessage(message.body);
+          else this.messages.push(message.body);
+          this.#wake();
+        },
+        onClose: (peer, reason) => this.#tell({ is: 'close', peer, reason }),
+        onWritable: (peer) => this.#tell({ is: 'writable', peer }),
+      },
+      { maxConnections: 8, ...options },
+    );
+  }
+
+  /** The end of what is (or was) with `peer`. */
+  async closed(peer: PeerId): Promise<CloseReason> {
+    const find = () => this.told.find((told) => told.is === 'close' && told.peer === peer);
+    await this.until(() => find() !== undefined);
+    return (find() as { reason: CloseReason }).reason;
+  }
+
+  async opened(peer: PeerId): Promise<void> {
+    await this.until(() => this.connections.isOpen(peer));
+  }
+
+  /** Resolves when `condition` holds; looked at whenever this peer is told something. */
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition())
+      await new Promise<void>((resolve) => {
+        this.#waiting.add(resolve);
+      });
+  }
+
+  #tell(told: Told): void {
+    this.told.push(told);
+    this.#wake();
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting) resolve();
+    this.#waiting.clear();
+  }
+}
+
+/** Peers whose signals are relayed in memory, through the codec, in order, later. */
+export class TestNet {
+  readonly peers = new Map<PeerId, TestPeer>();
+  /** Every signal that was relayed, with its sender. */
+  readonly signals: { from: PeerId; signal: Signal }[] = [];
+  /** What becomes of a signal: passed on (now or when `pass` is called), or not. */
+  route: (from: PeerId, signal: Signal, pass: () => void) => void = (_, __, pass) => pass();
+
+  peer(
+    id: PeerId,
+    options: Partial<ConnectionOptions> = {},
+    platform: Platform = nodePlatform(),
+  ): TestPeer {
+    const peer = new TestPeer(this, id, options, platform);
+    this.peers.set(id, peer);
+    return peer;
+  }
+
+  relay(from: PeerId, frame: Uint8Array): boolean {
+    const { body } = decodeSessionRequest(frame);
+    if (body.case !== 'signal') throw new Error('not a signal');
+    const signal = body.value;
+    this.signals.push({ from, signal });
+    setImmediate(() => this.route(from, signal, () => this.#deliver(from, signal)));
+    return true;
+  }
+
+  #deliver(from: PeerId, signal: Signal): void {
+    const to = this.peers.get(signal.peerId);
+    if (!to) {
+      const sender = this.peers.get(from);
+      sender?.signaling.undeliverable(signal.peerId, signal.attempt, UndeliverableReason.GONE);
+      return;
+    }
+    const value = { ...signal, peerId: from };
+    const { body } = decodeSessionResponse(encodeSessionResponse({ case: 'signal', value }));
+    if (body.case === 'signal') to.signaling.receive(body.value);
+  }
+
+  /** The bodies that `from` sent, in order. */
+  sent(from: PeerId): (string | undefined)[] {
+    return this.signals
+      .filter((entry) => entry.from === from)
+      .map(({ signal }) => signal.body.case);
+  }
+
+  close(): void {
+    for (const peer of this.peers.values()) peer.connections.close();
+  }
+}
+
+/** A platform whose timers only run when the test fires them. */
+export function manualTimers(platform: Platform): {
+  platform: Platform;
+  /** Runs the timer of this many ms; false if there is none. */
+  fire(ms: number): boolean;
+} {
+  const timers = new Set<{ ms: number; callback: () => void }>();
+  return {
+    platform: {
+      ...platform,
+      setTimer(ms, callback) {
+        const timer = { ms, callback };
+        timers.add(timer);
+        return () => timers.delete(timer);
+      },
+    },
+    fire(ms) {
+      for (const timer of timers)
+        if (timer.ms === ms) {
+          timers.delete(timer);
+          timer.callback();
+          return true;
+        }
+      return false;
+    },
+  };
+}
