@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
 import terserModule from '@rollup/plugin-terser';
 import { rollup } from 'rollup';
+import { $, loaded, TestPage } from '../src/dom/testing/browser.ts';
 import { GUARD, guardSnippet } from './guard.ts';
 
 // Its types describe a CommonJS module, Node loads the ES module.
@@ -29,5 +30,56 @@ describe('the guard', () => {
         '<script src="/z.js?a&amp;b" data-tracker="wss://t/&quot;x&quot;" async></script>',
       ),
     );
+  });
+
+  describe('in Chromium', () => {
+    const page = new TestPage();
+    const body = () =>
+      `<link id="l" ${page.site.mark('/css/site.css')}>` +
+      `<script defer ${page.site.mark('/d.js')}></script><script id="a" ${page.site.mark('/a.js')}></script>` +
+      `<script ${page.site.mark('/b.js')}></script><img id="i" ${page.site.mark('/red.png')}>` +
+      `<img id="j" data-zf-srcset="/green.png ${page.site.hash('/green.png')} 2x">` +
+      `<video id="v" data-zf-poster="/red.png h"><source ${page.site.mark('/s.wav')}></video>` +
+      `<object id="o" ${page.site.mark('/a.svg')}></object>`;
+    const arranged = '<script>globalThis.ran = []</script>';
+    const wait = async (condition: string) => {
+      await page.driver.wait(
+        () => page.driver.executeScript(`return ${condition}`),
+        8000,
+        condition,
+      );
+    };
+
+    for (const [what, client] of [
+      ['is missing', '/404.js'],
+      ['throws while it starts', '/throws.js'],
+      ['cannot be read', '/syntax.js'],
+    ] as const)
+      it(`puts the fallbacks in place when the client ${what}`, async () => {
+        page.site.put('/throws.js', 'text/javascript', 'throw new Error("x")');
+        page.site.put('/syntax.js', 'text/javascript', 'let let');
+        await page.open(body(), arranged + guardSnippet(client, 'wss://t/'));
+        await wait(
+          `${$('i')}.naturalWidth === 2 && ${$('j')}.naturalWidth > 0 && ran.length === 3`,
+        );
+        assert.deepEqual(await page.get('ran'), ['a:a', 'b', 'd']);
+        assert.equal(await page.get(`${$('j')}.getAttribute('srcset')`), '/green.png 2x');
+        assert.equal(await page.get(`${$('v')}.getAttribute('poster')`), '/red.png');
+        assert.equal(await page.get(`${$('l')}.rel`), 'stylesheet');
+        assert.equal(await page.get(`${$('o')}.getAttribute('data')`), '/a.svg');
+        await wait(`${$('v')}.duration > 0`);
+        await page.get(
+          `document.body.insertAdjacentHTML('beforeend', '<img id="k" ${page.site.mark('/blue.png')}>')`,
+        );
+        await wait(`${$('k')}.naturalWidth === 8`);
+      });
+
+    it('does nothing when the client starts', async () => {
+      await page.open(body(), guardSnippet('/zf.js', 'wss://t/'));
+      await wait('globalThis.ran?.length === 3');
+      await page.until(loaded('i'));
+      await page.driver.executeScript('setTimeout(() => { throw new Error("of the page") })');
+      assert.match(await page.get(`${$('i')}.src`), /^blob:/);
+    });
   });
 });

@@ -1,19 +1,89 @@
-/** What the browser tests need: a Chromium, a web server, a bundle, and files to serve. */
-import { createHash } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer, type Server, type ServerResponse } from 'node:http';
+/** What the browser tests need: a Chromium with a page of {@link Site} in it. */
+import { mkdtemp, rm } from 'node:fs/promises';
 import { stripTypeScriptTypes } from 'node:module';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { crc32, deflateSync } from 'node:zlib';
 import { nodeResolve } from '@rollup/plugin-node-resolve';
 import { rollup } from 'rollup';
 import { Builder, type WebDriver } from 'selenium-webdriver';
 import chrome from 'selenium-webdriver/chrome.js';
+import { putFiles, Site } from './site.ts';
 
-export async function startChromium(): Promise<{ driver: WebDriver; stop: () => Promise<void> }> {
+/** One browser and one site for the tests of the enclosing `describe`. */
+export class TestPage {
+  site!: Site;
+  driver!: WebDriver;
+  #pages = 0;
+
+  constructor() {
+    let stop: (() => Promise<void>) | undefined;
+    before(async () => {
+      this.site = await Site.start();
+      this.site.put('/zf.js', 'text/javascript', await bundlePage());
+      await putFiles(this.site);
+      ({ driver: this.driver, stop } = await startChromium());
+    });
+    afterEach(() => this.site.reset());
+    after(async () => {
+      await stop?.();
+      this.site.close();
+    });
+  }
+
+  /** Opens a page; the injector starts while it is parsed. */
+  async open(body: string, head = '<script src="/zf.js"></script>'): Promise<void> {
+    const path = `/page${++this.#pages}`;
+    const icon = '<link rel="icon" href="data:,">';
+    this.site.put(path, 'text/html; charset=utf-8', `<!doctype html>${icon}${head}<body>${body}`);
+    await this.driver.get(this.site.origin + path);
+  }
+
+  /** Evaluates an expression in the page; awaits it if it is a promise. */
+  async get<T>(expression: string): Promise<T> {
+    const [error, value] = await this.driver.executeAsyncScript<[string | null, T]>(
+      `const done = arguments[0];
+       (async () => (${expression}))().then((v) => done([null, v]), (e) => done([String(e), null]));`,
+    );
+    if (error) throw new Error(`${error} in ${expression}`);
+    return value;
+  }
+
+  /** Waits in the page. What the page looked like is part of the message when it does not happen. */
+  async until(condition: string): Promise<void> {
+    try {
+      await this.get(`until(() => ${condition})`);
+    } catch (cause) {
+      const seen = await this.get('({ messages, events, ran, html: document.body.outerHTML })');
+      throw new Error(`never: ${condition}\n${JSON.stringify(seen, null, 1)}`, { cause });
+    }
+  }
+
+  /** Lets the page do what it does at once, mutation observers included. */
+  async settle(): Promise<void> {
+    await this.get('new Promise((resolve) => setTimeout(resolve))');
+  }
+
+  /** Waits until the site was asked for `path`. */
+  async requested(path: string): Promise<void> {
+    await this.driver.wait(
+      () => this.site.requests.includes(path),
+      8000,
+      `no request for ${path}`,
+      5,
+    );
+  }
+}
+
+/** Expressions for {@link TestPage.get} and `until`. */
+export const $ = (id: string) => `document.getElementById('${id}')`;
+/** The element had its `load` event. */
+export const loaded = (id: string) => `events.some((e) => e.type === 'load' && e.id === '${id}')`;
+/** The element had its `zf:error` event. */
+export const failed = (id: string) =>
+  `events.some((e) => e.type === 'zf:error' && e.id === '${id}')`;
+
+async function startChromium(): Promise<{ driver: WebDriver; stop: () => Promise<void> }> {
   const profile = await mkdtemp(join(tmpdir(), 'zf-dom-'));
   const options = new chrome.Options();
   options.setBinaryPath('/usr/bin/chromium');
@@ -37,7 +107,7 @@ export async function startChromium(): Promise<{ driver: WebDriver; stop: () => 
 }
 
 /** `page.ts` and all it imports, as one classic script. */
-export async function bundlePage(): Promise<string> {
+async function bundlePage(): Promise<string> {
   const bundle = await rollup({
     input: fileURLToPath(new URL('page.ts', import.meta.url)),
     plugins: [
@@ -50,125 +120,4 @@ export async function bundlePage(): Promise<string> {
   });
   const { output } = await bundle.generate({ format: 'iife' });
   return output[0].code;
-}
-
-/** A web server of files in memory, each of which can be held back. */
-export class Site {
-  readonly #server: Server;
-  readonly #files = new Map<string, { type: string; body: Buffer }>();
-  readonly #held = new Map<string, ServerResponse[]>();
-  /** Paths in the order they were asked for. */
-  requests: string[] = [];
-
-  private constructor() {
-    this.#server = createServer((request, response) => {
-      const path = new URL(request.url!, 'http://x').pathname;
-      this.requests.push(path);
-      const held = this.#held.get(path);
-      if (held) held.push(response);
-      else this.#answer(path, response);
-    });
-  }
-
-  static async start(): Promise<Site> {
-    const site = new Site();
-    await new Promise<void>((resolve) => site.#server.listen(0, '127.0.0.1', resolve));
-    return site;
-  }
-
-  get origin(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
-  }
-
-  /** @param type empty: none is sent */
-  put(path: string, type: string, body: string | Buffer): void {
-    this.#files.set(path, { type, body: Buffer.from(body) });
-  }
-
-  /** The two attributes for a file. */
-  mark(path: string): string {
-    return `data-zf-fallback="${path}" data-zf-hash="${this.hash(path)}"`;
-  }
-
-  hash(path: string): string {
-    const { body } = this.#files.get(path)!;
-    return `sha256-${createHash('sha256').update(body).digest('base64')}`;
-  }
-
-  /** Requests for `path` get no answer until `release`. */
-  hold(path: string): void {
-    this.#held.set(path, []);
-  }
-
-  release(path: string): void {
-    const responses = this.#held.get(path) ?? [];
-    this.#held.delete(path);
-    for (const response of responses) this.#answer(path, response);
-  }
-
-  /** Forgets requests and holds. */
-  reset(): void {
-    for (const path of [...this.#held.keys()]) this.release(path);
-    this.requests = [];
-  }
-
-  close(): void {
-    this.#server.closeAllConnections();
-    this.#server.close();
-  }
-
-  #answer(path: string, response: ServerResponse): void {
-    const file = this.#files.get(path);
-    if (file?.type) response.setHeader('content-type', file.type);
-    response.writeHead(file ? 200 : 404).end(file?.body);
-  }
-}
-
-/** A PNG of one colour. */
-export function png(width: number, height: number, rgb: readonly [number, number, number]): Buffer {
-  const chunk = (type: string, data: Buffer) => {
-    const body = Buffer.concat([Buffer.from(type), data]);
-    const out = Buffer.alloc(body.length + 8);
-    out.writeUInt32BE(data.length);
-    body.copy(out, 4);
-    out.writeUInt32BE(crc32(body), body.length + 4);
-    return out;
-  };
-  const header = Buffer.alloc(13);
-  header.writeUInt32BE(width);
-  header.writeUInt32BE(height, 4);
-  header.set([8, 2], 8);
-  const row = Buffer.from([0, ...Array.from({ length: width }, () => rgb).flat()]);
-  const rows = Buffer.concat(Array.from({ length: height }, () => row));
-  return Buffer.concat([
-    Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
-    chunk('IHDR', header),
-    chunk('IDAT', deflateSync(rows)),
-    chunk('IEND', Buffer.alloc(0)),
-  ]);
-}
-
-/** A WAV of a quarter of a second of silence. */
-export function wav(): Buffer {
-  const samples = 2000;
-  const out = Buffer.alloc(44 + samples, 128);
-  out.write('RIFF', 0, 'latin1');
-  out.writeUInt32LE(36 + samples, 4);
-  out.write('WAVEfmt ', 8, 'latin1');
-  out.writeUInt32LE(16, 16);
-  out.writeUInt16LE(1, 20);
-  out.writeUInt16LE(1, 22);
-  out.writeUInt32LE(8000, 24);
-  out.writeUInt32LE(8000, 28);
-  out.writeUInt16LE(1, 32);
-  out.writeUInt16LE(8, 34);
-  out.write('data', 36, 'latin1');
-  out.writeUInt32LE(samples, 40);
-  return out;
-}
-
-/** A real font, of the demo's dependencies. */
-export function font(): Promise<Buffer> {
-  const name = '@fontsource/fraunces/files/fraunces-latin-400-normal.woff2';
-  return readFile(fileURLToPath(import.meta.resolve(name)));
 }

@@ -1,0 +1,275 @@
+import assert from 'node:assert/strict';
+import { $, failed, loaded, TestPage } from './testing/browser.ts';
+import { png } from './testing/site.ts';
+
+describe('the injection layer in a changing page', () => {
+  const page = new TestPage();
+
+  describe('links', () => {
+    const body = '<p id="a">font</p><p id="b">b</p><p id="c">c</p><p id="d">d</p>';
+    const background = (id: string) => `getComputedStyle(${$(id)}).backgroundImage`;
+
+    it('shows a stylesheet with its relative URLs, imports and marked font', async () => {
+      await page.open(
+        `<link id="l" ${page.site.mark('/css/site.css')}>` +
+          `<link id="g" ${page.site.mark('/css/font.css')}>` +
+          `<link id="i" rel="preload" as="style" ${page.site.mark('/css/imported.css')}>` +
+          `<link id="p" rel="preload" as="font" ${page.site.mark('/f.woff2')}>` +
+          `<link id="q" rel="preload" as="image" ${page.site.mark('/green.png')}>${body}`,
+      );
+      await page.until(`${loaded('l')} && ${loaded('p')} && ${loaded('g')}`);
+      assert.equal(await page.get(`${$('l')}.rel`), 'stylesheet');
+      assert.equal(await page.get(`${$('p')}.hasAttribute('href')`), false);
+      assert.equal(await page.get(background('a')), `url("${page.site.origin}/red.png")`);
+      assert.match(await page.get(background('b')), /^url\("blob:/);
+      assert.equal(await page.get(background('c')), `url("${page.site.origin}/blue.png")`);
+      assert.equal(await page.get(`getComputedStyle(${$('d')}).color`), 'rgb(4, 5, 6)');
+      assert.equal(
+        await page.get(
+          `document.fonts.load('9px F').then((f) => f.map(({ status }) => status).join())`,
+        ),
+        'loaded',
+      );
+      const count = (path: string) =>
+        page.site.requests.filter((request) => request === path).length;
+      assert.equal(count('/f.woff2'), 1, 'the font came from the origin again');
+      assert.equal(count('/css/imported.css'), 1);
+      assert.equal(await page.get('messages.length'), 0);
+    });
+
+    it('uses the origin for what a stylesheet refers to and cannot be had', async () => {
+      const wrong = page.site.mark('/green.png').replace(/sha256-..../, 'sha256-AAAA');
+      await page.open(
+        `<link id="l" ${page.site.mark('/css/site.css')}><link id="q" rel="preload" ${wrong}>${body}`,
+      );
+      await page.until(`${loaded('l')} && ${failed('q')}`);
+      assert.equal(await page.get(background('b')), `url("${page.site.origin}/green.png")`);
+      assert.equal(await page.get('messages.length'), 1);
+    });
+
+    it('keeps the rel of other links, and turns a preload into a stylesheet on demand', async () => {
+      await page.open(
+        `<link id="icon" rel="icon" ${page.site.mark('/a.svg')}>` +
+          `<link id="l" rel="preload" as="style" onload="this.rel='stylesheet'" ${page.site.mark('/css/site.css')}>${body}`,
+      );
+      await page.until(`getComputedStyle(${$('a')}).color === 'rgb(1, 2, 3)'`);
+      await page.until(`${$('icon')}.href.startsWith('blob:')`);
+      assert.equal(await page.get(`${$('icon')}.rel`), 'icon');
+    });
+
+    it('decodes a stylesheet as it was served before rewriting it', async () => {
+      const css = '#a::before{content:"é";background:url(x.png)}';
+      page.site.put('/latin.css', 'text/css; charset=iso-8859-1', Buffer.from(css, 'latin1'));
+      await page.open(`<link id="l" ${page.site.mark('/latin.css')}>${body}`);
+      await page.until(loaded('l'));
+      assert.equal(await page.get(`getComputedStyle(${$('a')}, '::before').content`), '"é"');
+    });
+  });
+
+  describe('changes of the page', () => {
+    it('serves elements that are added and attributes that are set later', async () => {
+      await page.open('<div id="box"></div><img id="b">');
+      await page.get(`${$('box')}.innerHTML = '<p><img id="a" ${page.site.mark('/red.png')}></p>'`);
+      await page.get(
+        `Object.assign(${$('b')}.dataset, { zfHash: '${page.site.hash('/green.png')}', zfFallback: '/green.png' })`,
+      );
+      await page.until(`${loaded('a')} && ${$('b')}.naturalWidth === 4`);
+      const other = { zfHash: page.site.hash('/blue.png'), zfFallback: '/blue.png' };
+      await page.get(`Object.assign(${$('b')}.dataset, ${JSON.stringify(other)})`);
+      await page.until(`${$('b')}.naturalWidth === 8`);
+    });
+
+    it('serves a picture whose parts come one after the other', async () => {
+      await page.open('<picture id="box"></picture>');
+      const source = `data-zf-srcset="/green.png ${page.site.hash('/green.png')}"`;
+      await page.get(`${$('box')}.innerHTML = '<source ${source}>'`);
+      await page.get(`${$('box')}.append(Object.assign(new Image(), { id: 'a' }))`);
+      await page.until(`${loaded('a')} && ${$('a')}.naturalWidth === 4`);
+      await page.get(`Object.assign(${$('a')}.dataset, { zfHash: 'x', zfFallback: '/red.png' })`);
+      await page.until('events.filter(({ type }) => type === "load").length >= 3');
+      await page.get(`${$('box')}.firstChild.remove()`);
+      await page.until(failed('a'));
+      assert.match((await page.get<string[]>('messages'))[0]!, /"x"/);
+    });
+
+    it('neither starts over nor downloads twice when a media element gets another source', async () => {
+      page.site.hold('/s.wav');
+      await page.open(`<audio id="a"><source ${page.site.mark('/s.wav')}></audio>`);
+      await page.requested('/s.wav');
+      await page.get(
+        `${$('a')}.insertAdjacentHTML('beforeend', '<source ${page.site.mark('/broken.wav')}>')`,
+      );
+      page.site.release('/s.wav');
+      await page.until(`${$('a')}.duration`);
+      assert.deepEqual(await page.get('[downloads.started, downloads.aborted]'), [['/s.wav'], []]);
+    });
+
+    it('goes on with a download when only its use changes', async () => {
+      page.site.hold('/css/plain.css');
+      await page.open(
+        `<link id="l" rel="preload" as="style" ${page.site.mark('/css/plain.css')}><p id="d">`,
+      );
+      await page.requested('/css/plain.css');
+      await page.get(`${$('l')}.rel = 'stylesheet'`);
+      await page.settle();
+      page.site.release('/css/plain.css');
+      await page.until(`getComputedStyle(${$('d')}).color === 'rgb(4, 5, 6)'`);
+      assert.deepEqual(await page.get('[downloads.started, downloads.aborted]'), [
+        ['/css/plain.css'],
+        [],
+      ]);
+    });
+
+    it('ends the download of an element that is taken out, unless another one uses it', async () => {
+      page.site.hold('/red.png');
+      await page.open(
+        `<div id="box"><img ${page.site.mark('/red.png')}><img id="b" ${page.site.mark('/red.png')}></div>`,
+      );
+      await page.requested('/red.png');
+      await page.get(`${$('box')}.firstChild.remove()`);
+      await page.settle();
+      assert.deepEqual(await page.get('downloads.aborted'), []);
+      await page.get(`${$('box')}.remove()`);
+      await page.until('downloads.aborted.length === 1');
+      assert.deepEqual(await page.get('[messages, events.filter((e) => e.type === "zf:error")]'), [
+        [],
+        [],
+      ]);
+    });
+
+    it('does not load again what is only moved; takes up again what was taken out', async () => {
+      await page.open(
+        `<div id="box"></div><img id="a" ${page.site.mark('/red.png')}><link id="l" ${page.site.mark('/css/site.css')}>` +
+          `<p id="p" style="display:none"></p>`,
+      );
+      await page.until(`${loaded('a')} && ${loaded('l')}`);
+      const src = await page.get(`${$('a')}.src`);
+      await page.get(
+        `(() => { globalThis.gone = [${$('a')}, ${$('l')}]; gone.forEach((e) => e.remove()) })()`,
+      );
+      await page.until('urls.size === 0');
+      await page.get(`(() => { events.length = 0; ${$('box')}.append(...gone) })()`);
+      await page.until(loaded('l'));
+      assert.equal(await page.get(`${$('a')}.src`), src);
+      assert.deepEqual(await page.get(`events.filter((e) => e.type === 'error')`), []);
+    });
+
+    it('revokes object URLs once read; media and what a stylesheet uses only at the end', async () => {
+      await page.open(
+        `<img id="a" ${page.site.mark('/red.png')}><script id="s" ${page.site.mark('/b.js')}></script>` +
+          `<link id="l" ${page.site.mark('/css/font.css')}><link rel="preload" as="font" ${page.site.mark('/f.woff2')}>` +
+          `<audio id="m" ${page.site.mark('/s.wav')}></audio>`,
+      );
+      await page.until(`${loaded('a')} && ${loaded('s')} && ${loaded('l')} && ${$('m')}.duration`);
+      await page.until('urls.size === 2');
+      const font = '[...document.styleSheets].at(-1).cssRules[0].cssText';
+      assert.equal(await page.get(`[...urls].includes(${font}.match(/blob:[^"]+/)[0])`), true);
+      assert.equal(await page.get(`urls.has(${$('m')}.src)`), true);
+      await page.get(`${$('m')}.remove()`);
+      await page.until('urls.size === 1');
+      await page.get(`${$('l')}.remove()`);
+      await page.until('urls.size === 0');
+    });
+
+    it('ends everything when closed, silently', async () => {
+      page.site.hold('/red.png');
+      await page.open(
+        `<img id="a" ${page.site.mark('/red.png')}><audio id="m" ${page.site.mark('/s.wav')}></audio>`,
+      );
+      await page.until(`${$('m')}.duration`);
+      await page.requested('/red.png');
+      await page.get('injector.close()');
+      await page.until('urls.size === 0 && downloads.aborted.includes("/red.png")');
+      await page.get(
+        `document.body.insertAdjacentHTML('beforeend', '<img ${page.site.mark('/green.png')}>')`,
+      );
+      await page.settle();
+      assert.deepEqual(await page.get('[downloads.started.includes("/green.png"), messages]'), [
+        false,
+        [],
+      ]);
+    });
+  });
+
+  describe('events and failures', () => {
+    it('tells how an asset is doing, by bubbling events', async () => {
+      await page.open(`<img id="a" ${page.site.mark('/red.png')}>`);
+      await page.until(loaded('a'));
+      const size = png(2, 2, [255, 0, 0]).length;
+      const detail = {
+        hash: page.site.hash('/red.png'),
+        fallback: '/red.png',
+        loaded: size,
+        total: size,
+        bytes: { peers: 0, origin: size, store: 0 },
+      };
+      assert.deepEqual(await page.get('events.filter((e) => e.type.startsWith("zf:"))'), [
+        { type: 'zf:progress', id: 'a', detail },
+        { type: 'zf:load', id: 'a', detail },
+      ]);
+    });
+
+    for (const [what, attributes, code, message] of [
+      ['no source', 'data-zf-fallback="/404" data-zf-hash="HASH"', 'no-source', /origin says 404/],
+      [
+        'a wrong hash',
+        'data-zf-fallback="/green.png" data-zf-hash="HASH"',
+        'hash-mismatch',
+        /hash/,
+      ],
+      ['a bad hash', 'data-zf-fallback="/red.png" data-zf-hash="md5-x"', 'bad-hash', /md5-x/],
+      ['no hash', 'data-zf-fallback="/red.png"', 'bad-hash', /data-zf-hash is missing/],
+      ['no fallback', 'data-zf-hash="HASH"', 'bad-fallback', /data-zf-fallback is missing/],
+      [
+        'a bad fallback',
+        'data-zf-fallback="javascript:1" data-zf-hash="HASH"',
+        'bad-fallback',
+        /http/,
+      ],
+      ['a bad srcset', 'data-zf-srcset="/red.png"', 'bad-fallback', /URL HASH/],
+    ] as const)
+      for (const name of ['img', 'script', 'link', 'iframe'])
+        if (name === 'img' || what !== 'a bad srcset')
+          it(`reports ${what} on <${name}> by an error event and one message`, async () => {
+            const attribute = attributes.replace('HASH', page.site.hash('/red.png'));
+            await page.open(
+              `<${name} id="x" onerror="ran.push('onerror')" ${attribute}></${name}>`,
+            );
+            await page.until(failed('x'));
+            await page.until('ran.length');
+            const messages = await page.get<string[]>('messages');
+            assert.equal(messages.length, 1, messages.join('\n'));
+            assert.match(messages[0]!, message);
+            assert.ok(messages[0]!.includes(`<${name} id="x"`), messages[0]);
+            const seen = await page.get<{ type: string; detail: { code: string } }[]>('events');
+            assert.deepEqual(
+              seen
+                .filter(({ type }) => /error/.test(type))
+                .map(({ type }) => type)
+                .sort(),
+              ['error', 'zf:error'],
+            );
+            assert.equal(seen.find(({ type }) => type === 'zf:error')!.detail.code, code);
+            assert.equal(
+              await page.get(`${$('x')}.hasAttribute('src') || ${$('x')}.hasAttribute('href')`),
+              false,
+            );
+          });
+
+    it('loads from the origin as plain HTML where hashes cannot be computed', async () => {
+      page.site.put('/nolib.png', 'image/png', png(3, 3, [0, 0, 0]));
+      page.site.put('/nolib.js', 'text/javascript', 'ran.push("nolib")');
+      page.site.put('/nolib.css', 'text/css', '#a { color: rgb(7, 7, 7) }');
+      await page.open(
+        `<img id="a" ${page.site.mark('/nolib.png')}><script ${page.site.mark('/nolib.js')}></script>` +
+          `<link ${page.site.mark('/nolib.css')}><script ${page.site.mark('/b.js')}></script>`,
+      );
+      await page.until(`${$('a')}.naturalWidth === 3 && ran.length === 2`);
+      await page.until(`getComputedStyle(${$('a')}).color === 'rgb(7, 7, 7)'`);
+      assert.deepEqual(await page.get('ran'), ['nolib', 'b']);
+      const messages = await page.get<string[]>('messages');
+      assert.equal(messages.length, 3);
+      for (const message of messages) assert.match(message, /^warn: .*unverified/);
+    });
+  });
+});
