@@ -6,7 +6,7 @@ import {
   type Signal,
   SUBPROTOCOL,
 } from '@zauberflote/proto';
-import { ATTEMPT_TIMEOUT_MS, GATHER_MS, GATHER_QUIET_MS } from './attempt.ts';
+import { ATTEMPT_TIMEOUT_MS } from './attempt.ts';
 import { closeNodeWebRtc, nodePlatform } from './node-webrtc.ts';
 import { HIGH_WATER_BYTES } from './open-connection.ts';
 import { manualTimers, TestNet, type TestPeer } from './test-net.ts';
@@ -157,13 +157,11 @@ describe('ConnectionManager over real WebRTC', () => {
     const offer = await new Promise<Signal>((resolve) => {
       net.route = (_, signal) => resolve(signal);
       b.connections.connect(A);
-      gather(timers.fire);
     });
     const answered = new Promise<void>((resolve) => {
       net.route = (_, signal) => signal.body.case === 'answer' && resolve();
     });
     b.signaling.receive({ ...offer, peerId: A, attempt: 77 });
-    gather(timers.fire);
     await answered;
     assert.ok(timers.fire(ATTEMPT_TIMEOUT_MS));
     assert.equal(await b.closed(A), 'unreachable');
@@ -201,7 +199,6 @@ describe('ConnectionManager over real WebRTC', () => {
       };
     });
     a.connections.connect(B);
-    gather(timers.fire);
     await offered;
     assert.ok(timers.fire(ATTEMPT_TIMEOUT_MS));
     assert.equal(await a.closed(B), 'unreachable');
@@ -363,6 +360,24 @@ describe('ConnectionManager over real WebRTC', () => {
     }
   });
 
+  it('hands ICE servers on, and with relayOnly lets nothing but relays be used', () => {
+    const configurations: (RTCConfiguration | undefined)[] = [];
+    const Recorder = class {
+      constructor(configuration?: RTCConfiguration) {
+        configurations.push(configuration);
+        throw new Error('that was all');
+      }
+    } as unknown as typeof RTCPeerConnection;
+    const platform = { ...nodePlatform(), RTCPeerConnection: Recorder };
+    const iceServers = [{ urls: 'turn:192.0.2.1', username: 'u', credential: 'c' }];
+    net.peer(A, { iceServers, relayOnly: true }, platform).connections.connect(B);
+    net.peer(60n, {}, platform).connections.connect(B);
+    assert.deepEqual(configurations, [
+      { iceServers, iceTransportPolicy: 'relay' },
+      { iceServers: [], iceTransportPolicy: 'all' },
+    ]);
+  });
+
   it('after close ends everything, once, and begins nothing', async () => {
     const [a, b] = await connected();
     a.connections.connect(70n);
@@ -378,11 +393,3 @@ describe('ConnectionManager over real WebRTC', () => {
     assert.equal(a.pcs.length, 2);
   });
 });
-
-/** Lets the connection gather on the test's timers. */
-function gather(fire: (ms: number) => boolean): void {
-  const turn = setInterval(() => {
-    if (fire(GATHER_QUIET_MS) || fire(GATHER_MS)) clearInterval(turn);
-  }, 5);
-  turn.unref();
-}
