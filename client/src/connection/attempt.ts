@@ -9,8 +9,8 @@ import type { Link } from './open-connection.ts';
 import { closeLink, HIGH_WATER_BYTES } from './open-connection.ts';
 
 /**
- * How long an attempt may take, in ms. It takes a second on a bad line; ICE agents give up checking
- * after about 15 s (Chromium: `failed` at ~15 s), and nobody waits for it: other peers and HTTP go on.
+ * How long an attempt may take, in ms. It takes a second on a bad line, several with lost packets
+ * (DTLS repeats a flight after 1, 2, 4 s). Nobody waits for it: other peers and HTTP go on.
  */
 export const ATTEMPT_TIMEOUT_MS = 15_000;
 

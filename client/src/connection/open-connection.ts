@@ -18,8 +18,9 @@ export const LOW_WATER_BYTES = 262_144;
 export const MAX_CONTROL_BYTES = 1_048_576;
 
 /**
- * How long ICE may be `disconnected`, in ms, before the connection counts as lost. Browsers say so
- * after ~5 s without an answer to a check (RFC 7675) and often recover, as from a change of network.
+ * How long ICE may be `disconnected`, in ms, before the connection counts as lost. The state often
+ * passes, as after a change of network; `failed` comes only when consent has expired, after up to
+ * 30 s (RFC 7675), too late for a download that could ask elsewhere.
  */
 export const DISCONNECTED_GRACE_MS = 5_000;
 

@@ -3,7 +3,8 @@ import type { PeerId } from '../tracker/types.ts';
 
 /**
  * Why a connection, or the attempt at one, ended.
- * - `unreachable`: the attempt failed: no answer, peer gone, no route, out of time.
+ * - `unreachable`: the attempt failed: no answer, peer gone, no route, out of time, no WebRTC here, or
+ *   no room for another connection.
  * - `declined`: the other peer does not want one now.
  * - `lost`: it was open and broke.
  * - `malformed`: the other peer broke the protocol. It is not connected again.
@@ -34,7 +35,7 @@ export interface Connections {
   send(peer: PeerId, body: PeerMessageBody): boolean;
   /** Whether less waits to be sent than the high-water mark. */
   isWritable(peer: PeerId): boolean;
-  /** Most content bytes in one Fragment to this peer. */
+  /** Most content bytes in one Fragment to this peer; 0 if there is no open connection. */
   maxFragmentBytes(peer: PeerId): number;
   /** Ends the connection or attempt; `malformed` also bars the peer. */
   disconnect(peer: PeerId, reason: 'closed' | 'malformed'): void;

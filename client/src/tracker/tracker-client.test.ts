@@ -1,22 +1,21 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
-import type { SessionRequest, SessionResponseBody, Signal } from '@zauberflote/proto';
+import type { SessionResponseBody, Signal } from '@zauberflote/proto';
 import {
   contentKey,
   DeclineReason,
-  decodeSessionRequest,
   ErrorCode,
   encodeSessionResponse,
   HashAlgorithm,
   SUBPROTOCOL,
   UndeliverableReason,
 } from '@zauberflote/proto';
-import { type WebSocket as ServerSocket, WebSocketServer } from 'ws';
+import type { WebSocket as ServerSocket } from 'ws';
 import type { Content } from '../integrity/content-id.ts';
 import type { Platform } from '../platform.ts';
 import { browserPlatform } from '../platform.ts';
+import { Mailbox, say, TestTracker } from './test-tracker.ts';
 import {
   FIRST_PAUSE_MS,
   LONGEST_PAUSE_MS,
@@ -35,51 +34,6 @@ const content = (n: number): Content => {
     key: contentKey({ algorithm: HashAlgorithm.SHA1, digest }),
   };
 };
-
-/** Values in the order they came, to be awaited one by one. */
-class Mailbox<T> {
-  readonly #values: T[] = [];
-  readonly #waiting: ((value: T) => void)[] = [];
-  put(value: T): void {
-    const waiting = this.#waiting.shift();
-    if (waiting) waiting(value);
-    else this.#values.push(value);
-  }
-  next(): Promise<T> {
-    if (this.#values.length > 0) return Promise.resolve(this.#values.shift()!);
-    return new Promise((resolve) => this.#waiting.push(resolve));
-  }
-  get size(): number {
-    return this.#values.length;
-  }
-}
-
-/** A tracker's end of the wire: decodes what it gets, says what the test tells it to. */
-class TestTracker {
-  readonly sockets = new Mailbox<ServerSocket>();
-  readonly requests = new Mailbox<SessionRequest['body']>();
-  #server!: WebSocketServer;
-  async listen(port = 0): Promise<void> {
-    this.#server = new WebSocketServer({ port, host: '127.0.0.1' });
-    this.#server.on('connection', (socket) => {
-      socket.on('message', (data: Buffer) => this.requests.put(decodeSessionRequest(data).body));
-      this.sockets.put(socket);
-    });
-    await once(this.#server, 'listening');
-  }
-  get url(): string {
-    return `ws://127.0.0.1:${(this.#server.address() as AddressInfo).port}/`;
-  }
-  async close(): Promise<void> {
-    for (const socket of this.#server.clients) socket.terminate();
-    this.#server.close();
-    await once(this.#server, 'close');
-  }
-}
-
-function say(socket: ServerSocket, body: SessionResponseBody): void {
-  socket.send(encodeSessionResponse(body));
-}
 
 describe('TrackerClient', () => {
   let tracker: TestTracker;
