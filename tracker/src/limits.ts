@@ -4,8 +4,9 @@
  */
 
 /**
- * Most peers connected at once. At roughly 30 KiB each this is 600 MB, what a small machine has;
- * more are turned away with OVERLOADED instead of risking those already there.
+ * Most peers connected at once; more are turned away with OVERLOADED instead of risking those
+ * already there. Measured with 4000 (Node 24): 9 KiB each when idle, 67 KiB once each has
+ * announced 30 contents and asked for them, so 1.3 GB, within the heap that Node takes by default.
  */
 export const MAX_PEERS = 20_000;
 

@@ -186,7 +186,8 @@ export class Registry<C> {
       }
       const swarm = this.#swarms.get(key) ?? new Swarm<C>(key);
       this.#swarms.set(key, swarm);
-      peer.holdings.set(key, swarm.add(peer, size));
+      // The swarm's string, not an equal one of its own for each of its holders.
+      peer.holdings.set(swarm.key, swarm.add(peer, size));
     }
     return [];
   }
