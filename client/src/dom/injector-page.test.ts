@@ -102,6 +102,15 @@ describe('the injection layer in a changing page', () => {
       page.site.release('/s.wav');
       await page.until(`${$('a')}.duration`);
       assert.deepEqual(await page.get('[downloads.started, downloads.aborted]'), [['/s.wav'], []]);
+      const source = `${$('a')}.firstChild.src`;
+      const before = await page.get(source);
+      await page.get(
+        `${$('a')}.insertAdjacentHTML('beforeend', '<source ${page.site.mark('/broken.wav')}>')`,
+      );
+      await page.get(`fetch('/red.png')`);
+      await page.settle();
+      assert.equal(await page.get(source), before);
+      assert.equal(await page.get('events.filter(({ type }) => type === "zf:load").length'), 1);
     });
 
     it('goes on with a download when only its use changes', async () => {
@@ -118,6 +127,20 @@ describe('the injection layer in a changing page', () => {
         ['/css/plain.css'],
         [],
       ]);
+    });
+
+    it('ends the download of what an element does not want any more', async () => {
+      page.site.hold('/red.png');
+      page.site.hold('/blue.png');
+      await page.open(`<img id="a" ${page.site.mark('/red.png')}>`);
+      await page.requested('/red.png');
+      const other = { zfHash: page.site.hash('/blue.png'), zfFallback: '/blue.png' };
+      await page.get(`Object.assign(${$('a')}.dataset, ${JSON.stringify(other)})`);
+      await page.until('downloads.aborted.includes("/red.png")');
+      page.site.release('/blue.png');
+      await page.until(`${loaded('a')} && ${$('a')}.naturalWidth === 8`);
+      await page.get(`${$('a')}.removeAttribute('data-zf-hash')`);
+      await page.until(failed('a'));
     });
 
     it('ends the download of an element that is taken out, unless another one uses it', async () => {

@@ -127,6 +127,16 @@ describe('the injection layer', () => {
       assert.ok(order.indexOf('a') < order.indexOf('b'));
     });
 
+    it('run in order though the browser reads a small one faster than a large one', async () => {
+      const padding = `/*${'x'.repeat(16e6)}*/`;
+      page.site.put('/large.js', 'text/javascript', `${padding}ran.push("large")`);
+      await page.open(
+        `<script ${page.site.mark('/large.js')}></script><script ${page.site.mark('/b.js')}></script>`,
+      );
+      await page.until('ran.length === 2');
+      assert.deepEqual(await page.get('ran'), ['large', 'b']);
+    });
+
     it('does not let one that is taken out block the others', async () => {
       page.site.hold('/a.js');
       await page.open(

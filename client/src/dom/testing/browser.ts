@@ -1,4 +1,5 @@
 /** What the browser tests need: a Chromium with a page of {@link Site} in it. */
+import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { stripTypeScriptTypes } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -110,6 +111,8 @@ async function startChromium(): Promise<{ driver: WebDriver; stop: () => Promise
 async function bundlePage(): Promise<string> {
   const bundle = await rollup({
     input: fileURLToPath(new URL('page.ts', import.meta.url)),
+    // Old helpers in @bufbuild/protobuf look for a global `this`; they are shaken out.
+    onwarn: ({ code, message }) => assert.equal(code, 'THIS_IS_UNDEFINED', message),
     plugins: [
       nodeResolve({ extensions: ['.ts', '.js'] }),
       {
