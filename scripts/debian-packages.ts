@@ -62,9 +62,14 @@ export function find({ variable, programs }: Need, env: Environment): string | u
 /**
  * Installs what is missing.
  * @param uid of the user this runs as
+ * @param log hears of every command before it runs
  * @throws {Error} naming the packages, the cause and the command to run instead.
  */
-export function provide(env: Environment, uid: number | undefined): void {
+export function provide(
+  env: Environment,
+  uid: number | undefined,
+  log: (line: string) => void,
+): void {
   const missing = NEEDS.filter((need) => find(need, env) === undefined);
   if (missing.length === 0) return;
   const packages = missing.map((need) => need.debianPackage);
@@ -80,7 +85,7 @@ export function provide(env: Environment, uid: number | undefined): void {
   if (apt === undefined) throw impossible('not found, and there is no apt-get to install them');
   if (uid !== 0) throw impossible('not found, and only root may install them');
   for (const args of [['update'], ['install', '--yes', '--no-install-recommends', ...packages]]) {
-    console.log(`apt-get ${args.join(' ')}`);
+    log(`apt-get ${args.join(' ')}`);
     const { status, error } = spawnSync(apt, args, {
       env: { ...env, DEBIAN_FRONTEND: 'noninteractive' },
       stdio: ['ignore', 'inherit', 'inherit'],
@@ -97,7 +102,7 @@ export function provide(env: Environment, uid: number | undefined): void {
 
 if (import.meta.main)
   try {
-    provide(process.env, process.getuid?.());
+    provide(process.env, process.getuid?.(), console.log);
     for (const need of NEEDS) console.log(`${need.debianPackage}: ${find(need, process.env)}`);
   } catch (error) {
     console.error((error as Error).message);

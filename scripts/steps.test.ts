@@ -14,7 +14,7 @@ const node = (name: string, code: string, more: Partial<Step> = {}): Step => ({
   command: [process.execPath, '-e', code],
   ...more,
 });
-const options = { cwd: tmpdir(), env: process.env };
+const options = { cwd: tmpdir(), env: process.env, log: () => {} };
 
 describe('steps', () => {
   it('run in order, go on after one that failed, and leave out what needs it', async () => {

@@ -19,10 +19,17 @@ export interface StepResult {
   readonly cause?: string;
 }
 
-/** Runs steps in order. What they print goes to the terminal as it comes. */
+export interface Surroundings {
+  readonly cwd: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** Announces a step. What the steps themselves print goes to the terminal as it comes. */
+  readonly log: (line: string) => void;
+}
+
+/** Runs steps in order. */
 export async function runSteps(
   steps: readonly Step[],
-  options: { readonly cwd: string; readonly env: NodeJS.ProcessEnv },
+  options: Surroundings,
 ): Promise<StepResult[]> {
   const results: StepResult[] = [];
   for (const step of steps) {
@@ -40,9 +47,9 @@ export async function runSteps(
 
 async function run(
   { name, command: [program, ...args], env }: Step,
-  options: { readonly cwd: string; readonly env: NodeJS.ProcessEnv },
+  options: Surroundings,
 ): Promise<StepResult> {
-  console.log(`\n=== ${name}: ${[program, ...args].join(' ')}`);
+  options.log(`\n=== ${name}: ${[program, ...args].join(' ')}`);
   const start = performance.now();
   const cause = await new Promise<string | undefined>((resolve) => {
     const child = spawn(program, args, {

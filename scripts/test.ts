@@ -70,12 +70,20 @@ async function main(): Promise<void> {
       needs: ['generate'],
     },
     // Also after tests that failed: c8 writes its summary all the same.
-    { name: 'coverage', command: ['node', 'scripts/coverage.ts'], needs: ['generate'] },
+    {
+      name: 'coverage',
+      command: ['node', '--disable-warning=ExperimentalWarning', 'scripts/coverage.ts'],
+      needs: ['generate'],
+    },
   ];
 
   rmSync(join(root, 'coverage'), { recursive: true, force: true });
   const path = [join(root, 'node_modules', '.bin'), process.env.PATH].join(delimiter);
-  const results = await runSteps(steps, { cwd: root, env: { ...process.env, PATH: path } });
+  const results = await runSteps(steps, {
+    cwd: root,
+    env: { ...process.env, PATH: path },
+    log: console.log,
+  });
   const tests = existsSync(result) ? JSON.parse(readFileSync(result, 'utf8')) : undefined;
   const { passed, failed, notes } = tally(results, tests);
   console.log(`\n=== Summary\n${summary(results)}\n${notes.join('\n')}\n`);
