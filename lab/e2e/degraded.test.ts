@@ -195,7 +195,7 @@ describe('A page in a real browser', function () {
         'bad-hash',
         () =>
           '<script id="x" data-zf-fallback="/a/one.js" data-zf-hash="sha999-nonsense"></script>',
-        /"sha999-nonsense" is not a content hash/,
+        /sha999-nonsense\\*" is not a content hash/,
       ],
       [
         'the fallback is no URL',

@@ -1,0 +1,77 @@
+/** Shapes of what a bench writes (DESIGN section 7). Other programs read them. */
+import type { LinkMeasurement } from './net/types.ts';
+
+export type Mode = 'http' | 'zauberflote' | 'webtorrent';
+
+/** One line of `results.jsonl`: one page load. */
+export interface ResultRow {
+  readonly scenario: string;
+  readonly mode: string;
+  readonly seeders: number;
+  readonly leechers: number;
+  /** Of the origin; 0 when it is not limited. */
+  readonly rateBytesPerSecond: number;
+  /** Counts from 1. */
+  readonly run: number;
+  /** Which leecher, from 1. */
+  readonly peer: number;
+  /** From navigation start to the image's load event. Null when it failed. */
+  readonly loadMs: number | null;
+  /** As the client says; null where the mode cannot tell. */
+  readonly bytes: {
+    readonly peers: number;
+    readonly origin: number;
+    readonly store: number;
+  } | null;
+  /** Shown in time, and byte for byte the source file. */
+  readonly ok: boolean;
+  readonly error: string | null;
+}
+
+/** One cell of the grid: all loads of one mode at one number of seeders and leechers and one rate. */
+export interface Cell {
+  readonly mode: string;
+  readonly seeders: number;
+  readonly leechers: number;
+  readonly rateBytesPerSecond: number;
+  readonly loads: number;
+  readonly failed: number;
+  readonly meanMs: number | null;
+  readonly medianMs: number | null;
+  readonly p95Ms: number | null;
+  readonly minMs: number | null;
+  readonly maxMs: number | null;
+  /** Bytes that left the origin while the leechers loaded, mean of the runs, by kernel counters. */
+  readonly originBytes: number;
+  /** originBytes in copies of the asset. */
+  readonly originCopies: number;
+  /** T_min of DESIGN section 5; null when nothing is limited. */
+  readonly fluidLimitMs: number | null;
+}
+
+export interface Conditions {
+  readonly date: string;
+  readonly commit: string;
+  /** Uncommitted changes were there. */
+  readonly dirty: boolean;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly kernel: string;
+  readonly cores: number;
+  readonly memoryBytes: number;
+  readonly shaper: string;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly seed: number;
+  readonly links: readonly LinkMeasurement[];
+  /** Anything a reader should know, such as what was warmed up. */
+  readonly notes: readonly string[];
+}
+
+/** `summary.json`. */
+export interface Summary {
+  readonly scenario: string;
+  /** `void`: a link was off, the figures mean nothing. `unsupported`: could not be run here. */
+  readonly verdict: 'ok' | 'failed' | 'void' | 'unsupported';
+  readonly why: readonly string[];
+  readonly conditions: Conditions;
+  readonly cells: readonly Cell[];
+}
