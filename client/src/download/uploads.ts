@@ -65,15 +65,15 @@ export class Uploads {
     if (asker.sending) return;
     asker.sending = true;
     for (const [id, request] of asker.queue) {
-      const sent = await this.#serve(peer, asker, request);
-      if (!sent) break;
-      asker.queue.delete(id);
+      if (!this.#connections.isWritable(peer)) break;
+      await this.#serve(peer, asker, request);
+      if (asker.queue.get(id) === request) asker.queue.delete(id);
     }
     asker.sending = false;
   }
 
-  /** Sends one range; false if it stopped because the peer takes no more for now. */
-  async #serve(peer: PeerId, asker: Asker, request: Request): Promise<boolean> {
+  /** Sends one range, or why not. */
+  async #serve(peer: PeerId, asker: Asker, request: Request): Promise<void> {
     const { requestId, content, length } = request;
     const asset = content && this.#store.get(contentKey(content));
     const start = Number(request.offset);
@@ -81,22 +81,19 @@ export class Uploads {
       const reason = asset ? RefuseReason.OUT_OF_RANGE : RefuseReason.NOT_HELD;
       return this.#refuse(peer, requestId, reason);
     }
-    if (!this.#connections.isWritable(peer)) return false;
     const data = new Uint8Array(await asset.blob.slice(start, start + length).arrayBuffer());
     const step = Math.min(FRAGMENT_BYTES, this.#connections.maxFragmentBytes(peer));
     for (let offset = 0; offset < length; offset += step) {
       // Cancelled, or the peer gone, while this was read.
-      if (asker.queue.get(requestId) !== request) return true;
+      if (asker.queue.get(requestId) !== request) return;
       const fragment = data.subarray(offset, offset + step);
       const value = { requestId, offset, data: fragment };
-      if (!this.#connections.send(peer, { case: 'fragment', value })) return true;
+      if (!this.#connections.send(peer, { case: 'fragment', value })) return;
       this.bytes += fragment.length;
     }
-    return true;
   }
 
-  #refuse(peer: PeerId, requestId: number, reason: RefuseReason): true {
+  #refuse(peer: PeerId, requestId: number, reason: RefuseReason): void {
     this.#connections.send(peer, { case: 'refuse', value: { requestId, reason } });
-    return true;
   }
 }

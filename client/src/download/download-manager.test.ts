@@ -1,0 +1,240 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
+import { create } from '@bufbuild/protobuf';
+import type { PeerMessageBody } from '@zauberflote/proto';
+import { PeerMessageSchema, RefuseReason } from '@zauberflote/proto';
+import type { Connections } from '../connection/types.ts';
+import { ZfError } from '../errors.ts';
+import { Verifier } from '../integrity/digest.ts';
+import { browserPlatform } from '../platform.ts';
+import type { Tracker, TrackerState } from '../tracker/types.ts';
+import { DownloadManager, type NetworkHandlers } from './download-manager.ts';
+import type { Progress } from './types.ts';
+
+const FILE = Buffer.alloc(60_000, 'zauberflöte ');
+const HASH = createHash('sha1').update(FILE).digest('hex');
+const never = () => Promise.reject(new Error('not needed'));
+
+/** A manager whose tracker and connections are played by the test. */
+class Bench {
+  readonly wanted: string[] = [];
+  readonly had: [string, number][] = [];
+  readonly dropped: string[] = [];
+  readonly connected: bigint[] = [];
+  readonly sent: { peer: bigint; body: PeerMessageBody }[] = [];
+  readonly barred: bigint[] = [];
+  readonly open = new Set<bigint>();
+  readonly fetched: string[] = [];
+  state: TrackerState = 'open';
+  closed = 0;
+  answer: () => Response = () => new Response(FILE, { headers: { 'content-type': 'text/x-zf' } });
+  handlers!: NetworkHandlers;
+  readonly manager: DownloadManager;
+
+  constructor() {
+    const bench = this;
+    const tracker = {
+      get state() {
+        return bench.state;
+      },
+      ownId: 0xabcn,
+      want: (contents) => this.wanted.push(...contents.map(({ key }) => key)),
+      have: ({ key }, size) => this.had.push([key, size]),
+      drop: (contents) => this.dropped.push(...contents.map(({ key }) => key)),
+      signal: () => true,
+      close: () => this.closed++,
+    } as Tracker;
+    const connections = {
+      connect: (peer) => this.connected.push(peer),
+      isOpen: (peer) => this.open.has(peer),
+      isWritable: () => true,
+      maxFragmentBytes: () => 65_536,
+      send: (peer, body) => this.sent.push({ peer, body }) > 0,
+      disconnect: (peer) => this.barred.push(peer),
+      close: () => this.closed++,
+    } as Connections;
+    const fetch = async (url: RequestInfo | URL) => {
+      this.fetched.push(String(url));
+      return this.answer();
+    };
+    const verifier = new Verifier(crypto.subtle, never);
+    this.manager = new DownloadManager({ ...browserPlatform(), fetch }, verifier, (handlers) => {
+      this.handlers = handlers;
+      return { tracker, connections };
+    });
+  }
+
+  /** The tracker names peers, and their connections open. */
+  named(...peers: bigint[]): void {
+    const holders = peers.map((peer) => ({ peer, size: FILE.length }));
+    const key = this.wanted.at(-1) as string;
+    this.handlers.onPeers({ contentKey: key, holders, totalHolders: peers.length });
+    for (const peer of peers) {
+      this.open.add(peer);
+      this.handlers.onOpen(peer);
+    }
+  }
+
+  hear(peer: bigint, body: PeerMessageBody): void {
+    this.handlers.onMessage(peer, create(PeerMessageSchema, { body }));
+  }
+
+  /** Requests sent and not answered by {@link serve} yet. */
+  requests(peer: bigint) {
+    return this.sent.flatMap(({ peer: to, body }) =>
+      to === peer && body?.case === 'request' ? [body.value] : [],
+    );
+  }
+
+  /** The peer answers what it was asked. */
+  serve(peer: bigint, file: Uint8Array = FILE): void {
+    for (const { requestId = 0, offset = 0n, length = 0 } of this.requests(peer)) {
+      const data = Uint8Array.from(file.subarray(Number(offset), Number(offset) + length));
+      this.hear(peer, { case: 'fragment', value: { requestId, offset: 0, data } });
+    }
+  }
+}
+
+/** Lets what needs no I/O come to its end. */
+const settle = async () => {
+  for (let i = 0; i < 5; i++) await turn();
+};
+
+describe('DownloadManager', () => {
+  let bench: Bench;
+
+  beforeEach(() => {
+    bench = new Bench();
+  });
+
+  afterEach(() => bench.manager.close());
+
+  it('asks the tracker, gets the chunks from peers, announces the verified whole', async () => {
+    const seen: Progress[] = [];
+    const result = bench.manager.download(HASH, {
+      fallback: '/f',
+      onProgress: (progress) => seen.push(progress),
+    });
+    await settle();
+    assert.deepEqual(bench.wanted, [`1:${HASH}`]);
+    bench.named(1n, 2n);
+    assert.deepEqual(bench.connected.sort(), [1n, 2n]);
+    bench.serve(1n);
+    bench.serve(2n);
+    const blob = await result;
+    assert.deepEqual(Buffer.from(await blob.arrayBuffer()), FILE);
+    assert.equal(blob.type, '');
+    assert.deepEqual(bench.had, [[`1:${HASH}`, FILE.length]]);
+    assert.deepEqual(bench.fetched, []);
+    const bytes = { peers: FILE.length, origin: 0, store: 0 };
+    assert.deepEqual(seen.at(-1), { loaded: FILE.length, total: FILE.length, bytes });
+    assert.deepEqual(bench.manager.stats().bytes, { ...bytes, uploaded: 0 });
+  });
+
+  it('gets the whole from the origin, with its media type, when nobody has it', async () => {
+    const result = bench.manager.download(HASH, { fallback: '/f' });
+    await settle();
+    bench.named();
+    const blob = await result;
+    assert.equal(blob.type, 'text/x-zf');
+    assert.deepEqual(bench.fetched, ['/f']);
+    assert.equal(bench.manager.stats().bytes.origin, FILE.length);
+    assert.equal(bench.had.length, 1);
+  });
+
+  it('never announces or returns what has the wrong hash', async () => {
+    bench.answer = () => new Response('something else');
+    const result = bench.manager.download(HASH, { fallback: '/f' });
+    await settle();
+    bench.named();
+    await assert.rejects(result, { code: 'hash-mismatch', message: /\/f changed after hashing/ });
+    assert.equal(bench.fetched.length, 2);
+    assert.deepEqual(bench.had, []);
+    assert.deepEqual(bench.dropped, [`1:${HASH}`]);
+  });
+
+  it('tells why the origin failed', async () => {
+    bench.answer = () => new Response('', { status: 503 });
+    const result = bench.manager.download(HASH, { fallback: '/f' });
+    await settle();
+    bench.named();
+    await assert.rejects(result, { code: 'no-source', message: /\/f answered 503/ });
+  });
+
+  it('bars a peer that sends beyond what it was asked for', async () => {
+    bench.manager.download(HASH, { fallback: '/f' }).catch(() => {});
+    await settle();
+    bench.named(1n);
+    const { requestId = 0, length = 0 } = bench.requests(1n)[0] ?? {};
+    const data = new Uint8Array(length + 1);
+    bench.hear(1n, { case: 'fragment', value: { requestId, offset: 0, data } });
+    assert.deepEqual(bench.barred, [1n]);
+  });
+
+  it('asks another peer when one refuses', async () => {
+    const result = bench.manager.download(HASH, { fallback: '/f' });
+    await settle();
+    bench.named(1n);
+    for (const { requestId = 0 } of bench.requests(1n))
+      bench.hear(1n, { case: 'refuse', value: { requestId, reason: RefuseReason.NOT_HELD } });
+    await result;
+    assert.deepEqual(bench.fetched, ['/f']);
+  });
+
+  it('downloads a content once for several callers, and again from its own store', async () => {
+    const both = [1, 2].map(() => bench.manager.download(HASH, { fallback: '/f' }));
+    await settle();
+    bench.named();
+    const [first, second] = await Promise.all(both);
+    assert.equal(first, second);
+    let last: Progress | undefined;
+    const onProgress = (progress: Progress) => {
+      last = progress;
+    };
+    assert.equal(await bench.manager.download(HASH, { fallback: '/f', onProgress }), first);
+    assert.equal(last?.bytes.store, FILE.length);
+    assert.deepEqual(bench.fetched, ['/f']);
+  });
+
+  it('goes on while one caller is left, and stops when the last has aborted', async () => {
+    const callers = [new AbortController(), new AbortController()];
+    const results = callers.map(({ signal }) => bench.manager.download(HASH, { signal }));
+    await settle();
+    callers[0]?.abort();
+    await assert.rejects(results[0] as Promise<Blob>, { code: 'aborted' });
+    assert.equal(bench.manager.stats().downloads, 1);
+    callers[1]?.abort();
+    await assert.rejects(results[1] as Promise<Blob>, { code: 'aborted' });
+    await settle();
+    assert.equal(bench.manager.stats().downloads, 0);
+    assert.deepEqual(bench.dropped, [`1:${HASH}`]);
+    const { signal } = callers[0] as AbortController;
+    await assert.rejects(bench.manager.download(HASH, { signal }), { code: 'aborted' });
+  });
+
+  it('serves what it has to peers that ask', async () => {
+    const result = bench.manager.download(HASH, { fallback: '/f' });
+    await settle();
+    bench.named();
+    await result;
+    const content = { algorithm: 1, digest: Buffer.from(HASH, 'hex') };
+    bench.hear(9n, { case: 'request', value: { requestId: 4, content, offset: 10n, length: 20 } });
+    while (bench.sent.length === 0) await pause(1);
+    const { body } = bench.sent.at(-1) ?? {};
+    assert.ok(body?.case === 'fragment' && body.value.requestId === 4);
+    assert.deepEqual(Buffer.from(body.value.data ?? []), FILE.subarray(10, 30));
+    assert.equal(bench.manager.stats().bytes.uploaded, 20);
+  });
+
+  it('refuses a bad hash, and everything once it is closed', async () => {
+    await assert.rejects(bench.manager.download('nonsense'), { code: 'bad-hash' });
+    const result = bench.manager.download(HASH, { fallback: '/f' });
+    await settle();
+    bench.manager.close();
+    bench.manager.close();
+    await assert.rejects(result, (error) => error instanceof ZfError && error.code === 'aborted');
+    await assert.rejects(bench.manager.download(HASH), { code: 'aborted' });
+    assert.equal(bench.closed, 2);
+  });
+});
