@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import type { ResultRow } from '../results.ts';
+import { summarize } from './index.ts';
+
+const ASSET = { bytes: 1000 };
+
+function row(over: Partial<ResultRow>): ResultRow {
+  return {
+    scenario: 'flash',
+    mode: 'zauberflote',
+    seeders: 0,
+    leechers: 2,
+    rateBytesPerSecond: 64_000,
+    run: 1,
+    peer: 1,
+    loadMs: 100,
+    bytes: null,
+    ok: true,
+    error: null,
+    ...over,
+  };
+}
+
+const origin = (mode: string, run: number, originBytes: number) => ({
+  mode,
+  seeders: 0,
+  leechers: 2,
+  rateBytesPerSecond: 64_000,
+  run,
+  originBytes,
+});
+
+describe('summarize', () => {
+  it('counts a failed load and leaves its time out', () => {
+    const rows = [
+      row({ loadMs: 100 }),
+      row({ peer: 2, loadMs: 300 }),
+      row({ run: 2, ok: false, loadMs: null, error: 'no image within 60 s' }),
+      // Shown, but the wrong bytes: fast and worthless.
+      row({ run: 2, peer: 2, ok: false, loadMs: 1, error: 'differs from the source' }),
+    ];
+    const origins = [origin('zauberflote', 1, 1000), origin('zauberflote', 2, 1400)];
+    assert.deepEqual(
+      summarize(rows, origins, ASSET, () => 50),
+      [
+        {
+          mode: 'zauberflote',
+          seeders: 0,
+          leechers: 2,
+          rateBytesPerSecond: 64_000,
+          loads: 4,
+          failed: 2,
+          meanMs: 200,
+          medianMs: 200,
+          p95Ms: 290,
+          minMs: 100,
+          maxMs: 300,
+          originBytes: 1200,
+          originCopies: 1.2,
+          fluidLimitMs: 50,
+        },
+      ],
+    );
+  });
+
+  it('has no times where every load failed', () => {
+    const [cell] = summarize(
+      [row({ ok: false, loadMs: null })],
+      [origin('zauberflote', 1, 0)],
+      ASSET,
+      () => null,
+    );
+    assert.equal(cell?.failed, 1);
+    for (const key of ['meanMs', 'medianMs', 'p95Ms', 'minMs', 'maxMs', 'fluidLimitMs'] as const)
+      assert.equal(cell?.[key], null, key);
+  });
+
+  it('orders cells by rate, size and mode, in whatever order the loads came', () => {
+    const keys = [
+      { mode: 'a-control', leechers: 2 },
+      { mode: 'webtorrent', leechers: 2 },
+      { mode: 'http', leechers: 10 },
+      { mode: 'zauberflote', leechers: 2 },
+      { mode: 'http', leechers: 2 },
+    ];
+    const cells = summarize(
+      keys.map(row),
+      keys.map((key) => ({ ...origin(key.mode, 1, 0), leechers: key.leechers })),
+      ASSET,
+      ({ leechers }) => leechers,
+    );
+    assert.deepEqual(
+      cells.map(({ mode, leechers, fluidLimitMs }) => [mode, leechers, fluidLimitMs]),
+      [
+        ['http', 2, 2],
+        ['zauberflote', 2, 2],
+        ['webtorrent', 2, 2],
+        ['a-control', 2, 2],
+        ['http', 10, 10],
+      ],
+    );
+  });
+
+  it('refuses loads without a counter of the origin and rows that contradict themselves', () => {
+    const counter = [origin('zauberflote', 1, 0)];
+    assert.throws(() => summarize([row({})], [], ASSET, () => null), /no counter of the origin/);
+    assert.throws(
+      () => summarize([row({ loadMs: null })], counter, ASSET, () => null),
+      /good load of null/,
+    );
+    assert.throws(() => summarize([row({})], counter, { bytes: 0 }, () => null), /0 bytes/);
+  });
+});
