@@ -92,14 +92,14 @@ describe('demo server', () => {
     }
   });
 
-  it('declares every url() of the stylesheet as a marked preload', async () => {
+  it('declares every url() of the stylesheet as a marked zf-preload', async () => {
     const html = await (await fetch(demo.url)).text();
     const sheet = at('/assets/site.css');
     const css = await (await fetch(sheet)).text();
     const urls = [...css.matchAll(/url\("([^"]+)"\)/g)].map(([, url]) => new URL(url!, sheet));
     assert.equal(urls.length, 3);
     for (const { pathname } of urls) {
-      assert.match(html, new RegExp(`<link data-zf-fallback="${pathname}"[^>]* rel="preload"`));
+      assert.match(html, new RegExp(`<link data-zf-fallback="${pathname}"[^>]* rel="zf-preload"`));
     }
   });
 

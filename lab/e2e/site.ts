@@ -125,8 +125,8 @@ h1 { font-family: Zf; color: rgb(1, 2, 3); }`,
 /** The body that shows them; every asset is marked, each has its `<noscript>` twin. */
 export function assetBody(site: Site): string {
   return `<h1 id="title">Zauberflöte</h1>
-<link id="font" rel="preload" as="font" ${site.mark('/a/fonts/f.woff2')}>
-<link id="back" rel="preload" as="image" ${site.mark('/a/img/back.svg')}>
+<link id="font" rel="zf-preload" ${site.mark('/a/fonts/f.woff2')}>
+<link id="back" rel="zf-preload" ${site.mark('/a/img/back.svg')}>
 <link id="style" ${site.mark('/a/style.css', 'sha384')}>
 <noscript><link rel="stylesheet" href="/a/style.css"></noscript>
 <img id="photo" alt="" ${site.mark('/a/photo.jpg', 'sha1')}><noscript><img id="photo-ns" src="/a/photo.jpg"></noscript>

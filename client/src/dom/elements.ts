@@ -118,7 +118,7 @@ export function posterPart(element: Element): Part {
 export function linkRole(link: Element): 'stylesheet' | 'preload' | 'other' {
   const rel = (link.getAttribute('rel') ?? '').toLowerCase().split(/\s+/);
   if (rel.includes('stylesheet') || rel.join('') === '') return 'stylesheet';
-  return rel.some((word) => /^(?:module)?preload$|^prefetch$/.test(word)) ? 'preload' : 'other';
+  return rel.some((word) => /^(?:zf-|module)?preload$|^prefetch$/.test(word)) ? 'preload' : 'other';
 }
 
 /** An element as a person finds it in the page. */

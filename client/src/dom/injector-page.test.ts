@@ -14,7 +14,7 @@ describe('the injection layer in a changing page', () => {
         `<link id="l" ${page.site.mark('/css/site.css')}>` +
           `<link id="g" ${page.site.mark('/css/font.css')}>` +
           `<link id="i" rel="preload" as="style" ${page.site.mark('/css/imported.css')}>` +
-          `<link id="p" rel="preload" as="font" ${page.site.mark('/f.woff2')}>` +
+          `<link id="p" rel="zf-preload" ${page.site.mark('/f.woff2')}>` +
           `<link id="q" rel="preload" as="image" ${page.site.mark('/green.png')}>${body}`,
       );
       await page.until(`${loaded('l')} && ${loaded('p')} && ${loaded('g')}`);

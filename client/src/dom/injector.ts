@@ -4,7 +4,7 @@
  * ```html
  * <img    data-zf-fallback="/woods.jpg" data-zf-hash="sha256-…">
  * <link   data-zf-fallback="/site.css"  data-zf-hash="sha256-…">        rel=stylesheet is implied
- * <link   data-zf-fallback="/f.woff2"   data-zf-hash="sha256-…" rel="preload" as="font">
+ * <link   data-zf-fallback="/f.woff2"   data-zf-hash="sha256-…" rel="zf-preload">
  * <script data-zf-fallback="/app.js"    data-zf-hash="sha256-…"></script>
  * <img    data-zf-srcset="/a.jpg sha256-… 640w, /b.jpg sha256-… 1280w" sizes="100vw">
  * <picture><source data-zf-srcset="/a.avif sha256-…" type="image/avif"> <img data-zf-…></picture>
@@ -15,7 +15,8 @@
  *   SVG elements in `href`, of an object in `data`.
  * - `data-zf-srcset` and `data-zf-poster` hold entries `URL HASH [DESCRIPTOR]`, parted by commas.
  *   Only the candidate the browser would choose is downloaded; on resize it chooses again.
- * - A preload link makes its asset available to the `url()` and `@import` of marked stylesheets.
+ * - A `zf-preload` link makes its asset available to the `url()` and `@import` of marked stylesheets;
+ *   so does `preload`, but without an href browsers complain about it on the console.
  * - `loading=lazy` waits until the element is near, `preload=none` until somebody wants to play.
  * - Scripts run in document order among each other. `DOMContentLoaded` does not wait for them, nor
  *   do unmarked scripts. In a module `import` needs absolute URLs (a blob: URL is no base).
