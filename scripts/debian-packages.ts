@@ -60,6 +60,22 @@ export function find({ variable, programs }: Need, env: Environment): string | u
 }
 
 /**
+ * Paths of the browser and its driver.
+ * @throws {Error} naming what is missing and the cure.
+ */
+export function browserPrograms(env: Environment = process.env): {
+  readonly chrome: string;
+  readonly chromedriver: string;
+} {
+  const [chrome, chromedriver] = NEEDS.map((need) => {
+    const path = find(need, env);
+    if (path) return path;
+    throw new Error(`${need.programs[0]} is missing: run node scripts/debian-packages.ts`);
+  });
+  return { chrome: chrome as string, chromedriver: chromedriver as string };
+}
+
+/**
  * Installs what is missing.
  * @param uid of the user this runs as
  * @param log hears of every command before it runs

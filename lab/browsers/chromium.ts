@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Builder, type logging } from 'selenium-webdriver';
 import { type Driver, Options, ServiceBuilder } from 'selenium-webdriver/chrome.js';
-import { find, NEEDS } from '../../scripts/debian-packages.ts';
+import { browserPrograms } from '../../scripts/debian-packages.ts';
 
 export interface BrowserOptions {
   /** More command line flags. */
@@ -26,7 +26,7 @@ export interface Browser {
 }
 
 /** DESIGN section 9: quiet, headless, as root, and with addresses that other browsers here can use. */
-const FLAGS = [
+export const FLAGS = [
   '--headless=new',
   '--no-sandbox',
   '--disable-gpu',
@@ -45,12 +45,7 @@ export async function launch({
   beforePage,
   javascript = true,
 }: BrowserOptions = {}): Promise<Browser> {
-  const [chrome, chromedriver] = NEEDS.map((need) => {
-    const path = find(need, process.env);
-    if (!path)
-      throw new Error(`${need.programs[0]} is missing: run node scripts/debian-packages.ts`);
-    return path;
-  }) as [string, string];
+  const { chrome, chromedriver } = browserPrograms();
   const profile = mkdtempSync(join(tmpdir(), 'zf-profile-'));
   const options = new Options();
   options.setChromeBinaryPath(chrome);

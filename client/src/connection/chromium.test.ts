@@ -9,6 +9,7 @@ import * as codec from '@zauberflote/proto';
 import { rollup } from 'rollup';
 import { Builder, type WebDriver } from 'selenium-webdriver';
 import { Options, ServiceBuilder } from 'selenium-webdriver/chrome.js';
+import { browserPrograms } from '../../../scripts/debian-packages.ts';
 import { closeNodeWebRtc } from './node-webrtc.ts';
 import { TestNet } from './test-net.ts';
 
@@ -103,11 +104,12 @@ describe('ConnectionManager in Chromium', function () {
     profile = await mkdtemp(join(tmpdir(), 'zf-chromium-'));
     const options = new Options();
     options.addArguments(...FLAGS, `--user-data-dir=${profile}`);
-    options.setChromeBinaryPath('/usr/bin/chromium');
+    const { chrome, chromedriver } = browserPrograms();
+    options.setChromeBinaryPath(chrome);
     driver = await new Builder()
       .forBrowser('chrome')
       .setChromeOptions(options)
-      .setChromeService(new ServiceBuilder('/usr/bin/chromedriver'))
+      .setChromeService(new ServiceBuilder(chromedriver))
       .build();
     await driver.manage().setTimeouts({ script: 60_000 });
     await driver.get('data:text/html,<title>test</title>');

@@ -9,6 +9,7 @@ import { nodeResolve } from '@rollup/plugin-node-resolve';
 import { rollup } from 'rollup';
 import { Builder, type WebDriver } from 'selenium-webdriver';
 import chrome from 'selenium-webdriver/chrome.js';
+import { browserPrograms } from '../../../../scripts/debian-packages.ts';
 import { putFiles, Site } from './site.ts';
 
 /** One browser and one site for the tests of the enclosing `describe`. */
@@ -86,8 +87,9 @@ export const failed = (id: string) =>
 
 async function startChromium(): Promise<{ driver: WebDriver; stop: () => Promise<void> }> {
   const profile = await mkdtemp(join(tmpdir(), 'zf-dom-'));
+  const programs = browserPrograms();
   const options = new chrome.Options();
-  options.setBinaryPath('/usr/bin/chromium');
+  options.setBinaryPath(programs.chrome);
   options.addArguments(
     ...['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
     ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
@@ -97,7 +99,7 @@ async function startChromium(): Promise<{ driver: WebDriver; stop: () => Promise
   const driver = await new Builder()
     .forBrowser('chrome')
     .setChromeOptions(options)
-    .setChromeService(new chrome.ServiceBuilder('/usr/bin/chromedriver'))
+    .setChromeService(new chrome.ServiceBuilder(programs.chromedriver))
     .build();
   await driver.manage().setTimeouts({ script: 10_000 });
   const stop = async () => {
