@@ -1,0 +1,61 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { cpus, loadavg, release, totalmem } from 'node:os';
+import type { Conditions } from '../results.ts';
+
+/** Under what a load measurement was made: {@link Conditions}, but for what networks have. */
+export type LoadConditions = Omit<Conditions, 'shaper' | 'links'> & {
+  readonly processor: string;
+  /** Mean number of runnable processes over the last minute, before and after: above 1 or so, the
+   * machine had other work. */
+  readonly loadAverage: { readonly before: number; readonly after: number };
+};
+
+export interface Run {
+  readonly seed: number;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly loadBefore: number;
+  readonly notes: readonly string[];
+}
+
+export function conditions({ seed, options, loadBefore, notes }: Run): LoadConditions {
+  const processors = cpus();
+  return {
+    date: new Date().toISOString(),
+    commit: git('rev-parse', 'HEAD') || 'unknown',
+    dirty: git('status', '--porcelain') !== '',
+    versions: {
+      node: process.versions.node,
+      zauberflote: version('../../tracker/package.json'),
+      'bittorrent-tracker': version('../../node_modules/bittorrent-tracker/package.json'),
+      ws: version('../../node_modules/ws/package.json'),
+    },
+    kernel: release(),
+    cores: processors.length,
+    processor: processors[0]?.model ?? 'unknown',
+    memoryBytes: totalmem(),
+    loadAverage: { before: loadBefore, after: loadavg()[0] as number },
+    options,
+    seed,
+    notes,
+  };
+}
+
+function version(path: string): string {
+  const text = readFileSync(new URL(path, import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+/** Output of git; empty where there is no git or no repository. */
+function git(...args: string[]): string {
+  const cwd = new URL('.', import.meta.url);
+  try {
+    return execFileSync('git', args, {
+      cwd,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
+  } catch {
+    return '';
+  }
+}

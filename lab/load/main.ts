@@ -1,0 +1,93 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { accessSync, constants, writeFileSync } from 'node:fs';
+import { availableParallelism, loadavg } from 'node:os';
+import { dirname } from 'node:path';
+import { conditions } from './conditions.ts';
+import { parse, USAGE } from './options.ts';
+import { run } from './run.ts';
+import { table } from './table.ts';
+
+const NOTES = [
+  'An introduction: a visitor asks for a peer of a swarm, its offer reaches that peer, the answer reaches the visitor. Each offer and answer is compared with what was sent.',
+  'Processor time: user and system, all threads of the tracker process, from /proc, at full load.',
+  'Bytes: TCP payload in both directions over all connections that took part, WebSocket framing included; handshakes and the headers of TCP and IP are not.',
+  'Memory: resident, after forced garbage collection, over that of the same process when it had served 100 visitors and they had gone; kernel buffers are not in it. Active: wanted one content, holds it, asked for one introduction.',
+  'Both carry the same descriptions, with a mDNS and a server reflexive candidate. bittorrent-tracker runs with WebSocket only and peersCacheLength raised, so that it forgets nobody.',
+  'Latency: introductions begun at random times (Poisson), whether or not earlier ones are done, from the ask to the answer.',
+];
+
+await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<void> {
+  let command: ReturnType<typeof parse>;
+  try {
+    command = parse(args);
+  } catch (error) {
+    return fail(2, `${(error as Error).message}\nTry: npm run load -- --help`);
+  }
+  if (command.kind === 'help') {
+    process.stdout.write(USAGE);
+    return;
+  }
+  const { out, seed, quick, sizes } = command;
+  if (process.platform !== 'linux')
+    return fail(1, 'processor time and memory are read from /proc, which only Linux has');
+  try {
+    accessSync(dirname(out), constants.W_OK);
+  } catch {
+    return fail(1, `cannot write ${out}: its folder does not exist or is not writable`);
+  }
+  const loadBefore = loadavg()[0] as number;
+  const cores = pin();
+  try {
+    const trackers = await run({
+      sizes,
+      seed,
+      core: cores?.trackers,
+      onStep: (what) => console.error(`${new Date().toISOString().slice(11, 19)} ${what}`),
+    });
+    const pinned = cores
+      ? `Trackers on core ${cores.trackers}, the generator on core ${cores.generator}.`
+      : 'Not pinned to cores: taskset or a second core is missing.';
+    const written = {
+      conditions: conditions({
+        seed,
+        options: { quick, ...sizes },
+        loadBefore,
+        notes: [...NOTES, pinned],
+      }),
+      trackers,
+    };
+    writeFileSync(out, `${JSON.stringify(written, null, 2)}\n`);
+    console.log(`${table(trackers)}\n\nWritten to ${out}`);
+  } catch (error) {
+    fail(1, `nothing was written: ${(error as Error).message}`);
+  }
+}
+
+/** Puts this process on a core of its own and says which is left to the trackers. */
+function pin(): { readonly generator: number; readonly trackers: number } | undefined {
+  if (availableParallelism() < 2 || spawnSync('taskset', ['--version']).status !== 0)
+    return undefined;
+  const list = execFileSync('taskset', ['-cp', String(process.pid)], { encoding: 'utf8' });
+  const allowed = coresOf(list.slice(list.lastIndexOf(':') + 1));
+  const [trackers, generator] = allowed as [number, number];
+  execFileSync('taskset', ['-acp', String(generator), String(process.pid)]);
+  return { generator, trackers };
+}
+
+/** The numbers in a list such as `0-3,8`. */
+function coresOf(list: string): number[] {
+  return list
+    .trim()
+    .split(',')
+    .flatMap((range) => {
+      const [first = 0, last = first] = range.split('-').map(Number);
+      return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+    });
+}
+
+function fail(exitCode: number, message: string): void {
+  console.error(`load: ${message}`);
+  process.exitCode = exitCode;
+}
