@@ -1,0 +1,43 @@
+import { performance } from 'node:perf_hooks';
+
+/** What may be caught up with after a late timer. It also is what passes at once at the start. */
+const BURST_SECONDS = 0.05;
+/** Bytes of one turn: about a frame's, so that connections share a slow link evenly. */
+export const TURN_BYTES = 1448;
+
+/** Someone who waits for tokens: returns how many bytes it has used of those offered. */
+export type Taker = (bytes: number) => number;
+
+/** A token bucket that serves those who wait in turns. */
+export class TokenBucket {
+  readonly #bytesPerSecond: number;
+  readonly #waiting: Taker[] = [];
+  /** When all that has passed would have passed at the set rate. */
+  #paidUntil = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** @param bytesPerSecond may be Infinity */
+  constructor(bytesPerSecond: number) {
+    this.#bytesPerSecond = bytesPerSecond;
+  }
+
+  /** Calls `taker` once, when it is its turn. */
+  wait(taker: Taker): void {
+    this.#waiting.push(taker);
+    this.#timer ??= setTimeout(() => this.#serve(), 0);
+  }
+
+  #serve(): void {
+    this.#timer = undefined;
+    const now = performance.now();
+    this.#paidUntil = Math.max(this.#paidUntil, now - BURST_SECONDS * 1000);
+    const turn = this.#bytesPerSecond === Infinity ? 1 << 20 : TURN_BYTES;
+    // Those who take again come after those who have waited. One event loop turn at a time.
+    while (this.#waiting.length > 0 && this.#paidUntil <= now) {
+      const used = this.#waiting.shift()!(turn);
+      this.#paidUntil += (used / this.#bytesPerSecond) * 1000;
+    }
+    if (this.#waiting.length > 0)
+      this.#timer ??= setTimeout(() => this.#serve(), Math.max(0, this.#paidUntil - now));
+  }
+}

@@ -1,0 +1,45 @@
+import { spawn } from 'node:child_process';
+
+/**
+ * Runs a program to its end.
+ * @param input what it reads from its standard input
+ * @returns what it wrote to its standard output
+ * @throws {Error} with the command and its complaint if it is missing or ends with another code than 0
+ */
+export function run(command: string, args: readonly string[], input = ''): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { stdio: 'pipe' });
+    let out = '';
+    let err = '';
+    child.stdout.setEncoding('utf8').on('data', (text) => {
+      out += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text) => {
+      err += text;
+    });
+    child.on('error', (error) => reject(new Error(`${command} cannot be run: ${error.message}`)));
+    child.on('close', (code, signal) => {
+      if (code === 0) return resolve(out);
+      const what = [command, ...args].join(' ') + (input && `\n${input.trim()}`);
+      reject(new Error(`${what}\nended with ${signal ?? `code ${code}`}: ${err.trim()}`));
+    });
+    // A program that ends without reading is judged by its exit code.
+    child.stdin.on('error', () => {});
+    child.stdin.end(input);
+  });
+}
+
+/** Runs several `ip` commands inside a namespace, in one process. */
+export async function ip(namespace: string, ...lines: string[]): Promise<void> {
+  await run('ip', ['-n', namespace, '-batch', '-'], `${lines.join('\n')}\n`);
+}
+
+/** Runs several `tc` commands inside a namespace, in one process. */
+export async function tc(namespace: string, ...lines: string[]): Promise<void> {
+  await run('tc', ['-n', namespace, '-batch', '-'], `${lines.join('\n')}\n`);
+}
+
+/** Command line that runs a program inside a namespace, as the very process that is started. */
+export function inside(namespace: string, command: string, args: readonly string[]): string[] {
+  return ['nsenter', `--net=/run/netns/${namespace}`, '--', command, ...args];
+}
