@@ -1,0 +1,249 @@
+/** Which figures a summary asks for. */
+import type { Cell, ResultRow, Summary } from '../results.ts';
+import { compareModes } from '../stats/index.ts';
+import { drawBars } from './bars.ts';
+import { placeOf, plural } from './compare.ts';
+import * as content from './content.ts';
+import type { Heading } from './drawing.ts';
+import { drawHeatMap } from './heatmap.ts';
+import { drawLines } from './lines.ts';
+import type { Markup } from './markup.ts';
+import { duration, rateText, tickDuration } from './scale.ts';
+import { drawStrip } from './strip.ts';
+import { labelOf, type Series, seriesOf } from './theme.ts';
+
+export interface Figure {
+  /** File name without its ending. */
+  readonly name: string;
+  readonly caption: string;
+  /** @param id unique on the page @param width of the drawing in px, 320 or more */
+  readonly draw: (id: string, width: number) => Markup;
+}
+
+/** How the numbers of seeders and leechers vary over the cells. */
+type Shape = 'grid' | 'seeders' | 'leechers' | 'equal' | 'single';
+
+function shapeOf(cells: readonly Cell[]): Shape {
+  const seeders = new Set(cells.map((cell) => cell.seeders)).size;
+  const leechers = new Set(cells.map((cell) => cell.leechers)).size;
+  if (seeders === 1 && leechers === 1) return 'single';
+  if (leechers === 1) return 'seeders';
+  if (seeders === 1) return 'leechers';
+  if (cells.every((cell) => cell.seeders === cell.leechers)) return 'equal';
+  const places = new Set(cells.map((cell) => `${cell.seeders} ${cell.leechers}`)).size;
+  return places === leechers ? 'leechers' : 'grid';
+}
+
+const X_LABEL: Readonly<Record<Shape, string>> = {
+  grid: 'Leechers (all numbers of seeders together)',
+  seeders: 'Seeders',
+  leechers: 'Leechers, loading at once',
+  equal: 'n: so many seeders, and as many leechers loading at once',
+  single: 'Leechers, loading at once',
+};
+
+const LIMIT = 'the fluid limit, the least time that any peer-assisted distribution can need';
+const COPIES =
+  'What left the origin while the leechers loaded, by kernel counters, in copies of the image.';
+
+/** All cells of one rate of the origin, and what their figures have in common. */
+interface Group {
+  readonly scenario: string;
+  readonly cells: readonly Cell[];
+  readonly byMode: ReadonlyMap<string, readonly Cell[]>;
+  readonly series: ReadonlyMap<string, Series>;
+  readonly shape: Shape;
+  readonly x: content.X;
+  readonly limited: boolean;
+  readonly file: (kind: string) => string;
+  readonly heading: (title: string, subtitle: string) => Heading;
+}
+
+function groupOf(summary: Summary, rate: number, cells: readonly Cell[]): Group {
+  const modes = [...new Set(cells.map(({ mode }) => mode))].sort(compareModes);
+  const shape = shapeOf(cells);
+  const origin = rate === 0 ? 'origin not limited' : `origin at ${rateText(rate)}`;
+  const scenario = summary.scenario.replace(/[^\w-]+/g, '-');
+  const words = cells
+    .map((cell) => {
+      const time = cell.meanMs === null ? 'no load succeeded' : duration(cell.meanMs);
+      return `${labelOf(cell.mode)}, ${plural(cell.seeders, 'seeder')}, ${plural(cell.leechers, 'leecher')}: ${time}.`;
+    })
+    .join(' ');
+  return {
+    scenario: summary.scenario,
+    cells,
+    byMode: new Map(modes.map((mode) => [mode, cells.filter((cell) => cell.mode === mode)])),
+    series: seriesOf(modes),
+    shape,
+    x: ({ seeders, leechers }) => (shape === 'seeders' ? seeders : leechers),
+    limited: cells.some(({ fluidLimitMs }) => fluidLimitMs !== null),
+    file: (kind) => `${scenario}-${kind}-${rate === 0 ? 'unlimited' : rate}`,
+    heading: (title, subtitle) => ({
+      title: `${title}, ${origin}`,
+      subtitle,
+      description: `${subtitle} Mean load times: ${words}`,
+      warning:
+        summary.verdict === 'ok'
+          ? null
+          : `${summary.verdict.toUpperCase()}: ${summary.why.join('; ') || 'no reason given'}`,
+    }),
+  };
+}
+
+/** Load times, origin copies and single loads, for each rate of the origin; none without cells. */
+export function figuresOf(summary: Summary, rows: readonly ResultRow[]): Figure[] {
+  return [...Map.groupBy(summary.cells, (cell) => cell.rateBytesPerSecond)].flatMap(
+    ([rate, cells]) => {
+      const group = groupOf(summary, rate, cells);
+      const times = { grid: heatMap, single: timeBars }[group.shape as string] ?? timeLines;
+      const copies = group.shape === 'single' ? copiesBars : copiesLines;
+      const own = rows.filter((row) => row.rateBytesPerSecond === rate);
+      return [times(group), copies(group), ...(own.length > 0 ? [strip(group, own)] : [])];
+    },
+  );
+}
+
+function heatMap({ scenario, byMode, file, heading }: Group): Figure {
+  const paper = scenario === 'fig2';
+  return {
+    name: file('heatmap'),
+    caption:
+      'Mean load time in ms (k: thousands), one scale of colour for all panels. A ✕ marks cells in which loads failed.' +
+      (paper ? ' The last panel is figure 2 of the paper.' : ''),
+    draw: (id, width) =>
+      drawHeatMap(
+        {
+          heading: heading(
+            'Mean load time over seeders and leechers',
+            'The further from the ground colour, the slower.',
+          ),
+          panels: [
+            ...[...byMode].map(([mode, cells]) => content.heatPanel(mode, cells)),
+            ...(paper ? [content.paperPanel()] : []),
+          ],
+        },
+        id,
+        width,
+      ),
+  };
+}
+
+function timeBars({ cells, series, limited, file, heading }: Group): Figure {
+  return {
+    name: file('time'),
+    caption: `Bars are means, whiskers reach from the fastest to the slowest load${limited ? `; the upright mark is ${LIMIT}` : ''}.`,
+    draw: (id, width) =>
+      drawBars(
+        {
+          heading: heading('Load time', `${placeOf(cells[0]!)}. Less is better.`),
+          xLabel: 'From navigation to the load event of the image',
+          referenceLabel: 'Fluid limit',
+          tick: tickDuration,
+          bars: cells.map((cell) => content.timeBar(cell, series.get(cell.mode)!)),
+        },
+        id,
+        width,
+      ),
+  };
+}
+
+function timeLines({ scenario, cells, byMode, series, shape, x, limited, file, heading }: Group) {
+  const paper =
+    scenario === 'fig3' && shape === 'equal' ? content.paperLines(Math.max(...cells.map(x))) : [];
+  return {
+    name: file('time'),
+    caption: `Lines are means, the shade around them reaches from the fastest to the slowest load.${
+      paper.length > 0
+        ? ' The dotted curves are figure 3 of the paper, measured in 2015 with an origin at 64 KB/s by its text and at 512 KB/s by its recipe.'
+        : ''
+    }${limited ? ` Dash-dotted is ${LIMIT}.` : ''}`,
+    draw: (id: string, width: number) =>
+      drawLines(
+        {
+          heading: heading(
+            'Load time',
+            'From navigation to the load event of the image. Less is better.',
+          ),
+          xLabel: X_LABEL[shape],
+          yLabel: 'Mean load time',
+          tick: tickDuration,
+          lines: [
+            ...[...byMode].map(([mode, own]) => content.timeLine(series.get(mode)!, own, x)),
+            ...paper,
+          ],
+          references: content.limitLines(byMode, series, x),
+        },
+        id,
+        width,
+      ),
+  };
+}
+
+function copiesBars({ cells, series, file, heading }: Group): Figure {
+  return {
+    name: file('origin'),
+    caption: COPIES,
+    draw: (id, width) =>
+      drawBars(
+        {
+          heading: heading('What the origin sent', `${placeOf(cells[0]!)}. Less is better.`),
+          xLabel: 'Copies of the image',
+          referenceLabel: '',
+          tick: String,
+          bars: cells.map((cell) => content.copiesBar(cell, series.get(cell.mode)!)),
+        },
+        id,
+        width,
+      ),
+  };
+}
+
+function copiesLines({ byMode, series, shape, x, file, heading }: Group): Figure {
+  return {
+    name: file('origin'),
+    caption:
+      COPIES + (shape === 'grid' ? ' The shade is the range over the numbers of seeders.' : ''),
+    draw: (id, width) =>
+      drawLines(
+        {
+          heading: heading('What the origin sent', 'In copies of the image. Less is better.'),
+          xLabel: X_LABEL[shape],
+          yLabel: 'Copies of the image',
+          tick: String,
+          lines: [...byMode].map(([mode, own]) => content.copiesLine(series.get(mode)!, own, x)),
+          references: [],
+        },
+        id,
+        width,
+      ),
+  };
+}
+
+function strip({ byMode, shape, x, file, heading }: Group, rows: readonly ResultRow[]): Figure {
+  const modes = new Set([...byMode.keys(), ...rows.map(({ mode }) => mode)]);
+  const series = seriesOf([...modes]);
+  const loads = rows
+    .toSorted((a, b) => a.run - b.run || a.seeders - b.seeders || a.peer - b.peer)
+    .map((row) => ({
+      series: series.get(row.mode)!,
+      x: x(row),
+      ms: row.ok ? row.loadMs : null,
+      tooltip: content.rowText(row),
+    }));
+  return {
+    name: file('loads'),
+    caption:
+      'Every load is a mark; within a column, from the first run to the last. Failed loads stand on top.',
+    draw: (id, width) =>
+      drawStrip(
+        {
+          heading: heading('Every single load', `${plural(rows.length, 'load')}, none left out.`),
+          xLabel: X_LABEL[shape],
+          loads,
+        },
+        id,
+        width,
+      ),
+  };
+}

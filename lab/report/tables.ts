@@ -1,0 +1,145 @@
+/** The tables of the page: cells, links, conditions. */
+import { type LinkMeasurement, MAX_LINK_ERROR } from '../net/types.ts';
+import type { Cell, Conditions } from '../results.ts';
+import { type Child, h, type Markup } from './markup.ts';
+import { bytesText, grouped, rateText } from './scale.ts';
+import { labelOf } from './theme.ts';
+import { commitOf } from './words.ts';
+
+const DASH = '–';
+
+function table(
+  caption: string,
+  head: readonly string[],
+  body: readonly (readonly Child[])[],
+): Markup {
+  return h(
+    'div',
+    { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': caption },
+    h(
+      'table',
+      {},
+      h('caption', {}, caption),
+      h(
+        'thead',
+        {},
+        h(
+          'tr',
+          {},
+          head.map((cell) => h('th', { scope: 'col' }, cell)),
+        ),
+      ),
+      h(
+        'tbody',
+        {},
+        body.map(([first, ...rest]) =>
+          h(
+            'tr',
+            {},
+            h('th', { scope: 'row' }, first ?? ''),
+            rest.map((cell) => h('td', {}, cell)),
+          ),
+        ),
+      ),
+    ),
+  );
+}
+
+const ms = (value: number | null): string => (value === null ? DASH : grouped(value));
+
+export function cellTable(cells: readonly Cell[]): Markup {
+  return table(
+    'All cells, times in ms',
+    [
+      'Mode',
+      'Seeders',
+      'Leechers',
+      'Origin',
+      'Loads',
+      'Failed',
+      'Mean',
+      'Median',
+      '95 %',
+      'Min',
+      'Max',
+      'Fluid limit',
+      '× limit',
+      'Origin copies',
+    ],
+    cells.map((cell) => [
+      labelOf(cell.mode),
+      cell.seeders,
+      cell.leechers,
+      rateText(cell.rateBytesPerSecond),
+      cell.loads,
+      cell.failed > 0 ? h('strong', { class: 'bad' }, `✕ ${cell.failed}`) : '0',
+      h('strong', {}, ms(cell.meanMs)),
+      ms(cell.medianMs),
+      ms(cell.p95Ms),
+      ms(cell.minMs),
+      ms(cell.maxMs),
+      ms(cell.fluidLimitMs),
+      cell.meanMs === null || cell.fluidLimitMs === null
+        ? DASH
+        : (cell.meanMs / cell.fluidLimitMs).toFixed(2),
+      cell.originCopies.toFixed(2),
+    ]),
+  );
+}
+
+function linkState(links: readonly LinkMeasurement[], when: 'before' | 'after'): Child {
+  const link = links.find((one) => one.when === when);
+  if (!link) return h('strong', { class: 'bad' }, 'not measured');
+  const text = `${rateText(link.measuredBytesPerSecond)} (${link.error < 0 ? '−' : '+'}${(Math.abs(link.error) * 100).toFixed(1)} %)`;
+  // Not "greater than": a measurement that is not a number is off, too.
+  return Math.abs(link.error) <= MAX_LINK_ERROR ? text : h('strong', { class: 'bad' }, `✕ ${text}`);
+}
+
+/** How many links were within {@link MAX_LINK_ERROR} in every measurement, and the table. */
+export function linkTable(links: readonly LinkMeasurement[]): { summary: string; table: Markup } {
+  const byLink = [...Map.groupBy(links, ({ host, direction }) => `${host} ${direction}`).values()];
+  const off = byLink.filter((all) => all.some(({ error }) => !(Math.abs(error) <= MAX_LINK_ERROR)));
+  const worst = Math.max(0, ...links.map(({ error }) => Math.abs(error)));
+  const most = `${MAX_LINK_ERROR * 100} %`;
+  return {
+    summary:
+      off.length > 0
+        ? `${off.length} of ${byLink.length} link directions were off by more than ${most}.`
+        : `All ${byLink.length} link directions were within ${most} of what was set; the worst was off by ${(worst * 100).toFixed(1)} %.`,
+    table: table(
+      'Links, as set and as real transfers found them',
+      ['Host', 'Direction', 'Set', 'Before', 'After'],
+      byLink.map((all) => [
+        all[0]!.host,
+        all[0]!.direction,
+        rateText(all[0]!.setBytesPerSecond),
+        linkState(all, 'before'),
+        linkState(all, 'after'),
+      ]),
+    ),
+  };
+}
+
+/** An option as a person would write it. */
+function valueText(value: unknown): string {
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? 'not set');
+}
+
+export function conditionsTable(conditions: Conditions): Markup {
+  const { date, kernel, cores, memoryBytes, shaper, seed, versions, options } = conditions;
+  return table(
+    'Conditions',
+    ['What', 'Value'],
+    [
+      ['Date', date],
+      ['Commit', commitOf(conditions)],
+      ['Kernel', kernel],
+      ['Cores', cores],
+      ['Memory', bytesText(memoryBytes)],
+      ['Shaper', shaper],
+      ['Seed', seed],
+      ...Object.entries(versions).map(([name, version]) => [`Version of ${name}`, version]),
+      ...Object.entries(options).map(([name, value]) => [`Option ${name}`, valueText(value)]),
+    ],
+  );
+}
