@@ -32,7 +32,6 @@ export class Reaper {
     this.#process = spawn(process.execPath, [fileURLToPath(import.meta.url), prefix], {
       detached: true,
       stdio: ['pipe', 'ignore', 'inherit'],
-      env: { ...process.env, NODE_OPTIONS: '' },
     });
     this.#ended = once(this.#process, 'close');
     // Does not keep this process running.

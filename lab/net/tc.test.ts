@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { tc } from './command.ts';
+import { createNet } from './index.ts';
+import { echo, fetchAll, ping, sender } from './net-test-tools.ts';
+import { FRAME_BYTES, FRAME_PAYLOAD_BYTES } from './shaping.ts';
+import type { TcHost } from './tc-host.ts';
+import { MAX_LINK_ERROR, type Net } from './types.ts';
+
+const KB = 1024;
+
+/** Reads all from a server, as the driver. */
+function read(address: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    let bytes = 0;
+    connect(port, address)
+      .on('data', (data) => {
+        bytes += data.length;
+      })
+      .on('end', () => resolve(bytes))
+      .on('error', reject);
+  });
+}
+
+describe('network of namespaces', function () {
+  this.timeout(60_000);
+  let net: Net;
+  beforeEach(async () => {
+    net = await createNet({ shaper: 'tc', seed: 7 });
+  });
+  afterEach(() => net.close());
+
+  it('carries what links are set to, and finds so with transfers', async () => {
+    await net.host('slow', { upBytesPerSecond: 64 * KB, downBytesPerSecond: 64 * KB });
+    await net.host('fast', { upBytesPerSecond: 1024 * KB, downBytesPerSecond: 1024 * KB });
+    await net.host('free');
+    const measured = await net.measure('before');
+    assert.deepEqual(
+      measured.map(({ host, direction, when }) => `${host} ${direction} ${when}`),
+      ['slow up before', 'slow down before', 'fast up before', 'fast down before'],
+    );
+    for (const link of measured) {
+      assert.ok(Math.abs(link.error) < MAX_LINK_ERROR, JSON.stringify(link));
+      const error = link.measuredBytesPerSecond / link.setBytesPerSecond - 1;
+      assert.ok(Math.abs(error - link.error) < 1e-4, JSON.stringify(link));
+    }
+  });
+
+  it('takes the time that files of any size need', async () => {
+    const origin = await net.host('origin', { upBytesPerSecond: 64 * KB });
+    const visitor = await net.host('visitor');
+    for (const bytes of [32 * KB, 128 * KB]) {
+      const { seconds } = await fetchAll(visitor, origin.address, await sender(origin, bytes));
+      const expected = (bytes * FRAME_BYTES) / FRAME_PAYLOAD_BYTES / (64 * KB);
+      assert.ok(Math.abs(seconds / expected - 1) < 0.1, `${bytes} bytes took ${seconds} s`);
+    }
+  });
+
+  it('holds back nothing where there is no limit', async () => {
+    const origin = await net.host('origin');
+    const visitor = await net.host('visitor');
+    const bytes = 32 * KB * KB;
+    const { seconds } = await fetchAll(visitor, origin.address, await sender(origin, bytes));
+    assert.ok(bytes / seconds > 10_000 * KB, `${bytes / seconds} bytes per second`);
+    assert.deepEqual(await net.measure('after'), []);
+  });
+
+  it('notices a link that does not carry what it is set to', async () => {
+    const origin = await net.host('origin', { upBytesPerSecond: 128 * KB });
+    const { namespace } = (origin as TcHost).link;
+    for (const actual of [115 * KB, 141 * KB]) {
+      const wrong = `htb rate ${actual}bps ceil ${actual}bps burst 1514b cburst 1514b`;
+      await tc(namespace, `class change dev eth0 parent 1: classid 1:10 ${wrong}`);
+      const [link] = await net.measure('after');
+      assert.ok(Math.abs(link!.error) > MAX_LINK_ERROR, JSON.stringify(link));
+      assert.ok(Math.abs(link!.measuredBytesPerSecond / actual - 1) < 0.05, JSON.stringify(link));
+    }
+  });
+
+  it('counts a transfer, but neither counts nor limits what the driver does', async () => {
+    const origin = await net.host('origin', { upBytesPerSecond: 512 * KB });
+    const visitor = await net.host('visitor');
+    const bytes = 256 * KB;
+    const port = await sender(origin, bytes);
+    assert.equal((await fetchAll(visitor, origin.address, port)).bytes, bytes);
+    const before = { origin: await origin.counters(), visitor: await visitor.counters() };
+    const frames = (bytes * FRAME_BYTES) / FRAME_PAYLOAD_BYTES;
+    for (const count of [before.origin.upBytes, before.visitor.downBytes])
+      assert.ok(count >= frames && count < frames * 1.05, `${count} of ${frames} bytes`);
+    for (const count of [before.origin.downBytes, before.visitor.upBytes])
+      assert.ok(count > 0 && count < frames / 10, `${count} bytes of acknowledgements`);
+
+    const large = await sender(origin, 16 * KB * KB);
+    const from = performance.now();
+    assert.equal(await read(origin.address, large), 16 * KB * KB);
+    const seconds = (performance.now() - from) / 1000;
+    assert.ok(seconds < 16, `32 s if it were limited, took ${seconds} s`);
+    const after = await origin.counters();
+    // Address resolution is no traffic of the driver's address.
+    assert.ok(after.upBytes - before.origin.upBytes < 1000, JSON.stringify(after));
+    assert.ok(after.downBytes - before.origin.downBytes < 1000, JSON.stringify(after));
+  });
+
+  it('delays packets, and loses the share it should', async () => {
+    const far = await net.host('far', { rttMs: 60, upBytesPerSecond: 128 * KB });
+    const lossy = await net.host('lossy', { loss: 0.1 });
+    const near = await net.host('near');
+    const [fromFar] = await ping(near, [`${far.address}:${await echo(far)}`], 200, 500);
+    assert.equal(fromFar!.answers, 200);
+    // Timers of the delay line and a busy machine add some; nothing may come early.
+    assert.ok(fromFar!.medianMs > 58 && fromFar!.medianMs < 75, `${fromFar!.medianMs} ms`);
+    const [fromLossy] = await ping(near, [`${lossy.address}:${await echo(lossy)}`], 1000, 300);
+    // There and back: 0.9² = 810 of 1 000 come back; 5 standard deviations are 62.
+    assert.ok(Math.abs(fromLossy!.answers - 810) < 62, `${fromLossy!.answers} of 1000`);
+    const [link] = await net.measure('before');
+    assert.ok(Math.abs(link!.error) < MAX_LINK_ERROR, JSON.stringify(link));
+  });
+
+  it('hides hosts behind a NAT from all but the driver', async () => {
+    const alice = await net.host('alice', { behindNat: true });
+    const bob = await net.host('bob', { behindNat: true });
+    const open = await net.host('open');
+    const port = await sender(alice, 1000);
+    assert.equal((await fetchAll(bob, alice.address, port, 1500)).error, 'timeout');
+    assert.equal(await read(alice.address, port), 1000, 'the driver reaches it');
+    const out = await fetchAll(alice, open.address, await sender(open, 5000));
+    assert.equal(out.bytes, 5000, 'it reaches others');
+
+    const targets = [await echo(open), await echo(open)].map((at) => `${open.address}:${at}`);
+    const seen = await ping(alice, targets, 3, 200);
+    assert.ok(seen.every(({ answers }) => answers === 3));
+    assert.notEqual(seen[0]!.seenPort, seen[1]!.seenPort, 'a port for each destination');
+    const [direct] = await ping(bob, [`${alice.address}:${await echo(alice)}`], 5, 200);
+    assert.equal(direct!.answers, 0);
+  });
+
+  it('says what is wrong with a host', async () => {
+    await net.host('one');
+    await assert.rejects(net.host('one'), /already a host named one/);
+    await assert.rejects(net.host('a/b'), /"a\/b" cannot be a host's name/);
+    await assert.rejects(
+      net.host('two', { loss: 2 }),
+      /host two: loss is 2, it must be from 0 to 1/,
+    );
+    await assert.rejects(net.host('two', { upBytesPerSecond: 0 }), /upBytesPerSecond is 0/);
+    await net.close();
+    await assert.rejects(net.host('three'), /the network is closed/);
+  });
+});
