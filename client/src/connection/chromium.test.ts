@@ -40,8 +40,19 @@ globalThis.inject = (to, from, bytes) => {
   const frame = encodeSessionResponse({ case: 'signal', value: { ...value, peerId: BigInt(from) } });
   channels.get(String(to)).receive(decodeSessionResponse(frame).body.value);
 };
+/** Whether candidates travel apart: the answerer's before its answer, the offerer's behind its offer. */
+globalThis.apart = false;
 globalThis.manager = (id) => {
   const signal = (value) => {
+    const { body } = value;
+    if (!globalThis.apart || !body.value.candidates?.length || body.case === 'candidates') return send(value);
+    const { candidates, ...description } = body.value;
+    const parts = [{ case: body.case, value: description }, { case: 'candidates', value: { candidates } }];
+    if (body.case === 'answer') parts.reverse();
+    for (const body of parts) send({ ...value, body });
+    return true;
+  };
+  const send = (value) => {
     const bytes = [...encodeSessionRequest({ case: 'signal', value })];
     const to = String(value.peerId);
     if (channels.has(to)) setTimeout(() => globalThis.inject(to, id, bytes));
@@ -148,6 +159,18 @@ describe('ConnectionManager in Chromium', function () {
       told.find((one) => Array.isArray(one) && one[0] === 'bytes'),
       ['bytes', 65_536, 65_536],
     );
+  });
+
+  it('connects through candidates that come apart from the descriptions, before or after', async () => {
+    const told = await inPage<unknown[]>(`
+      globalThis.apart = true;
+      const a = manager(3), b = manager(4);
+      a.connections.connect(4n);
+      const told = await expectTold([3, 'open', 4], [4, 'open', 3]);
+      globalThis.apart = false;
+      a.connections.close();
+      return told;`);
+    assert.ok(Array.isArray(told), JSON.stringify(told));
   });
 
   for (const offerer of ['Chromium', 'Node'] as const)

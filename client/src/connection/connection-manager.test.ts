@@ -283,28 +283,6 @@ describe('ConnectionManager over real WebRTC', () => {
     assert.ok(a.connections.isOpen(B));
   });
 
-  it('connects through candidates that come apart from the descriptions, before or after', async () => {
-    const a = net.peer(A);
-    const b = net.peer(B);
-    net.route = (from, signal, pass) => {
-      const { body } = signal;
-      if (body.case !== 'offer' && body.case !== 'answer') return pass();
-      const candidates = body.value.candidates.splice(0);
-      assert.ok(candidates.length > 0);
-      const send = () => {
-        const value = { $typeName: 'zauberflote.v1.Candidates', candidates, end: true } as const;
-        const to = from === A ? b : a;
-        to.signaling.receive({ ...signal, peerId: from, body: { case: 'candidates', value } });
-      };
-      // The answerer's come before its answer, the offerer's right behind its offer.
-      if (body.case === 'answer') send();
-      pass();
-      if (body.case === 'offer') send();
-    };
-    a.connections.connect(B);
-    await Promise.all([a.opened(B), b.opened(A)]);
-  });
-
   it('answers BAD_DESCRIPTION to an offer that cannot be used, and goes on', async () => {
     const a = net.peer(A);
     const b = net.peer(B);

@@ -28,6 +28,7 @@ describe('the injection layer', () => {
         `<img id="a" ${page.site.mark('/red.png')}><img id="b" ${page.site.mark('/red.png')}>`,
       );
       await page.requested('/red.png');
+      await page.until("document.readyState !== 'loading'");
       page.site.release('/red.png');
       await page.until(`${loaded('a')} && ${loaded('b')}`);
       assert.deepEqual(await page.get('downloads.started'), ['/red.png']);

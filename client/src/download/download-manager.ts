@@ -160,15 +160,17 @@ export class DownloadManager implements Downloads {
     const listener = (progress: Progress) => onProgress?.(progress);
     active.callers++;
     listeners.add(listener);
-    const { promise, reject } = Promise.withResolvers<never>();
-    const leave = () => {
-      const error = new ZfError('aborted', 'the download was aborted', { cause: signal?.reason });
-      reject(error);
-      if (--active.callers === 0) download.abort(error);
-    };
+    let leave = () => {};
+    const left = new Promise<never>((_, reject) => {
+      leave = () => {
+        const error = new ZfError('aborted', 'the download was aborted', { cause: signal?.reason });
+        reject(error);
+        if (--active.callers === 0) download.abort(error);
+      };
+    });
     signal?.addEventListener('abort', leave, { once: true });
     try {
-      return await Promise.race([download.result, promise]);
+      return await Promise.race([download.result, left]);
     } finally {
       listeners.delete(listener);
       signal?.removeEventListener('abort', leave);

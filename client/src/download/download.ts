@@ -62,8 +62,8 @@ export class Download {
   #originAbort: AbortController | undefined;
   #cancelTimer = () => {};
   #aborted = false;
-  readonly #resolve: (blob: Blob) => void;
-  readonly #reject: (error: unknown) => void;
+  #resolve!: (blob: Blob) => void;
+  #reject!: (error: unknown) => void;
 
   constructor(
     content: Content,
@@ -76,10 +76,10 @@ export class Download {
     this.#context = context;
     this.#onProgress = onProgress;
     this.#engine = new DownloadEngine(fallback !== undefined);
-    const { promise, resolve, reject } = Promise.withResolvers<Blob>();
-    this.result = promise;
-    this.#resolve = resolve;
-    this.#reject = reject;
+    this.result = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
   }
 
   get progress(): Progress {
