@@ -1,9 +1,6 @@
 import assert from 'node:assert/strict';
-import type { Message } from '@bufbuild/protobuf';
-import { create, toBinary } from '@bufbuild/protobuf';
 import type { SessionRequestBody } from './index.ts';
 import {
-  ContentIdSchema,
   checkContentId,
   decodePeerMessage,
   decodeSessionRequest,
@@ -22,7 +19,6 @@ import {
   MAX_SESSION_MESSAGE_BYTES,
   MAX_SESSION_RESPONSE_BYTES,
   ProtocolError,
-  SessionRequestSchema,
 } from './index.ts';
 
 /** The `n`th content id with the longest digest. */
@@ -32,7 +28,7 @@ function longId(n: number) {
   return { algorithm: HashAlgorithm.SHA512, digest };
 }
 
-function refuses(code: ErrorCode, message: RegExp, call: () => Message | undefined): void {
+function refuses(code: ErrorCode, message: RegExp, call: () => unknown): void {
   assert.throws(call, (error) => {
     assert(error instanceof ProtocolError);
     assert.equal(error.name, 'ProtocolError');
@@ -140,32 +136,37 @@ describe('codec', () => {
       refuses(ErrorCode.TOO_LARGE, new RegExp(`${limit + 1} bytes.*${limit}`), () =>
         decode(new Uint8Array(limit + 1)),
       );
-      refuses(ErrorCode.MALFORMED, /illegal tag/, () => decode(new Uint8Array(limit)));
+      refuses(ErrorCode.MALFORMED, /not a tag/, () => decode(new Uint8Array(limit)));
     }
   });
 
   it('refuses deeply nested groups without running out of stack', () => {
     const frame = new Uint8Array(MAX_SESSION_MESSAGE_BYTES).fill(0x7b);
-    refuses(ErrorCode.MALFORMED, /recursion/, () => decodeSessionRequest(frame));
+    refuses(ErrorCode.MALFORMED, /wire type 3/, () => decodeSessionRequest(frame));
   });
 
-  it('refuses fields of another wire type, which protobuf-es would misread', () => {
+  it('refuses fields of another wire type', () => {
     const cancelWithFixed32 = Uint8Array.of(0x12, 0x05, 0x0d, 1, 0, 0, 0);
-    refuses(ErrorCode.MALFORMED, /Cancel\.request_id has wire type 5/, () =>
+    refuses(ErrorCode.MALFORMED, /requestId has wire type 5/, () =>
       decodePeerMessage(cancelWithFixed32),
     );
   });
 
-  it('keeps the unknown fields of a message and finds no body in them', () => {
+  it('finds no body in unknown fields', () => {
     const message = decodeSessionRequest(Uint8Array.of(0xf8, 0x07, 1));
     assert.equal(message.body.case, undefined);
-    assert.deepEqual([...toBinary(SessionRequestSchema, message)], [0xf8, 0x07, 1]);
   });
 
-  it('names the message, the cause and the bound in its errors', () => {
-    refuses(ErrorCode.MALFORMED, /^an empty zauberflote\.v1\.PeerMessage$/, () =>
-      decodePeerMessage(new Uint8Array()),
-    );
+  it('refuses to write what is no number of 64 bits', () => {
+    for (const size of [-1n, 2n ** 64n])
+      assert.throws(
+        () => encodeSessionRequest({ case: 'have', value: { holdings: [{ size }] } }),
+        RangeError,
+      );
+  });
+
+  it('names the cause and the bound in its errors', () => {
+    refuses(ErrorCode.MALFORMED, /^an empty message$/, () => decodePeerMessage(new Uint8Array()));
     refuses(ErrorCode.LIMIT_EXCEEDED, /^65 ids in one message, at most 64 are allowed$/, () =>
       decodeSessionRequest(
         encodeSessionRequest({
@@ -174,10 +175,7 @@ describe('codec', () => {
         }),
       ),
     );
-    const id = create(ContentIdSchema, {
-      algorithm: HashAlgorithm.SHA1,
-      digest: new Uint8Array(32),
-    });
+    const id = { algorithm: HashAlgorithm.SHA1, digest: new Uint8Array(32) };
     refuses(ErrorCode.MALFORMED, /^digest has 32 bytes instead of 20$/, () => {
       checkContentId(id);
       return id;

@@ -1,19 +1,23 @@
-import type { DescMessage, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import type { ContentId } from '../gen/zauberflote/v1/content_pb.js';
-import type { PeerMessage } from '../gen/zauberflote/v1/peer_pb.js';
-import { PeerMessageSchema } from '../gen/zauberflote/v1/peer_pb.js';
-import type { Candidate, SessionDescription, Signal } from '../gen/zauberflote/v1/signaling_pb.js';
-import { DtlsSetup } from '../gen/zauberflote/v1/signaling_pb.js';
-import type { SessionRequest, SessionResponse } from '../gen/zauberflote/v1/tracker_pb.js';
+import type {
+  Candidate,
+  ContentId,
+  PeerMessage,
+  SessionDescription,
+  SessionRequest,
+  SessionResponse,
+  Signal,
+} from '../gen/compact.ts';
 import {
+  DtlsSetup,
   ErrorCode,
-  SessionRequestSchema,
-  SessionResponseSchema,
-} from '../gen/zauberflote/v1/tracker_pb.js';
+  PeerMessageTable,
+  SessionRequestTable,
+  SessionResponseTable,
+} from '../gen/compact.ts';
 import { contentKey, DIGEST_BYTES } from './content.ts';
 import * as limits from './limits.ts';
-import { checkWire } from './wire.ts';
+import type { Table } from './table.ts';
+import { read, write } from './table.ts';
 
 /** A message broke the protocol. The connection it came over ends with `code`. */
 export class ProtocolError extends Error {
@@ -26,23 +30,34 @@ export class ProtocolError extends Error {
   }
 }
 
-export type SessionRequestBody = MessageInitShape<typeof SessionRequestSchema>['body'];
-export type SessionResponseBody = MessageInitShape<typeof SessionResponseSchema>['body'];
-export type PeerMessageBody = MessageInitShape<typeof PeerMessageSchema>['body'];
+/** A message to be encoded: what is missing has its default. */
+export type Init<T> = T extends { case: infer Case; value: infer Value }
+  ? { readonly case: Case; readonly value: Init<Value> }
+  : T extends Uint8Array
+    ? T
+    : T extends readonly (infer Element)[]
+      ? readonly Init<Element>[]
+      : T extends object
+        ? { readonly [Name in keyof T]?: Init<T[Name]> | undefined }
+        : T;
+
+export type SessionRequestBody = Init<SessionRequest['body']>;
+export type SessionResponseBody = Init<SessionResponse['body']>;
+export type PeerMessageBody = Init<PeerMessage['body']>;
 
 /** One WebSocket frame or stream message to the tracker. */
 export function encodeSessionRequest(body: SessionRequestBody): Uint8Array<ArrayBuffer> {
-  return encode(SessionRequestSchema, { body });
+  return write(SessionRequestTable, { body });
 }
 
 /** One WebSocket frame or stream message to a client. */
 export function encodeSessionResponse(body: SessionResponseBody): Uint8Array<ArrayBuffer> {
-  return encode(SessionResponseSchema, { body });
+  return write(SessionResponseTable, { body });
 }
 
 /** One data channel message. */
 export function encodePeerMessage(body: PeerMessageBody): Uint8Array<ArrayBuffer> {
-  return encode(PeerMessageSchema, { body });
+  return write(PeerMessageTable, { body });
 }
 
 /**
@@ -51,7 +66,11 @@ export function encodePeerMessage(body: PeerMessageBody): Uint8Array<ArrayBuffer
  * @throws {ProtocolError} MALFORMED, TOO_LARGE or LIMIT_EXCEEDED.
  */
 export function decodeSessionRequest(frame: Uint8Array): SessionRequest {
-  const message = decode(SessionRequestSchema, frame, limits.MAX_SESSION_MESSAGE_BYTES);
+  const message = decode<SessionRequest>(
+    SessionRequestTable,
+    frame,
+    limits.MAX_SESSION_MESSAGE_BYTES,
+  );
   switch (message.body.case) {
     case 'want':
     case 'drop':
@@ -72,7 +91,11 @@ export function decodeSessionRequest(frame: Uint8Array): SessionRequest {
  * @throws {ProtocolError}
  */
 export function decodeSessionResponse(frame: Uint8Array): SessionResponse {
-  const message = decode(SessionResponseSchema, frame, limits.MAX_SESSION_RESPONSE_BYTES);
+  const message = decode<SessionResponse>(
+    SessionResponseTable,
+    frame,
+    limits.MAX_SESSION_RESPONSE_BYTES,
+  );
   switch (message.body.case) {
     case 'welcome':
     case 'undeliverable':
@@ -100,7 +123,7 @@ export function decodeSessionResponse(frame: Uint8Array): SessionResponse {
  * @throws {ProtocolError}
  */
 export function decodePeerMessage(frame: Uint8Array): PeerMessage {
-  const message = decode(PeerMessageSchema, frame, limits.MAX_PEER_MESSAGE_BYTES);
+  const message = decode<PeerMessage>(PeerMessageTable, frame, limits.MAX_PEER_MESSAGE_BYTES);
   const { body } = message;
   if (body.case === undefined) return message;
   if (body.value.requestId === 0) malformed('request_id is 0');
@@ -129,33 +152,24 @@ export function checkContentId(id: ContentId | undefined): asserts id is Content
     malformed(`digest has ${id.digest.length} bytes instead of ${expected}`);
 }
 
-function encode<D extends DescMessage>(
-  schema: D,
-  init: MessageInitShape<D>,
-): Uint8Array<ArrayBuffer> {
-  return toBinary(schema, create(schema, init)) as Uint8Array<ArrayBuffer>;
-}
-
-function decode<D extends DescMessage>(
-  schema: D,
+function decode<T extends { body: { case?: string | undefined } }>(
+  table: Table,
   frame: Uint8Array,
   maxBytes: number,
-): MessageShape<D> {
+): T {
   if (frame.length > maxBytes)
     throw new ProtocolError(
       ErrorCode.TOO_LARGE,
       `a message of ${frame.length} bytes is larger than ${maxBytes}`,
     );
-  let message: MessageShape<D>;
+  let result: ReturnType<typeof read>;
   try {
-    checkWire(schema, frame);
-    message = fromBinary(schema, frame);
+    result = read(table, frame);
   } catch (error) {
-    return malformed(`not a ${schema.typeName}: ${(error as Error).message}`);
+    return malformed(`not a message: ${(error as Error).message}`);
   }
-  const { body } = message as unknown as { body: { case?: string } };
-  if (body.case === undefined && !message.$unknown?.length)
-    malformed(`an empty ${schema.typeName}`);
+  const message = result.message as T;
+  if (message.body.case === undefined && !result.unknown) malformed('an empty message');
   return message;
 }
 

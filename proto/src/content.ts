@@ -1,5 +1,5 @@
-import type { ContentId } from '../gen/zauberflote/v1/content_pb.js';
-import { HashAlgorithm } from '../gen/zauberflote/v1/content_pb.js';
+import type { ContentId } from '../gen/compact.ts';
+import { HashAlgorithm } from '../gen/compact.ts';
 
 /** Bytes in the digest of each algorithm; an algorithm that is not here is not known. */
 export const DIGEST_BYTES: Readonly<Record<number, number>> = {

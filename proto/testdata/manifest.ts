@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { ManifestSchema } from '../src/index.ts';
+import { ManifestSchema } from '../src/full.ts';
 import { base64, FILE, vectorsOf } from './build.ts';
 import type { Valid, Vector } from './types.ts';
 

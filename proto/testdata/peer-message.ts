@@ -1,4 +1,4 @@
-import { PeerMessageSchema } from '../src/index.ts';
+import { PeerMessageSchema } from '../src/full.ts';
 import { base64, FILE, NOT_PROTOBUF, varint, vectorsOf, zeros } from './build.ts';
 import { PAPAGENO_ID } from './manifest.ts';
 import type { Hex, Vector } from './types.ts';

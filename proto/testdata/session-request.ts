@@ -1,4 +1,4 @@
-import { SessionRequestSchema } from '../src/index.ts';
+import { SessionRequestSchema } from '../src/full.ts';
 import { base64, field, NOT_PROTOBUF, sha1Id, vectorsOf, zeros } from './build.ts';
 import { PAPAGENO_ID } from './manifest.ts';
 import { BAD_SIGNALS, GOOD_SIGNALS } from './signals.ts';

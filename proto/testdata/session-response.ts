@@ -1,4 +1,4 @@
-import { SessionResponseSchema } from '../src/index.ts';
+import { SessionResponseSchema } from '../src/full.ts';
 import { base64, NOT_PROTOBUF, sha1Id, vectorsOf, zeros } from './build.ts';
 import { BAD_SIGNALS, GOOD_SIGNALS } from './signals.ts';
 import type { Vector } from './types.ts';

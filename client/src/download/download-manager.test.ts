@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
-import { create } from '@bufbuild/protobuf';
 import type { PeerMessageBody } from '@zauberflote/proto';
-import { PeerMessageSchema, RefuseReason } from '@zauberflote/proto';
+import {
+  decodePeerMessage,
+  encodePeerMessage,
+  HashAlgorithm,
+  RefuseReason,
+} from '@zauberflote/proto';
 import type { Connections } from '../connection/types.ts';
 import { ZfError } from '../errors.ts';
 import { Verifier } from '../integrity/digest.ts';
@@ -77,7 +81,7 @@ class Bench {
   }
 
   hear(peer: bigint, body: PeerMessageBody): void {
-    this.handlers.onMessage(peer, create(PeerMessageSchema, { body }));
+    this.handlers.onMessage(peer, decodePeerMessage(encodePeerMessage(body)));
   }
 
   /** Requests sent and not answered by {@link serve} yet. */
@@ -218,7 +222,7 @@ describe('DownloadManager', () => {
     await settle();
     bench.named();
     await result;
-    const content = { algorithm: 1, digest: Buffer.from(HASH, 'hex') };
+    const content = { algorithm: HashAlgorithm.SHA1, digest: Buffer.from(HASH, 'hex') };
     bench.hear(9n, { case: 'request', value: { requestId: 4, content, offset: 10n, length: 20 } });
     while (bench.sent.length === 0) await pause(1);
     const { body } = bench.sent.at(-1) ?? {};

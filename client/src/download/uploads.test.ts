@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
-import { create } from '@bufbuild/protobuf';
 import type { PeerMessageBody, Request } from '@zauberflote/proto';
-import { HashAlgorithm, RefuseReason, RequestSchema } from '@zauberflote/proto';
+import { HashAlgorithm, RefuseReason } from '@zauberflote/proto';
 import type { Connections } from '../connection/types.ts';
 import { MemoryStore } from '../store/memory-store.ts';
 import { FRAGMENT_BYTES, MAX_OPEN_REQUESTS, Uploads } from './uploads.ts';
@@ -58,8 +57,12 @@ describe('Uploads', () => {
     uploads = new Uploads(wires.connections, store);
   });
 
-  const request = (requestId: number, offset = 0, length = 1000): Request =>
-    create(RequestSchema, { requestId, content: CONTENT, offset: BigInt(offset), length });
+  const request = (requestId: number, offset = 0, length = 1000): Request => ({
+    requestId,
+    content: CONTENT,
+    offset: BigInt(offset),
+    length,
+  });
 
   /** Waits for what reads of Blobs bring, then for what must not come. */
   const settle = async (messages: number) => {
@@ -87,7 +90,7 @@ describe('Uploads', () => {
 
   it('refuses what it does not hold, and ranges beyond the end', async () => {
     const other = { algorithm: HashAlgorithm.SHA256, digest: new Uint8Array(32) };
-    uploads.request(1n, create(RequestSchema, { requestId: 1, content: other, length: 1 }));
+    uploads.request(1n, { requestId: 1, content: other, offset: 0n, length: 1 });
     uploads.request(1n, request(2, SIZE - 10, 11));
     uploads.request(1n, request(3, SIZE - 10, 10));
     await settle(3);

@@ -19,7 +19,7 @@ describe('parseContentId', () => {
     for (const name of ['sha256', 'sha384', 'sha512']) {
       const expected = createHash(name).update('zauberflöte').digest();
       const { algorithm, digest } = parseContentId(`${name}-${expected.toString('base64')}`);
-      assert.equal(HashAlgorithm[algorithm], name.toUpperCase());
+      assert.equal(algorithm, HashAlgorithm[name.toUpperCase() as keyof typeof HashAlgorithm]);
       assert.deepEqual(Buffer.from(digest), expected);
     }
   });

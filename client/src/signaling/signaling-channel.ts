@@ -48,7 +48,11 @@ export class SignalingChannel {
     return this.#send(peer, attempt, { case: 'candidates', value: { candidates } });
   }
 
-  sendDecline(peer: PeerId, attempt: number, reason = DeclineReason.UNSPECIFIED): boolean {
+  sendDecline(
+    peer: PeerId,
+    attempt: number,
+    reason: DeclineReason = DeclineReason.UNSPECIFIED,
+  ): boolean {
     return this.#send(peer, attempt, { case: 'decline', value: { reason } });
   }
 

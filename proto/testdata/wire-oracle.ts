@@ -4,8 +4,8 @@ import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 
 /**
  * Checks that every field of `frame` ends within its message and has the wire type of the schema.
- * protobuf-es looks at neither (2.17: a nested message may read on into what follows it), so a
- * frame that other implementations refuse would mean something here.
+ * protobuf-es looks at neither (2.17: a nested message may read on into what follows it), so as an
+ * oracle for what other implementations refuse it needs this beside it.
  * @throws {Error} saying what is wrong.
  */
 export function checkWire(schema: DescMessage, frame: Uint8Array): void {
