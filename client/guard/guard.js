@@ -14,7 +14,7 @@
         const { zfFallback: fallback, zfSrcset: srcset, zfPoster: poster } = e.dataset;
         if (e.zf) return;
         e.zf = 1;
-        if (srcset) e.srcset = srcset.replace(/(\S+)\s+[^\s,]+/g, '$1');
+        if (srcset) e.srcset = srcset.replace(/(\S+)\s+[^\s,]+([^,]*,?\s*)/g, '$1$2');
         if (poster) e.poster = /\S+/.exec(poster);
         if (!fallback) return;
         if (e.rel === '') e.rel = 'stylesheet';

@@ -38,7 +38,7 @@ describe('the guard', () => {
       `<link id="l" ${page.site.mark('/css/site.css')}>` +
       `<script defer ${page.site.mark('/d.js')}></script><script id="a" ${page.site.mark('/a.js')}></script>` +
       `<script ${page.site.mark('/b.js')}></script><img id="i" ${page.site.mark('/red.png')}>` +
-      `<img id="j" data-zf-srcset="/green.png ${page.site.hash('/green.png')} 2x">` +
+      `<img id="j" data-zf-srcset="/red.png ${page.site.hash('/red.png')} 1x, /green.png ${page.site.hash('/green.png')} 2x,/a.svg h">` +
       `<video id="v" data-zf-poster="/red.png h"><source ${page.site.mark('/s.wav')}></video>` +
       `<object id="o" ${page.site.mark('/a.svg')}></object>`;
     const arranged = '<script>globalThis.ran = []</script>';
@@ -63,7 +63,10 @@ describe('the guard', () => {
           `${$('i')}.naturalWidth === 2 && ${$('j')}.naturalWidth > 0 && ran.length === 3`,
         );
         assert.deepEqual(await page.get('ran'), ['a:a', 'b', 'd']);
-        assert.equal(await page.get(`${$('j')}.getAttribute('srcset')`), '/green.png 2x');
+        assert.equal(
+          await page.get(`${$('j')}.getAttribute('srcset')`),
+          '/red.png 1x, /green.png 2x,/a.svg',
+        );
         assert.equal(await page.get(`${$('v')}.getAttribute('poster')`), '/red.png');
         assert.equal(await page.get(`${$('l')}.rel`), 'stylesheet');
         assert.equal(await page.get(`${$('o')}.getAttribute('data')`), '/a.svg');

@@ -2,11 +2,9 @@ import { MAX_PEERS } from '@zauberflote/client/src/engine/tuning.ts';
 import type { SessionResponse, Signal } from '@zauberflote/proto';
 import {
   decodeSessionResponse,
-  ErrorCode,
   encodeSessionRequest,
   HashAlgorithm,
   SUBPROTOCOL,
-  UndeliverableReason,
 } from '@zauberflote/proto';
 import type { OfferAndAnswer } from './descriptions.ts';
 import { PAIRS, pairOf } from './descriptions.ts';
@@ -87,9 +85,9 @@ class Visitor implements Client {
     if (body.case === 'welcome') this.#welcomed();
     else if (body.case === 'signal') this.#signaled(body.value);
     else if (body.case === 'undeliverable')
-      this.#fail(new Error(`undeliverable: ${UndeliverableReason[body.value.reason]}`));
+      this.#fail(new Error(`undeliverable: reason ${body.value.reason}`));
     else if (body.case === 'error')
-      this.#fail(new Error(`refused: ${ErrorCode[body.value.code]}, ${body.value.message}`));
+      this.#fail(new Error(`refused: code ${body.value.code}, ${body.value.message}`));
     else if (body.case === 'peers') {
       const holders = body.value.swarms[0]?.holders ?? [];
       if (this.#joining) {
