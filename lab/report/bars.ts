@@ -69,7 +69,7 @@ export function drawBars(chart: BarChart, id: string, width: number): Markup {
   function drawBar(bar: Bar, y: number): Child {
     const { series, value, low, high, reference } = bar;
     const middle = y + 30;
-    const labelEnd = left + 12 + textWidth(series.label, 12.5);
+    const labelEnd = left + 12 + textWidth(series.label, 14);
     return h(
       'g',
       {},

@@ -101,5 +101,5 @@ export function findings(cells: readonly Cell[]): Findings {
 /** What to say where {@link findings} has nothing against us; null where nobody was compared. */
 export function praise({ worse, rivals }: Findings): string | null {
   if (worse.length > 0 || rivals.length === 0) return null;
-  return `Nowhere slower than ${rivals.map(labelOf).join(' or ')}, nowhere more from the origin, no failed load.`;
+  return `Nowhere slower than ${rivals.map(labelOf).join(' or ')}, nowhere more from the origin, no load of ours failed.`;
 }

@@ -21,9 +21,9 @@ export interface Figure {
 }
 
 /** How the numbers of seeders and leechers vary over the cells. */
-type Shape = 'grid' | 'seeders' | 'leechers' | 'equal' | 'single';
+export type Shape = 'grid' | 'seeders' | 'leechers' | 'equal' | 'single';
 
-function shapeOf(cells: readonly Cell[]): Shape {
+export function shapeOf(cells: readonly Cell[]): Shape {
   const seeders = new Set(cells.map((cell) => cell.seeders)).size;
   const leechers = new Set(cells.map((cell) => cell.leechers)).size;
   if (seeders === 1 && leechers === 1) return 'single';

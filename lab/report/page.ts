@@ -37,8 +37,8 @@ const STYLE = new Markup(
     `.narrow{display:none}@media (max-width:${WIDE + 20}px){.wide{display:none}.narrow{display:block}.narrow svg.zf{width:100%;max-width:560px}}` +
     `@media print{.wide{display:block}.narrow{display:none}details{display:block}}` +
     `.scroll{overflow-x:auto;border:1px solid var(--line);border-radius:6px;margin:.75rem 0}.scroll:focus-visible,summary:focus-visible{outline:3px solid #4b9fe0;outline-offset:2px}` +
-    `table{border-collapse:collapse;width:100%;font-size:.86rem;font-variant-numeric:tabular-nums}caption{text-align:left;padding:.5rem .75rem}` +
-    `th,td{padding:.3rem .75rem;text-align:right;border-top:1px solid var(--line);white-space:nowrap}th:first-child,td:first-child{text-align:left}tbody th{font-weight:400}thead th{font-weight:600}` +
+    `table{border-collapse:collapse;width:100%;font-size:.82rem;font-variant-numeric:tabular-nums}caption{text-align:left;padding:.5rem}` +
+    `th,td{padding:.3rem .5rem;text-align:right;border-top:1px solid var(--line);white-space:nowrap}th:first-child,td:first-child{text-align:left}tbody th{font-weight:400}thead th{font-weight:600}` +
     `.conditions td{text-align:left;white-space:normal;overflow-wrap:anywhere}.conditions th:last-child{text-align:left}` +
     `pre{background:var(--wash);border:1px solid var(--line);border-radius:6px;padding:.75rem 1rem;white-space:pre-wrap;overflow-wrap:anywhere;font-size:.9rem}` +
     `summary{cursor:pointer;padding:.25rem 0}`,

@@ -9,6 +9,9 @@ export interface Scale {
 /** Above this ratio of largest to smallest a linear axis squeezes the small ones into its edge. */
 const LOG_FROM = 20;
 
+/** Less than this of a ms or of a copy is nothing; it would only break the arithmetic of axes. */
+const NOTHING = 1e-6;
+
 /** Step of 1, 2 or 5 times a power of ten that divides a span into at most `count` parts. */
 function step(span: number, count: number): number {
   const rough = span / count;
@@ -19,8 +22,9 @@ function step(span: number, count: number): number {
 
 /** From 0 to at least the largest value, with at most `count` + 1 ticks. */
 export function linear(largest: number, from: number, to: number, count = 6): Scale {
-  const size = step(largest > 0 ? largest : 1, count);
-  const steps = Math.max(1, Math.ceil(largest / size - 1e-9));
+  const top = largest > NOTHING ? largest : 1;
+  const size = step(top, count);
+  const steps = Math.ceil(top / size - 1e-9);
   const end = steps * size;
   return {
     kind: 'linear',
@@ -57,7 +61,7 @@ export function fitting(
   to: number,
   count?: number,
 ): Scale {
-  const positive = values.filter((value) => value > 0 && Number.isFinite(value));
+  const positive = values.filter((value) => value > NOTHING && Number.isFinite(value));
   if (positive.length === 0) return linear(1, from, to, count);
   const smallest = Math.min(...positive);
   const largest = Math.max(...positive);
@@ -83,9 +87,16 @@ export function tickDuration(ms: number): string {
   return ms < 1000 ? `${ms} ms` : `${ms / 1000} s`;
 }
 
-/** Kilobytes of 1 000 bytes, as the rates of the scenarios are given. */
+/**
+ * A rate in the unit in which it is round, as 64 KB/s and 64 KiB/s differ by more than what the lab
+ * tells apart: 64 000 is "64 KB/s", 65 536 "64 KiB/s", 65 500 "65.5 KB/s".
+ */
 export function rateText(bytesPerSecond: number): string {
   if (bytesPerSecond === 0) return 'not limited';
+  if (bytesPerSecond % 1024 === 0 && bytesPerSecond % 1000 !== 0)
+    return bytesPerSecond % 2 ** 20 === 0
+      ? `${bytesPerSecond / 2 ** 20} MiB/s`
+      : `${bytesPerSecond / 1024} KiB/s`;
   if (bytesPerSecond < 1e6) return `${Number((bytesPerSecond / 1000).toFixed(1))} KB/s`;
   return `${Number((bytesPerSecond / 1e6).toFixed(2))} MB/s`;
 }

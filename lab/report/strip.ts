@@ -7,6 +7,7 @@ import {
   legend,
   mark,
   tooltip,
+  wrap,
 } from './drawing.ts';
 import { type Child, h, type Markup } from './markup.ts';
 import { fitting, tickDuration } from './scale.ts';
@@ -45,6 +46,7 @@ export function drawStrip(strip: Strip, id: string, width: number): Markup {
   const tips = strip.loads.length <= MOST_TOOLTIPS;
   const radius = Math.min(3.2, Math.max(1.6, lane / 6));
 
+  const label = wrap(strip.xLabel, right - left);
   const area: Child[] = [
     h(
       'text',
@@ -66,7 +68,9 @@ export function drawStrip(strip: Strip, id: string, width: number): Markup {
         String(value),
       ),
     ]),
-    h('text', { x: (left + right) / 2, y: foot + 40, class: 'middle' }, strip.xLabel),
+    label.map((line, index) =>
+      h('text', { x: (left + right) / 2, y: foot + 40 + index * 15, class: 'middle' }, line),
+    ),
   ];
   if (strip.loads.some(({ ms }) => ms === null))
     area.push(h('text', { x: left - 8, y: top - 18, class: 'bad end' }, 'failed'));
@@ -91,6 +95,6 @@ export function drawStrip(strip: Strip, id: string, width: number): Markup {
     );
   }
   const keys = series.map((one) => ({ label: one.label, series: one, line: 'none' as const }));
-  const body: Block = { markup: area, height: foot + 52 };
+  const body: Block = { markup: area, height: foot + 37 + 15 * label.length };
   return frame(id, width, strip.heading, [legend(keys, width), body]);
 }

@@ -1,8 +1,9 @@
 /** The tables of the page: cells, links, conditions. */
 import { type LinkMeasurement, MAX_LINK_ERROR } from '../net/types.ts';
 import type { Cell, Conditions } from '../results.ts';
+import { plural } from './compare.ts';
 import { type Child, h, type Markup } from './markup.ts';
-import { bytesText, grouped, rateText } from './scale.ts';
+import { grouped, rateText } from './scale.ts';
 import { labelOf } from './theme.ts';
 import { commitOf } from './words.ts';
 
@@ -90,7 +91,7 @@ export function cellTable(cells: readonly Cell[]): Markup {
 function linkState(links: readonly LinkMeasurement[], when: 'before' | 'after'): Child {
   const link = links.find((one) => one.when === when);
   if (!link) return h('strong', { class: 'bad' }, 'not measured');
-  const text = `${rateText(link.measuredBytesPerSecond)} (${link.error < 0 ? '−' : '+'}${(Math.abs(link.error) * 100).toFixed(1)} %)`;
+  const text = `${grouped(link.measuredBytesPerSecond)} (${link.error < 0 ? '−' : '+'}${(Math.abs(link.error) * 100).toFixed(1)} %)`;
   // Not "greater than": a measurement that is not a number is off, too.
   return Math.abs(link.error) <= MAX_LINK_ERROR ? text : h('strong', { class: 'bad' }, `✕ ${text}`);
 }
@@ -104,15 +105,15 @@ export function linkTable(links: readonly LinkMeasurement[]): { summary: string;
   return {
     summary:
       off.length > 0
-        ? `${off.length} of ${byLink.length} link directions were off by more than ${most}.`
-        : `All ${byLink.length} link directions were within ${most} of what was set; the worst was off by ${(worst * 100).toFixed(1)} %.`,
+        ? `${off.length} of ${plural(byLink.length, 'direction')} of links off by more than ${most}.`
+        : `${plural(byLink.length, 'limited direction')} of links, all within ${most} of what was set; the worst was off by ${(worst * 100).toFixed(1)} %.`,
     table: table(
-      'Links, as set and as real transfers found them',
+      'Links in bytes per second, as set and as real transfers found them',
       ['Host', 'Direction', 'Set', 'Before', 'After'],
       byLink.map((all) => [
         all[0]!.host,
         all[0]!.direction,
-        rateText(all[0]!.setBytesPerSecond),
+        grouped(all[0]!.setBytesPerSecond),
         linkState(all, 'before'),
         linkState(all, 'after'),
       ]),
@@ -135,7 +136,7 @@ export function conditionsTable(conditions: Conditions): Markup {
       ['Commit', commitOf(conditions)],
       ['Kernel', kernel],
       ['Cores', cores],
-      ['Memory', bytesText(memoryBytes)],
+      ['Memory', `${(memoryBytes / 2 ** 30).toFixed(1)} GiB`],
       ['Shaper', shaper],
       ['Seed', seed],
       ...Object.entries(versions).map(([name, version]) => [`Version of ${name}`, version]),

@@ -74,14 +74,14 @@ export const HEAT: readonly Pair[] = [
   ['#d5e5f4', '#1d3552'],
   ['#aecfe9', '#224a74'],
   ['#82b4da', '#2b6297'],
-  ['#5597c8', '#3f7fb8'],
+  ['#5597c8', '#3573a9'],
   ['#3077b1', '#6ba3d3'],
   ['#195692', '#9cc6e9'],
   ['#0b3567', '#d3e7f7'],
 ];
 
-/** Where text on a heat colour changes sides to stay readable: [light, dark], first step with the other ink. */
-const HEAT_TURN = [4, 5] as const;
+/** From this step on the text of a cell changes sides, to keep a contrast of at least 4.5. */
+const HEAT_TURN = 5;
 const HEAT_INK: Pair = ['#10131c', '#ffffff'];
 
 function rules(side: 0 | 1): string {
@@ -99,7 +99,7 @@ function rules(side: 0 | 1): string {
   for (const [key, pair] of Object.entries(COLOURS))
     out.push(`.zf .s-${key}{stroke:${pair[side]}}`, `.zf .f-${key}{fill:${pair[side]}}`);
   for (const [step, pair] of HEAT.entries()) {
-    const dark = side === 0 ? step < HEAT_TURN[0] : step >= HEAT_TURN[1];
+    const dark = step < HEAT_TURN === (side === 0);
     out.push(`.zf .heat${step}{fill:${pair[side]}}`);
     out.push(`.zf .on${step}{fill:${HEAT_INK[dark ? 0 : 1]}}`);
   }

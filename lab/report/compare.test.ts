@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import type { Cell } from '../results.ts';
+import { findings, praise } from './compare.ts';
+
+function cell(
+  mode: string,
+  leechers: number,
+  meanMs: number | null,
+  over: Partial<Cell> = {},
+): Cell {
+  return {
+    mode,
+    seeders: 1,
+    leechers,
+    rateBytesPerSecond: 64_000,
+    loads: leechers,
+    failed: meanMs === null ? leechers : 0,
+    meanMs,
+    medianMs: meanMs,
+    p95Ms: meanMs,
+    minMs: meanMs,
+    maxMs: meanMs,
+    originBytes: 0,
+    originCopies: 0,
+    fluidLimitMs: null,
+    ...over,
+  };
+}
+
+describe('where we are worse', () => {
+  it('is nowhere when we are as fast and take no more', () => {
+    const found = findings([cell('http', 2, 100), cell('zauberflote', 2, 100)]);
+    assert.deepEqual(found.worse, []);
+    assert.match(praise(found)!, /Plain HTTP/);
+  });
+
+  it('is not claimed where nobody was compared', () => {
+    const found = findings([cell('zauberflote', 2, 100), cell('http', 3, 1)]);
+    assert.equal(praise(found), null);
+    assert.deepEqual(found.worse, []);
+  });
+
+  it('names the place, both figures and by how much', () => {
+    assert.deepEqual(
+      findings([
+        cell('http', 2, 3082),
+        cell('zauberflote', 2, 10_356),
+        cell('webtorrent', 2, 11_000),
+      ]).worse,
+      ['Slower than Plain HTTP at 1 seeder, 2 leechers, 64 KB/s: 10.4 s against 3.08 s (3.36 ×).'],
+    );
+  });
+
+  it('counts many findings and tells the worst', () => {
+    const cells = [1, 2, 3, 4, 5, 6].flatMap((n) => [
+      cell('webtorrent', n, 100),
+      cell('zauberflote', n, 100 + n),
+    ]);
+    assert.deepEqual(findings(cells).worse, [
+      'Slower than WebTorrent in 6 of 6 cells, worst at 1 seeder, 6 leechers, 64 KB/s: 106 ms against 100 ms (1.06 ×).',
+    ]);
+  });
+
+  it('tells bytes from the origin and failed loads, but not that a failed rival was faster', () => {
+    assert.deepEqual(
+      findings([
+        cell('http', 4, null),
+        cell('zauberflote', 4, 100, { originCopies: 1.5, failed: 1 }),
+        cell('webtorrent', 4, 200, { originCopies: 0.5 }),
+      ]).worse,
+      [
+        'More taken from the origin than by Plain HTTP at 1 seeder, 4 leechers, 64 KB/s: 1.50 copies against 0.00.',
+        'More taken from the origin than by WebTorrent at 1 seeder, 4 leechers, 64 KB/s: 1.50 copies against 0.50 (3.00 ×).',
+        '1 of 4 loads failed at 1 seeder, 4 leechers, 64 KB/s.',
+      ],
+    );
+  });
+
+  it('says so when none of our loads got through', () => {
+    assert.match(
+      findings([cell('http', 1, 50), cell('zauberflote', 1, null)]).worse[0]!,
+      /Slower than Plain HTTP .*: no load got through against 50 ms\.$/,
+    );
+  });
+});

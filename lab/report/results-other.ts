@@ -1,0 +1,98 @@
+/** Sections of `docs/results.md` that no browser was needed for: the simulation and the trackers under load. */
+import type { LoadResult } from './committed.ts';
+import { code, md, mdTable } from './markdown.ts';
+import { grouped } from './scale.ts';
+
+/** The figures of DESIGN section 7, and which way is better. */
+const LOAD_FIGURES: readonly (readonly [key: string, words: string, better: 'more' | 'less'])[] = [
+  ['introductionsPerCpuSecond', 'Introductions per CPU second', 'more'],
+  ['bytesPerIntroduction', 'Bytes per introduction', 'less'],
+  ['idleBytesPerConnection', 'Memory per idle connection, bytes', 'less'],
+  ['activeBytesPerConnection', 'Memory per active connection, bytes', 'less'],
+  ['p50Ms', 'Latency of an introduction, median, ms', 'less'],
+  ['p99Ms', 'Latency of an introduction, 99 %, ms', 'less'],
+];
+
+/** A number with three digits at least, all of a whole one. */
+function figure(value: unknown): string {
+  if (typeof value !== 'number')
+    return value === null || value === undefined ? '–' : md(String(value));
+  if (!Number.isFinite(value)) return '–';
+  return Math.abs(value) >= 1000 ? grouped(value) : String(Number(value.toPrecision(3)));
+}
+
+/** Options may be whole objects; what is told of them fits one line. */
+function conditionLines(conditions: unknown): string {
+  if (typeof conditions !== 'object' || conditions === null)
+    return 'Its conditions were not recorded.';
+  return Object.entries(conditions)
+    .flatMap(([key, value]) =>
+      Array.isArray(value)
+        ? value.map((one) => `- ${md(typeof one === 'string' ? one : JSON.stringify(one))}`)
+        : [`- ${md(key)}: ${md(typeof value === 'string' ? value : JSON.stringify(value))}`],
+    )
+    .join('\n');
+}
+
+export function loadSection(name: string, { conditions, trackers }: LoadResult): string {
+  const { options, seed } = conditions;
+  const small =
+    typeof options === 'object' && options !== null && 'quick' in options && options.quick;
+  const quick = `${small === true ? ' --quick' : ''}${typeof seed === 'number' ? ` --seed ${seed}` : ''}`;
+  const names = Object.keys(trackers);
+  const value = (tracker: string, key: string): unknown => trackers[tracker]?.[key];
+  const worse = LOAD_FIGURES.flatMap(([key, words, better]) => {
+    const ours = value('zauberflote', key);
+    return names
+      .filter((tracker) => tracker !== 'zauberflote')
+      .flatMap((tracker) => {
+        const theirs = value(tracker, key);
+        if (typeof ours !== 'number' || typeof theirs !== 'number') return [];
+        const isWorse = better === 'more' ? ours < theirs : ours > theirs;
+        return isWorse
+          ? [`- ${words}: ${figure(ours)} against ${figure(theirs)} of ${md(tracker)}.`]
+          : [];
+      });
+  });
+  return [
+    `## The tracker under load (${md(name)})`,
+    conditionLines(conditions),
+    `\`\`\`sh\nnpm run load --${quick} --out load.json\n\`\`\``,
+    mdTable(
+      ['', ...names.map(code), 'Better is'],
+      LOAD_FIGURES.map(([key, words, better]) => [
+        words,
+        ...names.map((tracker) => figure(value(tracker, key))),
+        better,
+      ]),
+    ),
+    worse.length === 0 ? 'Nowhere worse.' : `**Where we are worse**\n\n${worse.join('\n')}`,
+  ].join('\n\n');
+}
+
+type Row = Readonly<Record<string, unknown>>;
+
+function isTable(value: unknown): value is readonly Row[] {
+  return (
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value.every((row) => typeof row === 'object' && row !== null && !Array.isArray(row))
+  );
+}
+
+/** Every list of records in the file is a table; columns are those of plain values. */
+export function simSection(name: string, sim: Readonly<Record<string, unknown>>): string {
+  const tables = Object.entries(sim).flatMap(([key, value]) => {
+    if (!isTable(value)) return [];
+    const columns = [...new Set(value.flatMap(Object.keys))].filter((column) =>
+      value.every((row) => typeof row[column] !== 'object' || row[column] === null),
+    );
+    return [
+      `${md(key)}\n\n${mdTable(
+        columns.map(md),
+        value.map((row) => columns.map((column) => figure(row[column]))),
+      )}`,
+    ];
+  });
+  return [`## Simulation (${md(name)})`, conditionLines(sim.conditions), ...tables].join('\n\n');
+}

@@ -1,0 +1,164 @@
+/** `docs/results.md`, from nothing but the committed results. */
+import type { Cell, Summary } from '../results.ts';
+import { compareModes } from '../stats/index.ts';
+import type { Committed } from './committed.ts';
+import { findings, praise } from './compare.ts';
+import { shapeOf } from './figures.ts';
+import { code, md, mdTable } from './markdown.ts';
+import { PAPER_FIG2, PAPER_FIG3 } from './paper.ts';
+import { loadSection, simSection } from './results-other.ts';
+import { grouped, rateText } from './scale.ts';
+import { linkTable } from './tables.ts';
+import { labelOf } from './theme.ts';
+import {
+  aboutScenario,
+  commandOf,
+  commitOf,
+  machineOf,
+  SCENARIO_ORDER,
+  VERDICTS,
+} from './words.ts';
+
+const INTRO = `# Results
+
+Written by \`npm run results\` from \`lab/results\`; a test compares the two, so edit neither by hand.
+Times are from navigation to the load event of the image (786\u202f432 bytes, as in the paper), in ms,
+means over all loads that succeeded; failed ones are counted beside them and averaged into nothing.
+Origin copies are what left the origin while the leechers loaded, by kernel counters, over the size of
+the image. The fluid limit is the least time that any peer-assisted distribution can need (Mundinger,
+Weber & Weiss 2008). The paper's figures were measured in 2015 on another machine: its text limits the
+origin of figure 3 to 64 KB/s, its recipe to 512 KB/s.`;
+
+const NONE =
+  'There are no results yet: run `npm run bench -- fig3 --out lab/results/fig3`, then `npm run results`.';
+
+const place = (scenario: string): number => {
+  const at = SCENARIO_ORDER.indexOf(scenario);
+  return at < 0 ? SCENARIO_ORDER.length : at;
+};
+
+/** The whole page. The same results give the same page, byte for byte. */
+export function resultsPage(results: readonly Committed[]): string {
+  const benches = results
+    .filter(({ summary }) => summary !== null)
+    .toSorted((a, b) => place(a.summary!.scenario) - place(b.summary!.scenario));
+  const sections = [
+    ...benches.flatMap(({ name, summary, figures }) => benchSection(name, summary!, figures)),
+    ...results.flatMap(({ name, sim }) => (sim ? [simSection(name, sim)] : [])),
+    ...results.flatMap(({ name, load }) => (load ? [loadSection(name, load)] : [])),
+  ];
+  return `${[INTRO, ...(sections.length === 0 ? [NONE] : sections)].join('\n\n')}\n`;
+}
+
+function benchSection(name: string, summary: Summary, figures: readonly string[]): string {
+  const { scenario, verdict, why, conditions, cells } = summary;
+  const title = name === scenario ? md(scenario) : `${md(scenario)} (${md(name)})`;
+  const parts = [
+    `## ${title}`,
+    md(aboutScenario(scenario)),
+    `**${VERDICTS[verdict].mark} ${verdict}.** ${VERDICTS[verdict].words}${why.map((reason) => `\n- ${md(reason)}`).join('')}`,
+    [
+      `- ${md(conditions.date)}, commit ${code(commitOf(conditions))}`,
+      `- ${md(machineOf(conditions))}, seed ${conditions.seed}`,
+      `- ${md(
+        Object.entries(conditions.versions)
+          .map((pair) => pair.join(' '))
+          .join(', '),
+      )}`,
+      ...(conditions.links.length > 0 ? [`- ${md(linkTable(conditions.links).summary)}`] : []),
+      ...conditions.notes.map((note) => `- ${md(note)}`),
+    ].join('\n'),
+    `\`\`\`sh\n${commandOf(summary)}\n\`\`\``,
+  ];
+  // Figures of a void run mean nothing, so there are none to quote.
+  if (verdict === 'void' || cells.length === 0) return parts.join('\n\n');
+  for (const figure of figures)
+    parts.push(
+      `![${md(figure.replace(/\.svg$/, ''))}](../lab/results/${encodeURI(`${name}/figures/${figure}`)})`,
+    );
+  for (const [rate, own] of Map.groupBy(cells, (cell) => cell.rateBytesPerSecond)) {
+    parts.push(`### Origin ${rate === 0 ? 'not limited' : `at ${rateText(rate)}`}`);
+    parts.push(shapeOf(own) === 'grid' ? matrices(scenario, own) : placesTable(scenario, own));
+  }
+  const found = findings(cells);
+  const good = praise(found);
+  if (found.worse.length > 0)
+    parts.push(
+      `**Where we are worse**\n\n${found.worse.map((line) => `- ${md(line)}`).join('\n')}`,
+    );
+  else if (good !== null) parts.push(md(good));
+  return parts.join('\n\n');
+}
+
+function meanText(cell: Cell | undefined): string {
+  if (!cell) return '–';
+  const mean = cell.meanMs === null ? '–' : grouped(cell.meanMs);
+  return cell.failed === 0 ? mean : `${mean} (✕ ${cell.failed} of ${cell.loads})`;
+}
+
+const modesOf = (cells: readonly Cell[]): string[] =>
+  [...new Set(cells.map(({ mode }) => mode))].sort(compareModes);
+
+/** A row for each number of seeders and leechers. */
+function placesTable(scenario: string, cells: readonly Cell[]): string {
+  const modes = modesOf(cells);
+  const paper = scenario === 'fig3';
+  const rows = [...Map.groupBy(cells, ({ seeders, leechers }) => `${seeders} : ${leechers}`)].map(
+    ([label, own]) => {
+      const cellOf = (mode: string): Cell | undefined => own.find((cell) => cell.mode === mode);
+      const ours = cellOf('zauberflote');
+      const limit = ours?.fluidLimitMs ?? null;
+      const { seeders, leechers } = own[0]!;
+      const point =
+        paper && seeders === leechers ? PAPER_FIG3.find(({ n }) => n === leechers) : undefined;
+      return [
+        label,
+        ...modes.map((mode) => meanText(cellOf(mode))),
+        limit === null ? '–' : grouped(limit),
+        limit === null || !ours || ours.meanMs === null ? '–' : (ours.meanMs / limit).toFixed(2),
+        ...modes.map((mode) => cellOf(mode)?.originCopies.toFixed(2) ?? '–'),
+        ...(paper
+          ? [point?.p2pMs, point?.httpMs].map((ms) => (ms === undefined ? '–' : grouped(ms)))
+          : []),
+      ];
+    },
+  );
+  return mdTable(
+    [
+      'Seeders : leechers',
+      ...modes.map((mode) => `${md(labelOf(mode))}, ms`),
+      'Fluid limit, ms',
+      'Zauberflöte ÷ limit',
+      ...modes.map((mode) => `${md(labelOf(mode))}, origin copies`),
+      ...(paper ? ['Paper, P2P, ms', 'Paper, HTTP, ms'] : []),
+    ],
+    rows,
+  );
+}
+
+/** A matrix for each mode: seeders to the right, leechers downwards. */
+function matrices(scenario: string, cells: readonly Cell[]): string {
+  const sorted = (values: number[]): number[] => [...new Set(values)].sort((a, b) => a - b);
+  const seeders = sorted(cells.map((cell) => cell.seeders));
+  const leechers = sorted(cells.map((cell) => cell.leechers));
+  const matrix = (title: string, at: (seeders: number, leechers: number) => string): string =>
+    `${title}\n\n${mdTable(
+      ['leechers ↓ seeders →', ...seeders.map(String)],
+      leechers.map((l) => [`**${l}**`, ...seeders.map((s) => at(s, l))]),
+    )}`;
+  const parts = modesOf(cells).map((mode) =>
+    matrix(`${md(labelOf(mode))}, mean ms`, (s, l) =>
+      meanText(
+        cells.find((cell) => cell.mode === mode && cell.seeders === s && cell.leechers === l),
+      ),
+    ),
+  );
+  if (scenario === 'fig2')
+    parts.push(
+      matrix('The paper’s figure 2, mean ms', (s, l) => {
+        const ms = PAPER_FIG2[l - 1]?.[s - 1];
+        return ms === undefined ? '–' : grouped(ms);
+      }),
+    );
+  return parts.join('\n\n');
+}

@@ -1,0 +1,10 @@
+/** `npm run results`: writes docs/results.md from lab/results. */
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { readCommitted } from './committed.ts';
+import { resultsPage } from './results-page.ts';
+
+writeFileSync(
+  fileURLToPath(new URL('../../docs/results.md', import.meta.url)),
+  resultsPage(readCommitted(fileURLToPath(new URL('../results', import.meta.url)))),
+);
