@@ -1,0 +1,79 @@
+import { accessSync, constants, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { showRate } from '../runner/units.ts';
+import { parse, USAGE } from './options.ts';
+import type { Distribution, Result } from './simulate.ts';
+import { simulate } from './simulate.ts';
+
+main(process.argv.slice(2));
+
+function main(args: readonly string[]): void {
+  let command: ReturnType<typeof parse>;
+  try {
+    command = parse(args);
+  } catch (error) {
+    return fail(2, `${(error as Error).message}\nTry: npm run sim -- --help`);
+  }
+  if (command.kind === 'help') {
+    process.stdout.write(USAGE);
+    return;
+  }
+  const { scenario, out } = command;
+  try {
+    if (out !== undefined) accessSync(dirname(out), constants.W_OK);
+  } catch {
+    return fail(1, `cannot write ${out}: its folder does not exist or is not writable`);
+  }
+  const began = performance.now();
+  const cpu = process.cpuUsage();
+  const { result } = simulate(scenario);
+  const { user, system } = process.cpuUsage(cpu);
+  const cpuMs = (user + system) / 1_000;
+  // What differs from run to run is apart from what does not.
+  const machine = {
+    wallMs: performance.now() - began,
+    cpuMs,
+    cpuMsPerPeer: cpuMs / scenario.peers,
+    node: process.versions.node,
+  };
+  if (out !== undefined) writeFileSync(out, `${JSON.stringify({ result, machine }, null, 2)}\n`);
+  process.stdout.write(`${show(result, machine)}\n`);
+}
+
+function show(
+  result: Result,
+  machine: { readonly wallMs: number; readonly cpuMs: number },
+): string {
+  const { scenario } = result;
+  const mib = (bytes: number) => `${(bytes / 1024 ** 2).toFixed(1)} MiB`;
+  const rates = [
+    scenario.originBytesPerSecond,
+    scenario.peerUpBytesPerSecond,
+    scenario.peerDownBytesPerSecond,
+  ].map(showRate);
+  return [
+    `${scenario.peers} peers in ${scenario.arrivalMs / 1_000} s, ${scenario.seeders} seeders, ` +
+      `${scenario.bytes} bytes, origin ${rates[0]}, peers up ${rates[1]}, down ${rates[2]}, ` +
+      `round trip ${scenario.rttMs} ms, churn ${scenario.churn}, seed ${scenario.seed}`,
+    `completed        ${result.completed}, failed ${result.failed}, left before ${result.left}`,
+    `time             ${distribution(result.timeMs, (ms) => `${(ms / 1_000).toFixed(2)} s`)}`,
+    `of fluid limit   ${distribution(result.ofFluidLimit, (times) => `${times.toFixed(2)}×`)}` +
+      (result.fluidLimitMs === null ? '' : ` of ${(result.fluidLimitMs / 1_000).toFixed(2)} s`),
+    `origin           ${result.originCopies.toFixed(2)} copies, ${mib(result.originBytes)}`,
+    `peers sent       ${mib(result.peerBytes)}, Gini ${result.uploadsGini.toFixed(3)}; ` +
+      `received in vain ${mib(result.wastedBytes)}, lost ${mib(result.lostBytes)}`,
+    `engine events    ${result.engineEvents}, ${result.engineEventsPerPeer.toFixed(0)} per peer`,
+    `simulated        ${(result.virtualMs / 1_000).toFixed(0)} s in ` +
+      `${(machine.wallMs / 1_000).toFixed(1)} s (CPU ${(machine.cpuMs / 1_000).toFixed(1)} s)`,
+  ].join('\n');
+}
+
+function distribution(of: Distribution | null, show: (value: number) => string): string {
+  if (of === null) return 'none';
+  return `mean ${show(of.mean)}, p50 ${show(of.p50)}, p95 ${show(of.p95)}, max ${show(of.max)}`;
+}
+
+function fail(exitCode: number, message: string): void {
+  console.error(`sim: ${message}`);
+  process.exitCode = exitCode;
+}

@@ -1,0 +1,41 @@
+/** What is simulated. Rates are in bytes per second, 0: not limited. */
+export interface Scenario {
+  /** Visitors who come for the content. */
+  readonly peers: number;
+  /** Visitors who hold it from the start, and stay. */
+  readonly seeders: number;
+  /** The peers come at random moments within this time, in ms. */
+  readonly arrivalMs: number;
+  /** Of the origin, for all together. */
+  readonly originBytesPerSecond: number;
+  readonly peerUpBytesPerSecond: number;
+  readonly peerDownBytesPerSecond: number;
+  /** Round trip between any two of visitors, tracker and origin, in ms. */
+  readonly rttMs: number;
+  /**
+   * Share of the peers who leave without notice: at a random point of their download or, as often,
+   * of a time as long as it took them after it.
+   */
+  readonly churn: number;
+  /** Size of the content. */
+  readonly bytes: number;
+  readonly seed: number;
+  /** Bytes on a link for each byte of content, by HTTP and by data channels; 1: headers not counted. */
+  readonly originOverhead: number;
+  readonly peerOverhead: number;
+}
+
+export const DEFAULTS: Scenario = {
+  peers: 1_000,
+  seeders: 0,
+  arrivalMs: 10_000,
+  originBytesPerSecond: 64 * 1024,
+  peerUpBytesPerSecond: 250_000,
+  peerDownBytesPerSecond: 1_000_000,
+  rttMs: 50,
+  churn: 0.1,
+  bytes: 786_432,
+  seed: 1,
+  originOverhead: 1,
+  peerOverhead: 1,
+};

@@ -1,0 +1,356 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { GATHER_QUIET_MS } from '@zauberflote/client/src/connection/attempt.ts';
+import { FRAGMENT_BYTES } from '@zauberflote/client/src/download/uploads.ts';
+import { CHUNK_BYTES } from '@zauberflote/client/src/engine/tuning.ts';
+import type { Cell, Summary } from '../results.ts';
+import { compare, scenarioOf } from './agreement.ts';
+import { Clock } from './clock.ts';
+import { CONNECT_ROUND_TRIPS } from './contacts.ts';
+import { Link } from './link.ts';
+import { parse } from './options.ts';
+import type { Scenario } from './scenario.ts';
+import { DEFAULTS } from './scenario.ts';
+import { simulate } from './simulate.ts';
+
+const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
+
+const scenario = (changes: Partial<Scenario>): Scenario => ({
+  ...DEFAULTS,
+  peers: 20,
+  churn: 0,
+  ...changes,
+});
+
+function close(actual: number | undefined, expected: number, tolerance: number): void {
+  assert.ok(
+    actual !== undefined && Math.abs(actual - expected) <= tolerance,
+    `${actual} is not within ${tolerance} of ${expected}`,
+  );
+}
+
+describe('lab/sim: clock', () => {
+  it('runs events by time, equal times in the order of scheduling, and none called off', () => {
+    const clock = new Clock();
+    const seen: string[] = [];
+    const note = (name: string) => () => seen.push(`${name} ${clock.now}`);
+    clock.after(3, note('c'));
+    clock.after(1, note('a'));
+    clock.after(2, note('never'))();
+    clock.after(1, () => {
+      note('b')();
+      clock.after(0, note('b2'));
+      clock.after(5, note('e'));
+    });
+    clock.after(3, note('d'));
+    clock.run(100);
+    assert.deepEqual(seen, ['a 1', 'b 1', 'b2 1', 'c 3', 'd 3', 'e 6']);
+  });
+
+  it('sorts any number of events', () => {
+    const clock = new Clock();
+    const seen: number[] = [];
+    for (let i = 0; i < 1_000; i++) clock.after((i * 7_919) % 997, () => seen.push(clock.now));
+    clock.run(1_000);
+    assert.deepEqual(
+      seen,
+      [...seen].sort((a, b) => a - b),
+    );
+    assert.equal(seen.length, 1_000);
+  });
+
+  it('refuses to run for ever', () => {
+    const clock = new Clock();
+    const again = () => void clock.after(1, again);
+    again();
+    assert.throws(() => clock.run(1_000), /not at rest after 1000 ms/);
+  });
+});
+
+describe('lab/sim: link', () => {
+  /** When the last parcel of each flow has left a link of 100 bytes per second. */
+  function drain(flows: Record<string, readonly number[]>, overhead = 1): Record<string, number> {
+    const clock = new Clock();
+    const link = new Link(clock, 100, overhead);
+    const ends: Record<string, number> = {};
+    for (const [name, parcels] of Object.entries(flows)) {
+      const flow = {};
+      for (const bytes of parcels)
+        link.send(flow, bytes, () => {
+          ends[name] = clock.now;
+        });
+    }
+    clock.run(1e9);
+    return ends;
+  }
+
+  it('gives each flow the same share, and what one leaves to the others', () => {
+    // By hand: in turn until a has sent its 200 bytes at 3.9 s, then b alone sends its last 200.
+    const a = Array(20).fill(10);
+    const b = Array(40).fill(10);
+    assert.deepEqual(drain({ a, b }), { a: 3_900, b: 6_000 });
+  });
+
+  it('gives a flow of three parcels its turn among two others', () => {
+    assert.deepEqual(drain({ a: [100, 100, 100], b: [100], c: [50] }), {
+      a: 4_500,
+      b: 2_000,
+      c: 2_500,
+    });
+  });
+
+  it('takes longer by the headers', () => {
+    assert.deepEqual(drain({ a: [100] }, 1.1), { a: 1_100 });
+  });
+
+  it('throws away what waits of a flow', () => {
+    const clock = new Clock();
+    const link = new Link(clock, 100, 1);
+    const flow = {};
+    const sent: number[] = [];
+    for (const n of [1, 2, 3]) link.send(flow, 100, () => sent.push(n));
+    link.send({}, 100, () => sent.push(4));
+    clock.after(500, () => link.drop(flow));
+    clock.run(1e9);
+    assert.deepEqual(sent, [1, 4]);
+    assert.equal(clock.now, 2_000);
+  });
+});
+
+describe('lab/sim: a swarm', () => {
+  const bytes = DEFAULTS.bytes;
+
+  it('takes one leecher the time of one link and the round trips before it', () => {
+    const up = 100_000;
+    const rttMs = 40;
+    const { result } = simulate(
+      scenario({
+        peers: 1,
+        seeders: 1,
+        rttMs,
+        peerUpBytesPerSecond: up,
+        peerDownBytesPerSecond: 0,
+      }),
+    );
+    // Connecting to the tracker, asking it; offer and answer by way of it; ICE, DTLS and SCTP;
+    // request and first byte.
+    const trips = 2 + 1 + (1 + 1) + CONNECT_ROUND_TRIPS + 1;
+    const expected = trips * rttMs + 2 * GATHER_QUIET_MS + (bytes / up) * 1_000;
+    close(result.timeMs?.max, expected, 1);
+    assert.equal(result.originBytes, 0);
+    assert.equal(result.peerBytes, bytes);
+  });
+
+  it('takes one leecher without peers what the origin takes, and the round trips', () => {
+    const rttMs = 40;
+    const { result } = simulate(scenario({ peers: 1, rttMs, peerDownBytesPerSecond: 0 }));
+    // The tracker says that there is nobody, then TCP's handshake, request and body.
+    const expected = (3 + 2) * rttMs + (bytes / DEFAULTS.originBytesPerSecond) * 1_000;
+    close(result.timeMs?.max, expected, 1);
+    assert.equal(result.originCopies, 1);
+    close(result.ofFluidLimit?.mean, expected / 12_000, 0.001);
+  });
+
+  it('spends the time on a slow downlink too', () => {
+    const down = 50_000;
+    const { result } = simulate(
+      scenario({ peers: 1, seeders: 1, peerUpBytesPerSecond: 0, peerDownBytesPerSecond: down }),
+    );
+    const least = (bytes / down) * 1_000;
+    const { max } = result.timeMs!;
+    assert.ok(max >= least && max <= least + 20 * DEFAULTS.rttMs, `${max} for ${least}`);
+  });
+
+  it('spreads a leecher over its seeders', () => {
+    const { all, result } = simulate(scenario({ peers: 1, seeders: 4 }));
+    for (const { uploaded } of all.slice(0, 4))
+      close(uploaded, bytes / 4, 2 * CHUNK_BYTES + FRAGMENT_BYTES);
+    assert.equal(result.peerBytes, bytes);
+    assert.ok(result.uploadsGini > 0 && result.uploadsGini < 0.3);
+  });
+
+  const stories: readonly Partial<Scenario>[] = [
+    { seed: 1, seeders: 2, arrivalMs: 1_000 },
+    { seed: 2, seeders: 5, arrivalMs: 60_000, churn: 0.5 },
+    { seed: 3, seeders: 0, arrivalMs: 5_000, churn: 1 },
+    { seed: 4, seeders: 1, peers: 60, arrivalMs: 0, peerUpBytesPerSecond: 20_000 },
+    { seed: 5, seeders: 3, rttMs: 0, originBytesPerSecond: 0, peerDownBytesPerSecond: 0 },
+    { seed: 6, seeders: 30, peers: 1, bytes: 1 },
+  ];
+  for (const story of stories)
+    it(`loses no byte and leaves nobody waiting: ${JSON.stringify(story)}`, () => {
+      const { result, world, all } = simulate(scenario(story));
+      const { peers = 20 } = story;
+      assert.equal(result.completed + result.left, peers);
+      assert.equal(result.failed, 0);
+      const received = all.reduce((sum, one) => sum + one.fromPeers + one.fromOrigin, 0);
+      assert.equal(received + world.lostBytes, result.peerBytes + result.originBytes);
+      for (const one of all.slice(story.seeders))
+        if (one.ending === 'complete')
+          assert.ok(one.fromPeers + one.fromOrigin >= world.scenario.bytes);
+      assert.ok(result.wastedBytes >= 0);
+      // Who comes late finds others done, so the limit holds only for those who come together.
+      if (story.arrivalMs === 0) assert.ok((result.ofFluidLimit?.max ?? 0) > 1);
+      const online = all.filter(({ gone }) => !gone).length;
+      assert.equal(world.registry.stats().peers, online);
+      assert.equal(world.registry.stats().holdings, online);
+    });
+
+  it('lets the share leave that was asked for, half of them before they have it', () => {
+    const { result, all } = simulate(scenario({ peers: 200, seeders: 20, churn: 0.5, seed: 11 }));
+    const gone = all.filter((one) => one.gone).length;
+    close(gone, 100, 25);
+    close(result.left, 50, 20);
+    assert.equal(result.completed + result.left, 200);
+    assert.ok(result.lostBytes > 0);
+  });
+
+  it('gives the same result for the same seed, to the byte, and another for another', () => {
+    const run = (seed: number) =>
+      JSON.stringify(simulate(scenario({ peers: 40, seeders: 2, churn: 0.2, seed })).result);
+    assert.equal(run(7), run(7));
+    assert.notEqual(run(7).replace(/"seed":7/, ''), run(8).replace(/"seed":8/, ''));
+  });
+});
+
+describe('lab/sim: the command', () => {
+  it('reads every option', () => {
+    const args =
+      '--peers 10 --seeders 2 --arrival 1s --origin-rate 512KB --peer-up 2Mbit --peer-down 800kbit ' +
+      '--rtt 20ms --churn 0.25 --bytes 5000 --seed 9 --out file';
+    assert.deepEqual(parse(args.split(' ')), {
+      kind: 'run',
+      out: 'file',
+      scenario: {
+        peers: 10,
+        seeders: 2,
+        arrivalMs: 1_000,
+        originBytesPerSecond: 524_288,
+        peerUpBytesPerSecond: 250_000,
+        peerDownBytesPerSecond: 100_000,
+        rttMs: 20,
+        churn: 0.25,
+        bytes: 5_000,
+        seed: 9,
+        originOverhead: 1,
+        peerOverhead: 1,
+      },
+    });
+  });
+
+  for (const [args, message] of [
+    ['--peers 0', /--peers: '0' is no whole number from 1/],
+    ['--rtt fast', /--rtt: 'fast' is no time/],
+    ['--peer-up 2Gbit', /--peer-up: '2Gbit' is no rate/],
+    ['--churn 1.5', /--churn: '1.5' is not from 0 to 1/],
+    ['--leechers 3', /--leechers/],
+  ] as const)
+    it(`refuses ${args}`, () => {
+      assert.throws(() => parse(args.split(' ')), message);
+    });
+
+  it('writes the same result twice, apart from what the machine took', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sim-'));
+    try {
+      const run = (file: string) => {
+        const out = join(folder, file);
+        const args = [MAIN, '--peers', '10', '--arrival', '1s', '--seed', '5', '--out', out];
+        const text = execFileSync(process.execPath, args, { encoding: 'utf8' });
+        assert.match(text, /^completed +1?\d, failed 0/m);
+        assert.match(text, /^of fluid limit +mean .*× of 12\.00 s$/m);
+        const { result, machine } = JSON.parse(readFileSync(out, 'utf8'));
+        assert.ok(machine.wallMs > 0 && machine.cpuMsPerPeer > 0);
+        return JSON.stringify(result);
+      };
+      assert.equal(run('a'), run('b'));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it('ends with 2 on wrong options, and says where help is', () => {
+    const { status, stderr } = spawnSync(process.execPath, [MAIN, '--peers', 'x'], {
+      encoding: 'utf8',
+    });
+    assert.equal(status, 2);
+    assert.match(stderr, /^sim: --peers: .*\nTry: npm run sim -- --help\n$/);
+  });
+});
+
+describe('lab/sim: agreement with the real lab', () => {
+  const cell: Cell = {
+    mode: 'zauberflote',
+    seeders: 1,
+    leechers: 1,
+    rateBytesPerSecond: 65_536,
+    loads: 3,
+    failed: 0,
+    meanMs: 1,
+    medianMs: 1,
+    p95Ms: 1,
+    minMs: 1,
+    maxMs: 1,
+    originBytes: 0,
+    originCopies: 0,
+    fluidLimitMs: null,
+  };
+  const summary = (options: object, verdict: Summary['verdict'] = 'ok'): Summary => ({
+    scenario: 'fig2',
+    verdict,
+    why: [],
+    conditions: {
+      date: '',
+      commit: '',
+      dirty: false,
+      versions: {},
+      kernel: '',
+      cores: 2,
+      memoryBytes: 0,
+      shaper: 'tc',
+      options: {
+        peerUp: 100_000,
+        peerDown: 0,
+        rttMs: 20,
+        loss: 0,
+        site: 'photo',
+        scriptFrom: 'fast',
+        assetBytes: 786_432,
+        ...options,
+      },
+      seed: 1,
+      links: [],
+      notes: [],
+    },
+    cells: [cell],
+  });
+
+  it('simulates the cell as it was, headers and page included', () => {
+    const { simulatedMs, error } = compare(summary({}), { ...cell, meanMs: 9_000 });
+    // 786,432 bytes at 100 KB/s with the headers of a data channel take 8588 ms.
+    close(simulatedMs, 8_588 + 10 * 20 + 3 * 20 + 44, 50);
+    close(error, simulatedMs / 9_000 - 1, 1e-9);
+  });
+
+  it('counts headers only where the shaper does', () => {
+    const proxied = summary({});
+    const conditions = { ...proxied.conditions, shaper: 'proxy' };
+    assert.equal(scenarioOf({ ...proxied, conditions }, cell).peerOverhead, 1);
+    assert.ok(scenarioOf(proxied, cell).peerOverhead > 1.05);
+  });
+
+  for (const [why, refused, other] of [
+    [/verdict is 'void'/, summary({}, 'void'), cell],
+    [/mode webtorrent/, summary({}), { ...cell, mode: 'webtorrent' }],
+    [/2 of 3 loads failed/, summary({}), { ...cell, failed: 2 }],
+    [/loss is not simulated/, summary({ loss: 0.01 }), cell],
+    [/only a single picture/, summary({ scriptFrom: 'origin' }), cell],
+    [/no option 'peerUp'/, summary({ peerUp: undefined }), cell],
+  ] as const)
+    it(`refuses what it does not model: ${why.source}`, () => {
+      assert.throws(() => scenarioOf(refused, other), why);
+    });
+});
