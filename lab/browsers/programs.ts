@@ -47,7 +47,8 @@ export function choose(
 /** Finds them: CHROMEDRIVER, else that of the npm package, else of PATH. */
 export function findBrowser(): BrowserPrograms {
   const [chrome, fromPath] = NEEDS.map((need) => find(need, process.env));
-  if (!chrome) throw new Error('there is no Chromium or Chrome: run node scripts/debian-packages.ts');
+  if (!chrome)
+    throw new Error('there is no Chromium or Chrome: run node scripts/debian-packages.ts');
   const drivers = [...new Set([process.env.CHROMEDRIVER, fromPackage(), fromPath])].filter(
     (path) => path !== undefined,
   );

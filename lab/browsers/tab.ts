@@ -77,7 +77,9 @@ export class Tab {
     let last = 'no answer';
     for (; Date.now() < deadline; await sleep(RETRY_MS)) {
       const timeout = new AbortController();
-      const late = sleep(deadline - Date.now(), undefined, { signal: timeout.signal }).then(
+      const late = sleep(Math.max(0, deadline - Date.now()), undefined, {
+        signal: timeout.signal,
+      }).then(
         () => null,
         () => null,
       );
@@ -98,13 +100,16 @@ export class Tab {
    * @param url that the element shows
    */
   async shown(url: string): Promise<Buffer> {
+    // Only now: while pages load, nobody should listen in.
+    await this.#cdp.send('Page.enable', {}, this.#session);
     try {
       const { content, base64Encoded } = await this.#cdp.send<{
         content: string;
         base64Encoded: boolean;
       }>('Page.getResourceContent', { frameId: this.#target, url }, this.#session);
       return Buffer.from(content, base64Encoded ? 'base64' : 'utf8');
-    } catch {
+    } catch (error) {
+      if (url.startsWith('blob:')) throw error;
       // The renderer has decoded and dropped it; the browser's cache has it still.
       const base64 = await this.evaluate<string>(`(async () => {
         const response = await fetch(${JSON.stringify(url)}, { cache: 'force-cache' });

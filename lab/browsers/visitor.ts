@@ -1,9 +1,10 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Builder } from 'selenium-webdriver';
 import { Options } from 'selenium-webdriver/chrome.js';
 import type { Host } from '../net/types.ts';
+import { freePort } from '../runner/listening.ts';
 import { Cdp } from './cdp.ts';
 import { FLAGS } from './chromium.ts';
 import type { BrowserPrograms } from './programs.ts';
@@ -12,7 +13,7 @@ import { Tab } from './tab.ts';
 
 export interface VisitorOptions {
   readonly programs: BrowserPrograms;
-  /** For the profile and sockets; short, because the path of a Unix socket is at most 107 bytes. */
+  /** Folder for the profile and sockets, made here; short, because the path of a Unix socket is at most 107 bytes. */
   readonly dir: string;
   /** Origins that count as secure although they are plain http, as the site's https would. */
   readonly secureOrigins: readonly string[];
@@ -47,33 +48,37 @@ export interface Visitor {
 
 /** Starts a browser on a host. @throws {Error} with what chromedriver said */
 export async function visit(host: Host, options: VisitorOptions): Promise<Visitor> {
-  const { programs, dir, secureOrigins } = options;
-  const service = host.spawn(programs.chromedriver, ['--port=0', '--log-level=SEVERE'], {
+  const { programs, secureOrigins } = options;
+  const dir = mkdtempSync(join(options.dir, `${host.name}-`));
+  // Where there is no IPv6, it does not say which port it took if it is to choose one.
+  const port = await freePort();
+  const service = host.spawn(programs.chromedriver, [`--port=${port}`, '--log-level=SEVERE'], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const profile = join(dir, `${host.name}-profile`);
+  const profile = join(dir, 'profile');
   let said = '';
   let ended = false;
-  const port = await new Promise<number>((resolve, reject) => {
+  await new Promise<void>((resolve, reject) => {
     const give = (why: string) =>
       reject(new Error(`chromedriver on ${host.name} ${why}: ${said.trim() || 'it said nothing'}`));
     const timer = setTimeout(give, DRIVER_PATIENCE_MS, 'did not start in time');
     const hear = (data: Buffer) => {
       said = (said + data).slice(-4000);
-      const found = /started successfully on port (\d+)/.exec(said)?.[1];
-      if (found) resolve(Number(found));
-      if (found) clearTimeout(timer);
+      if (!said.includes('started successfully')) return;
+      clearTimeout(timer);
+      resolve();
     };
     service.stdout?.on('data', hear);
     service.stderr?.on('data', hear);
     service.once('error', (error) => give(error.message));
     service.once('exit', (code) => {
       ended = true;
+      clearTimeout(timer);
       give(`ended with code ${code}`);
     });
   });
 
-  const driverReach = await reach(host, port, dir, `${host.name}-driver`);
+  const driverReach = await reach(host, port, dir, 'driver');
   const chrome = new Options();
   chrome.setChromeBinaryPath(programs.chrome);
   // None: every wait here is for an event of the page itself.
@@ -107,8 +112,10 @@ export async function visit(host: Host, options: VisitorOptions): Promise<Visito
       .usingHttpAgent(driverReach.agent)
       .build();
     pid = Number((await driver.getCapabilities()).get('goog:processID'));
-    const [devtoolsPort, path] = readFileSync(join(profile, 'DevToolsActivePort'), 'utf8').split('\n');
-    tabsReach = await reach(host, Number(devtoolsPort), dir, `${host.name}-tabs`);
+    const [devtoolsPort, path] = readFileSync(join(profile, 'DevToolsActivePort'), 'utf8').split(
+      '\n',
+    );
+    tabsReach = await reach(host, Number(devtoolsPort), dir, 'tabs');
     tabs = await Cdp.connect(`${tabsReach.webSocket}${path}`);
     const cdp = tabs;
     return {
@@ -121,12 +128,12 @@ export async function visit(host: Host, options: VisitorOptions): Promise<Visito
       async quit() {
         if (!ended) await Promise.race([driver.quit().catch(() => {}), sleep(3_000)]);
         kill();
-        await removeSoon(profile);
+        await removeSoon(dir);
       },
     };
   } catch (error) {
     kill();
-    await removeSoon(profile);
+    await removeSoon(dir);
     throw new Error(`no browser on ${host.name}: ${(error as Error).message}`);
   }
 }

@@ -1,0 +1,18 @@
+import { elements, html } from './html.ts';
+import type { Mode } from './types.ts';
+
+/** The page as it was before anybody thought of peers. */
+export const http: Mode = {
+  name: 'http',
+  mostAssets: Number.POSITIVE_INFINITY,
+  async page(context) {
+    const body = elements(context.assets, ({ path, kind }) => {
+      const attribute = kind === 'stylesheet' ? 'href' : 'src';
+      return `${attribute}="${context.assetBase}${path}"`;
+    });
+    return html(context, { head: '', body });
+  },
+  seeding: null,
+  // It does not count; the origin's counters do.
+  bytes: 'null',
+};

@@ -1,0 +1,56 @@
+/** What the probe in a page found. */
+export interface Probed {
+  /** From navigation start to the load event of the last asset, in ms. */
+  readonly loadMs: number;
+  /** URL that each asset's element shows, by path. */
+  readonly shown: Readonly<Record<string, string>>;
+  /** Elements that ended in an error event, by path. */
+  readonly failed: readonly string[];
+}
+
+/**
+ * The first script of every page, whatever the mode: listens to the load and error events of the
+ * elements with `data-lab`. `lab.done` resolves to a {@link Probed} when each had one. An element
+ * that loads after an error counts as loaded.
+ * @param expected how many elements there will be
+ */
+export function probe(expected: number): string {
+  return `<script>
+window.lab = (() => {
+  const { promise, resolve } = Promise.withResolvers();
+  const shown = {}, failed = new Set();
+  let loadMs = 0;
+  const hear = ({ type, target }) => {
+    const path = target.dataset?.lab;
+    if (!path) return;
+    if (type === 'load') {
+      loadMs = performance.now();
+      shown[path] = target.currentSrc || target.src || target.href;
+      failed.delete(path);
+    } else failed.add(path);
+    if (Object.keys(shown).length + failed.size >= ${expected})
+      resolve({ loadMs, shown, failed: [...failed] });
+  };
+  document.addEventListener('load', hear, true);
+  document.addEventListener('error', hear, true);
+  return { done: promise };
+})();
+</script>`;
+}
+
+/** Makes a visitor lie to its peers, whatever protocol it speaks. Small messages are control. */
+export const LIAR = `<script>
+{
+  const { send } = RTCDataChannel.prototype;
+  RTCDataChannel.prototype.send = function (data) {
+    if (data.byteLength >= 1024) {
+      const bytes = ArrayBuffer.isView(data)
+        ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : new Uint8Array(data);
+      data = bytes.slice();
+      data[data.length - 1] ^= 1;
+      window.lied = true;
+    }
+    return send.call(this, data);
+  };
+}
+</script>`;

@@ -1,0 +1,42 @@
+import type { Host } from '../net/types.ts';
+import type { Asset } from '../origin/assets.ts';
+
+/** As RTCIceServer. */
+export interface IceServer {
+  readonly urls: string;
+  readonly username?: string;
+  readonly credential?: string;
+}
+
+/** What a page is built from. */
+export interface PageContext {
+  readonly assets: readonly Asset[];
+  /** `http://…` of the server that has the assets, to be followed by their paths. */
+  readonly assetBase: string;
+  /** WebSocket address of the mode's tracker; empty if it has none. */
+  readonly tracker: string;
+  /** STUN and TURN servers; none where visitors reach each other without. */
+  readonly iceServers: readonly IceServer[];
+  /** The page's visitor lies: every larger message it sends to a peer has its last bit flipped. */
+  readonly liar: boolean;
+}
+
+/** A program beside the web servers, which lives for one trial. */
+export interface Service {
+  readonly running: boolean;
+  stop(): Promise<void>;
+}
+
+/** One way to get a page's assets to its visitors. */
+export interface Mode {
+  readonly name: string;
+  /** How many assets a page may have. */
+  readonly mostAssets: number;
+  /** Starts its tracker, if it has one. */
+  readonly tracker?: (host: Host, port: number) => Promise<Service>;
+  page(context: PageContext): Promise<string>;
+  /** Expression, true once the page can serve others and they can know of it; null: it never does. */
+  readonly seeding: string | null;
+  /** Expression for the bytes by source as the client says: `{peers, origin, store}` or null. */
+  readonly bytes: string;
+}

@@ -1,0 +1,106 @@
+import { once } from 'node:events';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { find } from '../../scripts/debian-packages.ts';
+import type { Host } from '../net/types.ts';
+import { listening } from '../runner/listening.ts';
+
+export interface NginxOptions {
+  /** Its own folder, for configuration and temporary files. */
+  readonly dir: string;
+  /** What it serves. */
+  readonly root: string;
+  readonly port: number;
+  /** One line per request is appended here. */
+  readonly accessLog: string;
+}
+
+/** A web server on a host, in one process and without a daemon. */
+export interface Nginx {
+  readonly port: number;
+  readonly running: boolean;
+  /** Resolves when it takes connections. Does nothing while it runs. */
+  start(): Promise<void>;
+  /** Ends it, and the connections it has, at once. */
+  stop(): Promise<void>;
+}
+
+/** Debian has it outside an ordinary user's PATH. */
+export const NGINX = { debianPackage: 'nginx-light', programs: ['nginx', '/usr/sbin/nginx'] };
+
+/** @throws {Error} if nginx is missing */
+export function nginx(host: Host, options: NginxOptions): Nginx {
+  const program = find(NGINX, process.env);
+  if (!program)
+    throw new Error('nginx is missing: apt-get install --no-install-recommends nginx-light');
+  mkdirSync(options.dir, { recursive: true });
+  const config = join(options.dir, 'nginx.conf');
+  writeFileSync(config, configuration(options));
+  const errors = join(options.dir, 'error.log');
+  let child: ReturnType<Host['spawn']> | undefined;
+  const running = () => child !== undefined && child.exitCode === null && child.signalCode === null;
+  return {
+    port: options.port,
+    get running() {
+      return running();
+    },
+    async start() {
+      if (running()) return;
+      child = host.spawn(program, ['-p', options.dir, '-c', config, '-e', errors], {
+        stdio: ['ignore', 'ignore', 'inherit'],
+      });
+      await listening(host, options.port, child, `nginx on ${host.name}, which logs to ${errors}`);
+    },
+    async stop() {
+      if (!child || !running()) return;
+      const exit = once(child, 'exit');
+      child.kill('SIGTERM');
+      await exit;
+    },
+  };
+}
+
+/**
+ * A plain static server: Range as nginx does it, CORS with preflights (WebTorrent asks), scripts of
+ * the clients compressed as any site would, assets as they are.
+ */
+function configuration({ dir, root, port, accessLog }: NginxOptions): string {
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+    .map((kind) => `  ${kind}_temp_path ${join(dir, kind)};`)
+    .join('\n');
+  return `${process.getuid?.() === 0 ? 'user root;\n' : ''}daemon off;
+master_process off;
+worker_processes 1;
+pid ${join(dir, 'nginx.pid')};
+events { worker_connections 1024; }
+http {
+${temporary}
+  types {
+    text/html html;
+    text/css css;
+    text/javascript js mjs;
+    image/jpeg jpg;
+    image/svg+xml svg;
+  }
+  default_type application/octet-stream;
+  log_format lab '$msec $remote_addr "$request" $status $bytes_sent "$http_range" $request_time';
+  access_log ${accessLog} lab;
+  sendfile on;
+  tcp_nodelay on;
+  keepalive_timeout 65;
+  server {
+    listen ${port};
+    root ${root};
+    gzip_types text/javascript;
+    gzip_min_length 500;
+    gzip_comp_level 6;
+    add_header Access-Control-Allow-Origin * always;
+    add_header Access-Control-Expose-Headers 'Content-Length, Content-Range, Accept-Ranges' always;
+    if ($request_method = OPTIONS) { return 204; }
+    add_header Access-Control-Allow-Headers '*' always;
+    add_header Access-Control-Max-Age 600 always;
+    location /lib/ { gzip on; }
+  }
+}
+`;
+}

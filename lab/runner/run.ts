@@ -1,0 +1,185 @@
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type BrowserPrograms, findBrowser } from '../browsers/programs.ts';
+import { modeOf } from '../modes/index.ts';
+import type { LinkMeasurement, Net } from '../net/types.ts';
+import { type Asset, pageSite, photoSite, totalBytes } from '../origin/assets.ts';
+import { writeReport } from '../report/index.ts';
+import type { ResultRow, Summary } from '../results.ts';
+import type { Trial } from '../scenarios/index.ts';
+import { summarize } from '../stats/index.ts';
+import { machine } from './conditions.ts';
+import { judge } from './judge.ts';
+import { type Lab, openLab } from './lab.ts';
+import { fluidLimits } from './limits.ts';
+import { type BenchOptions, needsTc } from './options.ts';
+import { guessMs, plan, type Step } from './plan.ts';
+import { Progress } from './progress.ts';
+import { runTrial } from './trial.ts';
+import { Unsupported } from './unsupported.ts';
+
+export interface Surroundings {
+  readonly createNet: (options: { shaper: 'auto' | 'tc' | 'proxy'; seed: number }) => Promise<Net>;
+  /** Temporary folder; the caller removes it. */
+  readonly dir: string;
+  /** For the results. */
+  readonly out: string;
+  readonly log: (line: string) => void;
+}
+
+/** True of every run. */
+const NOTES: readonly string[] = [
+  'warm-up: every browser loads the page once by HTTP from the unlimited server when it starts; ' +
+    'no measured load is discarded',
+  'every load has a window with a profile of its own (a browser context of its own), so nothing ' +
+    'is cached; the browser process is warm',
+  'seeders load from the unlimited server before; leechers set out at one instant',
+  'the order of the modes is drawn anew for every cell and run',
+  'http needs no seeders: none are opened for it',
+  'pages are plain http and count as secure by a flag of the browser, as those of a site with TLS',
+  'client scripts are compressed with gzip, assets are not',
+  'trackers start anew for every trial',
+];
+
+/** Runs an experiment and writes its results. What cannot be run here is a verdict, not an error. */
+export async function runBench(options: BenchOptions, around: Surroundings): Promise<Summary> {
+  const { scenario, setup, seed } = options;
+  mkdirSync(around.out, { recursive: true });
+  const programs = findBrowser();
+  around.log(`Chromium ${programs.chromeVersion}, chromedriver ${programs.chromedriverVersion}`);
+  const assets = scenario.site === 'photo' ? await photoSite() : pageSite();
+  const here = machine(programs);
+  const bench = new Bench(options, around, programs, assets);
+  let unsupported: string | undefined;
+  try {
+    for (const rate of setup.rates) await bench.network(rate);
+  } catch (error) {
+    if (!(error instanceof Unsupported)) throw error;
+    unsupported = error.message;
+  }
+  const { trials, links, shaper, notes } = bench;
+  const rows = trials.flatMap((trial) => trial.rows);
+  const assetBytes = totalBytes(assets);
+  const summary: Summary = {
+    scenario: scenario.name,
+    ...judge({ trials, links, checks: scenario.checks, unsupported }),
+    conditions: {
+      ...here,
+      shaper,
+      options: { ...setup, scriptFrom: options.scriptFrom, site: scenario.site, assetBytes },
+      seed,
+      links,
+      notes: [...notes, ...NOTES],
+    },
+    cells: summarize(
+      rows,
+      trials.map(({ grid, ...trial }) => ({ ...trial, ...grid })),
+      { bytes: assetBytes },
+      await fluidLimits(options, assets),
+    ),
+  };
+  writeFileSync(join(around.out, 'summary.json'), `${JSON.stringify(summary, null, 2)}\n`);
+  await writeReport(around.out, summary, rows);
+  return summary;
+}
+
+/** One experiment under way. */
+class Bench {
+  readonly trials: Trial[] = [];
+  readonly links: LinkMeasurement[] = [];
+  readonly notes = new Set<string>();
+  shaper: string;
+  readonly #options: BenchOptions;
+  readonly #around: Surroundings;
+  readonly #programs: BrowserPrograms;
+  readonly #assets: readonly Asset[];
+  readonly #steps: readonly Step[];
+  readonly #progress: Progress;
+
+  constructor(
+    options: BenchOptions,
+    around: Surroundings,
+    programs: BrowserPrograms,
+    assets: readonly Asset[],
+  ) {
+    this.#options = options;
+    this.#around = around;
+    this.#programs = programs;
+    this.#assets = assets;
+    this.shaper = options.shaper;
+    this.#steps = plan(options.setup, options.seed);
+    const bytes = totalBytes(assets);
+    this.#progress = new Progress(
+      options.setup.rates.flatMap((rate) => this.#steps.map((step) => guessMs(step, rate, bytes))),
+      around.log,
+    );
+  }
+
+  /** All trials at one rate of the origin. @throws {Unsupported} */
+  async network(rate: number): Promise<void> {
+    const { scenario, setup, shaper, seed } = this.#options;
+    const { createNet, log } = this.#around;
+    const net = await createNet({ shaper, seed }).catch((error) => {
+      throw new Unsupported((error as Error).message);
+    });
+    try {
+      this.shaper = net.shaper;
+      log(`shaper ${net.shaper}: ${net.why}`);
+      this.notes.add(`shaper ${net.shaper}: ${net.why}`);
+      const lacking = net.shaper === 'proxy' && needsTc(scenario, setup);
+      if (lacking) throw new Unsupported(`${lacking} needs the tc shaper, but ${net.why}`);
+      const lab = await openLab({
+        ...this.#around,
+        ...{ net, scenario, setup, rate, programs: this.#programs, assets: this.#assets },
+      });
+      for (const note of lab.notes) this.notes.add(note);
+      await this.#measure(net, 'before');
+      for (const step of this.#steps) await this.#trial(lab, step, rate);
+      await lab.quiet();
+      await this.#measure(net, 'after');
+    } finally {
+      await net.close();
+    }
+  }
+
+  async #measure(net: Net, when: 'before' | 'after'): Promise<void> {
+    const found = await net.measure(when);
+    this.links.push(...found);
+    if (found.length === 0) return;
+    const worst = Math.max(...found.map(({ error }) => Math.abs(error)));
+    this.#around.log(`${when}: limited links are at most ${(worst * 100).toFixed(1)} % off`);
+  }
+
+  async #trial(lab: Lab, { mode, grid, run }: Step, rate: number): Promise<void> {
+    const { scenario, scriptFrom, timeoutMs } = this.#options;
+    const assetBytes = totalBytes(this.#assets);
+    const trial = await runTrial({
+      lab,
+      scenario,
+      mode: modeOf(mode),
+      grid,
+      rateBytesPerSecond: rate,
+      run,
+      assets: this.#assets,
+      scriptFrom,
+      timeoutMs: timeoutMs ?? patience(grid.leechers, assetBytes, rate),
+    }).catch((error): Trial => {
+      // Such as a seeder that never got ready: every load of this trial failed.
+      const where = { mode, rateBytesPerSecond: rate, run };
+      const rows = Array.from({ length: grid.leechers }, (_, index): ResultRow => {
+        const row = { scenario: scenario.name, ...where, ...grid, peer: index + 1 };
+        return { ...row, loadMs: null, bytes: null, ok: false, error: (error as Error).message };
+      });
+      return { ...where, grid, rows, originBytes: 0, assetBytes, lies: false };
+    });
+    this.trials.push(trial);
+    const lines = trial.rows.map((row) => `${JSON.stringify(row)}\n`);
+    appendFileSync(join(this.#around.out, 'results.jsonl'), lines.join(''));
+    this.#progress.trial(trial);
+  }
+}
+
+/** Longest a load may take: three times HTTP's share of the origin, and half a minute. */
+function patience(leechers: number, bytes: number, rate: number): number {
+  return 30_000 + (rate === 0 ? 30_000 : (3 * leechers * bytes * 1000) / rate);
+}

@@ -1,0 +1,55 @@
+/** Reading of quantities on the command line. 1 KB is 1024 bytes, as in the paper's recipe. */
+
+const FACTORS: Readonly<Record<string, number>> = { '': 1, B: 1, KB: 1024, MB: 1024 ** 2 };
+
+/** "64KB", "1.5MB/s", "65536"; 0 for not limited. @returns bytes per second */
+export function parseRate(text: string): number {
+  const [, number, unit = ''] = /^(\d+(?:\.\d+)?)\s*(B|KB|MB)?(?:\/s)?$/i.exec(text) ?? [];
+  if (number === undefined)
+    throw new Error(`'${text}' is no rate: give bytes per second as 64KB or 1.5MB, 0 for no limit`);
+  const rate = Math.round(Number(number) * (FACTORS[unit.toUpperCase()] as number));
+  if (rate !== 0 && rate < 1024)
+    throw new Error(`'${text}' is too slow to measure: give at least 1KB, or 0 for no limit`);
+  return rate;
+}
+
+/** "50ms", "0.2s", "50". @returns ms */
+export function parseMs(text: string): number {
+  const [, number, unit] = /^(\d+(?:\.\d+)?)\s*(ms|s)?$/.exec(text) ?? [];
+  if (number === undefined) throw new Error(`'${text}' is no time: give it as 50ms`);
+  return Number(number) * (unit === 's' ? 1000 : 1);
+}
+
+/** "1%", "0.5%". @returns 0 to 1 */
+export function parseShare(text: string): number {
+  const [, number] = /^(\d+(?:\.\d+)?)%$/.exec(text) ?? [];
+  if (number === undefined || Number(number) >= 100)
+    throw new Error(`'${text}' is no share of packets: give it as 1%, below 100%`);
+  return Number(number) / 100;
+}
+
+/** A whole number within limits. */
+export function parseCount(text: string, least: number, most: number): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < least || value > most)
+    throw new Error(`'${text}' is no whole number from ${least} to ${most}`);
+  return value;
+}
+
+/** "1,5,10" */
+export function parseList<T>(text: string, one: (item: string) => T): T[] {
+  return [...new Set(text.split(',').map((item) => one(item.trim())))];
+}
+
+/** "512 KB/s", "unlimited" */
+export function showRate(bytesPerSecond: number): string {
+  if (bytesPerSecond === 0) return 'unlimited';
+  const kb = bytesPerSecond / 1024;
+  return kb >= 1024 && kb % 1024 === 0 ? `${kb / 1024} MB/s` : `${+kb.toFixed(1)} KB/s`;
+}
+
+/** "1:05" */
+export function showTime(ms: number): string {
+  const seconds = Math.round(ms / 1000);
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
+}

@@ -1,0 +1,84 @@
+import { allShown, fromPeers, nothingFromPeers } from './checks.ts';
+import type { Grid, Scenario, Setup } from './types.ts';
+
+export const KB = 1024;
+
+/** The paper's origin: its recipe says 512 KB/s, its text 64 (DESIGN section 7). */
+const RECIPE = 512 * KB;
+
+export const SETUP: Setup = {
+  modes: ['http', 'zauberflote', 'webtorrent'],
+  cells: [],
+  rates: [RECIPE],
+  peerUp: 0,
+  peerDown: 0,
+  rttMs: 0,
+  loss: 0,
+  runs: 3,
+};
+
+export function diagonal(...sizes: number[]): Grid[] {
+  return sizes.map((n) => ({ seeders: n, leechers: n }));
+}
+
+export function grid(seeders: readonly number[], leechers: readonly number[]): Grid[] {
+  return seeders.flatMap((s) => leechers.map((l) => ({ seeders: s, leechers: l })));
+}
+
+export const fig2: Scenario = {
+  name: 'fig2',
+  about: "the paper's figure 2: every number of seeders with every number of leechers",
+  site: 'photo',
+  setup: {
+    ...SETUP,
+    modes: ['zauberflote', 'webtorrent'],
+    cells: grid([1, 2, 5, 10], [1, 2, 5, 10]),
+  },
+  quick: { modes: ['zauberflote'], cells: grid([1, 4], [1, 4]), runs: 1 },
+  full: { cells: grid([1, 2, 5, 10, 15, 20], [1, 2, 5, 10, 15, 20]), runs: 5 },
+  checks: [allShown(), nothingFromPeers('control-no-peers')],
+};
+
+export const fig3: Scenario = {
+  name: 'fig3',
+  about: "the paper's figure 3: n seeders and n leechers, beside plain HTTP",
+  site: 'photo',
+  shape: 'diagonal',
+  setup: { ...SETUP, cells: diagonal(1, 2, 5, 10) },
+  quick: { cells: diagonal(1, 3, 6), runs: 1 },
+  full: { cells: diagonal(1, 2, 5, 10, 15, 20, 25, 33) },
+  checks: [allShown(), nothingFromPeers('control-no-peers'), nothingFromPeers('http')],
+};
+
+export const flash: Scenario = {
+  name: 'flash',
+  about: 'a flash crowd: nobody has it, all come at once',
+  site: 'photo',
+  setup: {
+    ...SETUP,
+    modes: ['http', 'zauberflote', 'webtorrent', 'webtorrent-rarest'],
+    cells: grid([0], [2, 5, 10]),
+  },
+  quick: { cells: grid([0], [2, 6]), runs: 1 },
+  full: { cells: grid([0], [2, 5, 10, 20, 33]), rates: [RECIPE, 64 * KB] },
+  checks: [allShown()],
+};
+
+export const lone: Scenario = {
+  name: 'lone',
+  about: 'one visitor and nobody else: what having the client costs',
+  site: 'photo',
+  setup: { ...SETUP, cells: grid([0], [1]), runs: 10 },
+  quick: { runs: 4 },
+  full: { runs: 30, rates: [RECIPE, 64 * KB, 0] },
+  checks: [allShown(), nothingFromPeers('zauberflote')],
+};
+
+export const site: Scenario = {
+  name: 'site',
+  about: 'a page of 30 files as many pages are: stylesheets, scripts, icons, pictures',
+  site: 'page',
+  setup: { ...SETUP, modes: ['http', 'zauberflote'], cells: grid([2], [1, 5]) },
+  quick: { cells: grid([2], [3]), runs: 1 },
+  checks: [allShown(), fromPeers('zauberflote', 0.5)],
+};
