@@ -33,14 +33,19 @@ export interface BarChart {
   readonly tick: (value: number) => string;
 }
 
+/** Height of a bar with its words: in one line, or in two where the drawing is narrow. */
 const ROW = 46;
+const TWO_LINES = 16;
 
 /** One bar a mode from 0, its value in words above it. */
 export function drawBars(chart: BarChart, id: string, width: number): Markup {
   const left = 8;
   const right = width - 20;
   const top = 4;
-  const foot = top + chart.bars.length * ROW + 6;
+  const start = (series: Series): number => left + 12 + textWidth(series.label, 14);
+  const narrow = chart.bars.some(({ series, text }) => start(series) + textWidth(text) > width);
+  const row = narrow ? ROW + TWO_LINES : ROW;
+  const foot = top + chart.bars.length * row + 6;
   const largest = Math.max(
     ...chart.bars.flatMap(({ value, high, reference }) => [value ?? 0, high ?? 0, reference ?? 0]),
   );
@@ -49,11 +54,15 @@ export function drawBars(chart: BarChart, id: string, width: number): Markup {
     h('path', { d: `M${x.at(value).toFixed(1)} ${top}V${foot}`, class: 'grid' }),
     h(
       'text',
-      { x: x.at(value), y: foot + 18, class: value === 0 ? 'soft' : 'soft middle' },
+      {
+        x: value === x.ticks.at(-1) ? width - 4 : x.at(value),
+        y: foot + 18,
+        class: `soft ${value === 0 ? '' : value === x.ticks.at(-1) ? 'end' : 'middle'}`,
+      },
       chart.tick(value),
     ),
   ]);
-  for (const [index, bar] of chart.bars.entries()) area.push(drawBar(bar, top + index * ROW));
+  for (const [index, bar] of chart.bars.entries()) area.push(drawBar(bar, top + index * row));
   area.push(
     h('path', { d: `M${x.at(0)} ${top}V${foot}`, class: 'axis' }),
     wrap(chart.xLabel, right - left).map((line, index) =>
@@ -68,15 +77,16 @@ export function drawBars(chart: BarChart, id: string, width: number): Markup {
 
   function drawBar(bar: Bar, y: number): Child {
     const { series, value, low, high, reference } = bar;
-    const middle = y + 30;
-    const labelEnd = left + 12 + textWidth(series.label, 14);
+    const middle = y + row - 16;
     return h(
       'g',
       {},
       tooltip(bar.tooltip),
-      h('rect', { x: left, y, width: right - left, height: ROW, opacity: 0 }),
+      h('rect', { x: left, y, width: right - left, height: row, opacity: 0 }),
       h('text', { x: left + 6, y: y + 17, class: 'strong' }, series.label),
-      h('text', { x: labelEnd, y: y + 17, class: 'soft' }, bar.text),
+      narrow
+        ? h('text', { x: left + 6, y: y + 17 + TWO_LINES, class: 'soft' }, bar.text)
+        : h('text', { x: start(series), y: y + 17, class: 'soft' }, bar.text),
       value === null
         ? cross(left + 14, middle, 6, bar.tooltip)
         : h('rect', {

@@ -76,6 +76,16 @@ describe('where we are worse', () => {
     );
   });
 
+  it('compares with every rival, but not with a control', () => {
+    const { worse, rivals } = findings([
+      cell('zauberflote', 1, 100),
+      cell('webtorrent-rarest', 1, 90),
+      cell('control-wrong-bytes', 1, 10),
+    ]);
+    assert.deepEqual(rivals, ['webtorrent-rarest']);
+    assert.match(worse.join('\n'), /^Slower than WebTorrent, rarest first [^\n]*$/);
+  });
+
   it('says so when none of our loads got through', () => {
     assert.match(
       findings([cell('http', 1, 50), cell('zauberflote', 1, null)]).worse[0]!,

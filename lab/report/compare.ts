@@ -1,9 +1,13 @@
 /** Says plainly, from the figures alone, where we are worse. */
 import type { Cell } from '../results.ts';
+import { compareModes } from '../stats/index.ts';
 import { duration, rateText } from './scale.ts';
 import { labelOf } from './theme.ts';
 
 const OURS = 'zauberflote';
+
+/** Modes that show that the lab can fail; being faster than them is no merit. */
+const CONTROL = /^control-/;
 
 /** More findings of one kind than this are counted, and only the worst is told. */
 const MOST_TOLD = 4;
@@ -60,13 +64,16 @@ export interface Findings {
 }
 
 /**
- * Where Zauberflöte's mean is above plain HTTP's or WebTorrent's, where it takes more from the
+ * Where Zauberflöte's mean is above that of plain HTTP or a rival, where it takes more from the
  * origin than they do, and where its loads failed.
  */
 export function findings(cells: readonly Cell[]): Findings {
   const worse: string[] = [];
   const rivals: string[] = [];
-  for (const rival of ['http', 'webtorrent']) {
+  const others = [...new Set(cells.map(({ mode }) => mode))]
+    .filter((mode) => mode !== OURS && !CONTROL.test(mode))
+    .sort(compareModes);
+  for (const rival of others) {
     const all = pairs(cells, rival);
     if (all.length === 0) continue;
     rivals.push(rival);

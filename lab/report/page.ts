@@ -38,8 +38,8 @@ const STYLE = new Markup(
     `@media print{.wide{display:block}.narrow{display:none}details{display:block}}` +
     `.scroll{overflow-x:auto;border:1px solid var(--line);border-radius:6px;margin:.75rem 0}.scroll:focus-visible,summary:focus-visible{outline:3px solid #4b9fe0;outline-offset:2px}` +
     `table{border-collapse:collapse;width:100%;font-size:.82rem;font-variant-numeric:tabular-nums}caption{text-align:left;padding:.5rem}` +
-    `th,td{padding:.3rem .5rem;text-align:right;border-top:1px solid var(--line);white-space:nowrap}th:first-child,td:first-child{text-align:left}tbody th{font-weight:400}thead th{font-weight:600}` +
-    `.conditions td{text-align:left;white-space:normal;overflow-wrap:anywhere}.conditions th:last-child{text-align:left}` +
+    `th,td{padding:.3rem .45rem;text-align:right;border-top:1px solid var(--line);white-space:nowrap}th:first-child,td:first-child{text-align:left}tbody th{font-weight:400}thead th{font-weight:600}` +
+    `caption{white-space:normal}.conditions td{text-align:left;white-space:normal;overflow-wrap:anywhere}.conditions th:last-child{text-align:left}` +
     `pre{background:var(--wash);border:1px solid var(--line);border-radius:6px;padding:.75rem 1rem;white-space:pre-wrap;overflow-wrap:anywhere;font-size:.9rem}` +
     `summary{cursor:pointer;padding:.25rem 0}`,
 );

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -172,6 +172,15 @@ describe('report in a browser', () => {
       over: { verdict: 'failed', why: [HOSTILE] },
     });
     await writeReport(dir, summary, rows);
+    const one = experiment({
+      scenario: 'flash',
+      places: [{ seeders: 0, leechers: 10, rate: 65_536 }],
+      modes: ['http', 'zauberflote', 'webtorrent', 'webtorrent-rarest', 'control-wrong-bytes'],
+      failing: 0.2,
+    });
+    const cells = experiment({ scenario: 'fig2', places: grid(10, 0), runs: 1 });
+    for (const [name, { summary, rows }] of Object.entries({ one, cells: { ...cells, rows: [] } }))
+      writeFileSync(join(dir, `${name}.html`), pageOf(summary, figuresOf(summary, rows)));
     browser = await launch();
   });
   after(async () => {
@@ -223,8 +232,14 @@ describe('report in a browser', () => {
   });
 
   it('fits a telephone and a desk without scrolling sideways, light and dark', async () => {
-    for (const scheme of ['light', 'dark'])
-      for (const width of [360, 390, 768, 1280]) {
+    for (const file of ['report', 'one', 'cells'])
+      for (const [scheme, width] of [
+        ['light', 360],
+        ['dark', 390],
+        ['light', 768],
+        ['dark', 1280],
+      ] as const) {
+        await browser.driver.get(pathToFileURL(join(dir, `${file}.html`)).href);
         await browser.driver.sendDevToolsCommand('Emulation.setEmulatedMedia', {
           features: [{ name: 'prefers-color-scheme', value: scheme }],
         });
@@ -254,7 +269,7 @@ describe('report in a browser', () => {
         )) as Record<string, unknown>;
         assert.deepEqual(seen, {
           sideways: false,
-          figures: 3,
+          figures: file === 'cells' ? 2 : 3,
           outside: [],
           ground: scheme === 'light' ? 'rgb(255, 255, 255)' : 'rgb(21, 22, 30)',
           ink: scheme === 'light' ? 'rgb(29, 31, 43)' : 'rgb(233, 231, 242)',

@@ -70,9 +70,36 @@ export function loadSection(name: string, { conditions, trackers }: LoadResult):
   ].join('\n\n');
 }
 
-type Row = Readonly<Record<string, unknown>>;
+type Row = ReadonlyMap<string, unknown>;
 
-function isTable(value: unknown): value is readonly Row[] {
+/** `{a: {b: 1}}` as `a.b → 1`; lists are left whole. */
+function flat(value: object, prefix = ''): [string, unknown][] {
+  return Object.entries(value).flatMap(([key, inner]): [string, unknown][] =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? flat(inner, `${prefix}${key}.`)
+      : [[prefix + key, Array.isArray(inner) ? JSON.stringify(inner) : inner]],
+  );
+}
+
+const NAMES = ['name', 'scenario', 'scenario.name'];
+
+/** A column for each record, headed by its name where it has one, and a row for each figure. */
+function recordTable(title: string, records: readonly object[]): string {
+  const rows: Row[] = records.map((record) => new Map(flat(record)));
+  const keys = [...new Set(rows.flatMap((row) => [...row.keys()]))];
+  const heads = rows.map((row, index) => {
+    const name = NAMES.map((key) => row.get(key)).find((one) => typeof one === 'string');
+    return typeof name === 'string' ? md(name) : String(index + 1);
+  });
+  return mdTable(
+    [md(title), ...heads],
+    keys
+      .filter((key) => !NAMES.includes(key))
+      .map((key) => [md(key), ...rows.map((row) => figure(row.get(key)))]),
+  );
+}
+
+function isRecords(value: unknown): value is readonly object[] {
   return (
     Array.isArray(value) &&
     value.length > 0 &&
@@ -80,19 +107,13 @@ function isTable(value: unknown): value is readonly Row[] {
   );
 }
 
-/** Every list of records in the file is a table; columns are those of plain values. */
+/** Every list of records in the file is a table; without a list, the file is one record. */
 export function simSection(name: string, sim: Readonly<Record<string, unknown>>): string {
-  const tables = Object.entries(sim).flatMap(([key, value]) => {
-    if (!isTable(value)) return [];
-    const columns = [...new Set(value.flatMap(Object.keys))].filter((column) =>
-      value.every((row) => typeof row[column] !== 'object' || row[column] === null),
-    );
-    return [
-      `${md(key)}\n\n${mdTable(
-        columns.map(md),
-        value.map((row) => columns.map((column) => figure(row[column]))),
-      )}`,
-    ];
-  });
-  return [`## Simulation (${md(name)})`, conditionLines(sim.conditions), ...tables].join('\n\n');
+  const { conditions, ...rest } = sim;
+  const lists = Object.entries(rest).filter(([, value]) => isRecords(value));
+  const tables =
+    lists.length > 0
+      ? lists.map(([key, value]) => recordTable(key, value as readonly object[]))
+      : [recordTable('', [rest])];
+  return [`## Simulation (${md(name)})`, conditionLines(conditions), ...tables].join('\n\n');
 }

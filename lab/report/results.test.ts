@@ -53,7 +53,7 @@ describe('results page', () => {
     );
     assert.match(
       text,
-      /```sh\nnpm run bench -- fig3 --rate 64KB --n 1,2,5,10 --runs 3 --seed 7\n```/,
+      /```sh\nnpm run bench -- fig3 --n 1,2,5,10 --rate 65536 --rtt 50ms --loss 1% --modes http,zauberflote --runs 3 --script-from fast --shaper tc --seed 7\n```/,
     );
     assert.match(text, /2 cores, 24\.0 GiB, Linux/);
     assert.doesNotMatch(text, /undefined|NaN|null/);
@@ -122,15 +122,23 @@ describe('results page', () => {
     assert.match(text, /- a \\\| b/);
   });
 
-  it('tells every table of a simulation', () => {
+  it('tells every figure of a simulation, one column each', () => {
+    const cell = (name: string, peers: number, times: number) => ({
+      scenario: { name, peers },
+      ofFluidLimit: { mean: times },
+    });
     put('sim', 'sim.json', {
       conditions: { seed: 1 },
-      cells: [{ peers: 10_000, timesLimit: 1.18, copies: 1.05, uploads: { gini: 0.2 } }],
+      results: [cell('crowd', 10_000, 1.18), cell('churn', 1000, 1.3)],
     });
+    assert.match(page(), /- seed: 1/);
     assert.match(
       page(),
-      /\| peers \| timesLimit \| copies \|\n\| --- \| ---: \| ---: \|\n\| 10\u202f000 \| 1\.18 \| 1\.05 \|/,
+      /\| results \| crowd \| churn \|\n.*\n\| scenario.peers \| 10\u202f000 \| 1\u202f000 \|\n/,
     );
+    assert.match(page(), /\| ofFluidLimit.mean \| 1\.18 \| 1\.3 \|/);
+    put('sim', 'sim.json', { scenario: { peers: 7 }, timeMs: null });
+    assert.match(page(), /\| scenario.peers \| 7 \|\n\| timeMs \| – \|/);
   });
 
   it('names the file that cannot be used, and the cure', () => {

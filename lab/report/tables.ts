@@ -49,42 +49,30 @@ function table(
 const ms = (value: number | null): string => (value === null ? DASH : grouped(value));
 
 export function cellTable(cells: readonly Cell[]): Markup {
-  return table(
-    'All cells, times in ms',
+  const columns: [head: string, of: (cell: Cell) => Child][] = [
+    ['Mode', ({ mode }) => labelOf(mode)],
+    ['Seeders', ({ seeders }) => seeders],
+    ['Leechers', ({ leechers }) => leechers],
+    ['Origin', ({ rateBytesPerSecond }) => rateText(rateBytesPerSecond)],
+    ['Loads', ({ loads }) => loads],
+    ['Failed', ({ failed }) => (failed > 0 ? h('strong', { class: 'bad' }, `✕ ${failed}`) : '0')],
+    ['Mean', ({ meanMs }) => h('strong', {}, ms(meanMs))],
+    ['Median', ({ medianMs }) => ms(medianMs)],
+    ['95 %', ({ p95Ms }) => ms(p95Ms)],
+    ['Min', ({ minMs }) => ms(minMs)],
+    ['Max', ({ maxMs }) => ms(maxMs)],
+    ['Limit', ({ fluidLimitMs }) => ms(fluidLimitMs)],
     [
-      'Mode',
-      'Seeders',
-      'Leechers',
-      'Origin',
-      'Loads',
-      'Failed',
-      'Mean',
-      'Median',
-      '95 %',
-      'Min',
-      'Max',
-      'Fluid limit',
       '× limit',
-      'Origin copies',
+      ({ meanMs, fluidLimitMs }) =>
+        meanMs === null || fluidLimitMs === null ? DASH : (meanMs / fluidLimitMs).toFixed(2),
     ],
-    cells.map((cell) => [
-      labelOf(cell.mode),
-      cell.seeders,
-      cell.leechers,
-      rateText(cell.rateBytesPerSecond),
-      cell.loads,
-      cell.failed > 0 ? h('strong', { class: 'bad' }, `✕ ${cell.failed}`) : '0',
-      h('strong', {}, ms(cell.meanMs)),
-      ms(cell.medianMs),
-      ms(cell.p95Ms),
-      ms(cell.minMs),
-      ms(cell.maxMs),
-      ms(cell.fluidLimitMs),
-      cell.meanMs === null || cell.fluidLimitMs === null
-        ? DASH
-        : (cell.meanMs / cell.fluidLimitMs).toFixed(2),
-      cell.originCopies.toFixed(2),
-    ]),
+    ['Copies', ({ originCopies }) => originCopies.toFixed(2)],
+  ];
+  return table(
+    'All cells: times in ms, the fluid limit, copies of the image that left the origin',
+    columns.map(([head]) => head),
+    cells.map((cell) => columns.map(([, of]) => of(cell))),
   );
 }
 

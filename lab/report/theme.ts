@@ -25,9 +25,10 @@ const COLOURS: Readonly<Record<string, Pair>> = {
   http: ['#5b6472', '#b4bcc9'],
   zauberflote: ['#0067a8', '#5ab8f0'],
   webtorrent: ['#c4500a', '#f5945c'],
+  'webtorrent-rarest': ['#00745a', '#3fcfa6'],
   'paper-p2p': ['#8e4d86', '#d79bd0'],
   'paper-http': ['#8a7414', '#d6c15c'],
-  other1: ['#00745a', '#3fcfa6'],
+  other1: ['#5f6b00', '#c3d24a'],
   other2: ['#7a3fb5', '#bd93ee'],
   other3: ['#9c1f45', '#f283a3'],
 };
@@ -36,6 +37,12 @@ const KNOWN: Readonly<Record<string, Series>> = {
   http: { key: 'http', label: 'Plain HTTP', dash: '7 4', mark: 'square' },
   zauberflote: { key: 'zauberflote', label: 'Zauberflöte', dash: undefined, mark: 'circle' },
   webtorrent: { key: 'webtorrent', label: 'WebTorrent', dash: '2 3', mark: 'triangle' },
+  'webtorrent-rarest': {
+    key: 'webtorrent-rarest',
+    label: 'WebTorrent, rarest first',
+    dash: '8 3 2 3',
+    mark: 'diamond',
+  },
   'paper-p2p': { key: 'paper-p2p', label: 'Paper, P2P (2015)', dash: '1 3', mark: 'diamond' },
   'paper-http': { key: 'paper-http', label: 'Paper, HTTP (2015)', dash: '1 3', mark: 'plus' },
 };

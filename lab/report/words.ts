@@ -30,26 +30,54 @@ export const VERDICTS: Readonly<Record<Summary['verdict'], { mark: string; words
   unsupported: { mark: '–', words: 'This could not be run here.' },
 };
 
-/** Options that say where, not what. */
-const NOT_WHAT = new Set(['out', 'help', 'version', 'scenario']);
-
 function quoted(word: string): string {
   return /^[\w.,:/=%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
-/** The command line that runs a scenario again, from the options it was run with. */
+/** Flags of the bench by the names under which it records its options, and how they are written. */
+const FLAGS: Readonly<Record<string, readonly [flag: string, write: (value: unknown) => string]>> =
+  {
+    rates: ['--rate', String],
+    peerUp: ['--peer-up', String],
+    peerDown: ['--peer-down', String],
+    rttMs: ['--rtt', (ms) => `${ms}ms`],
+    loss: ['--loss', (share) => `${Number((Number(share) * 100).toPrecision(6))}%`],
+    modes: ['--modes', String],
+    runs: ['--runs', String],
+    scriptFrom: ['--script-from', String],
+  };
+
+/** Written only where they limit something; 0 stands for none. */
+const ZERO_IS_NONE = new Set(['peerUp', 'peerDown', 'rttMs', 'loss']);
+
+function gridFlags(cells: unknown): string[] {
+  if (!Array.isArray(cells) || cells.length === 0) return [];
+  const pairs = cells as readonly { seeders: number; leechers: number }[];
+  const list = (values: number[]): string => [...new Set(values)].join(',');
+  if (pairs.every(({ seeders, leechers }) => seeders === leechers))
+    return ['--n', list(pairs.map(({ seeders }) => seeders))];
+  return [
+    '--seeders',
+    list(pairs.map(({ seeders }) => seeders)),
+    '--leechers',
+    list(pairs.map(({ leechers }) => leechers)),
+  ];
+}
+
+/**
+ * The command line that runs a scenario again. Everything that shapes the run is spelled out, so
+ * that it means the same when defaults have changed.
+ */
 export function commandOf({ scenario, conditions }: Summary): string {
-  const words = ['npm run bench --', quoted(scenario)];
-  for (const [name, value] of Object.entries(conditions.options)) {
-    if (NOT_WHAT.has(name) || value === undefined || value === null || value === false) continue;
-    const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-    if (value === true) words.push(flag);
-    else if (Array.isArray(value)) {
-      if (value.length > 0) words.push(flag, quoted(value.join(',')));
-    } else words.push(flag, quoted(String(value)));
+  const { options, shaper, seed } = conditions;
+  const words = ['npm run bench --', quoted(scenario), ...gridFlags(options.cells)];
+  for (const [name, [flag, write]] of Object.entries(FLAGS)) {
+    const value = options[name];
+    if (value === undefined || value === null) continue;
+    if (value === 0 && ZERO_IS_NONE.has(name)) continue;
+    words.push(flag, quoted(write(value)));
   }
-  if (!('seed' in conditions.options)) words.push('--seed', String(conditions.seed));
-  return words.join(' ');
+  return [...words, '--shaper', quoted(shaper), '--seed', String(seed)].join(' ');
 }
 
 /** "2 cores, 24.0 GiB, Linux 6.1, links shaped by tc" */
