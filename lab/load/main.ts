@@ -11,7 +11,7 @@ const NOTES = [
   'An introduction: a visitor asks for a peer of a swarm, its offer reaches that peer, the answer reaches the visitor. Each offer and answer is compared with what was sent.',
   'Processor time: user and system, all threads of the tracker process, from /proc, at full load.',
   'Bytes: TCP payload in both directions over all connections that took part, WebSocket framing included; handshakes and the headers of TCP and IP are not.',
-  'Memory: resident, after forced garbage collection, over that of the same process when it had served 100 visitors and they had gone; kernel buffers are not in it. Active: wanted one content, holds it, asked for one introduction.',
+  'Memory: resident, after forced garbage collection, over that of the same process when it had served 100 visitors and they had gone; kernel buffers are not in it; beforeCollection: as found. Active: wanted one content, holds it, asked for one introduction.',
   'Both carry the same descriptions, with a mDNS and a server reflexive candidate. bittorrent-tracker runs with WebSocket only and peersCacheLength raised, so that it forgets nobody.',
   'Latency: introductions begun at random times (Poisson), whether or not earlier ones are done, from the ask to the answer.',
 ];

@@ -14,9 +14,14 @@ export interface Cost {
   readonly bytes: number;
 }
 
-export interface Memory {
+export interface PerConnection {
   readonly idleBytesPerConnection: number;
   readonly activeBytesPerConnection: number;
+}
+
+export interface Memory extends PerConnection {
+  /** The same as it was found, before any garbage was collected by force. */
+  readonly beforeCollection: PerConnection;
 }
 
 export interface Place {
@@ -53,14 +58,21 @@ export function memory(place: Place): Promise<Memory> {
     await activate(await crowd.connect(Math.max(100, swarmSize)));
     crowd.close();
     const empty = await tracker.settledBytes();
+    const each = (bytes: number) => (bytes - empty) / count;
     const clients = await crowd.connect(count);
     await crowd.flushed();
+    const idleFound = tracker.residentBytes();
     const idle = await tracker.settledBytes();
     await activate(clients);
+    const activeFound = tracker.residentBytes();
     const active = await tracker.settledBytes();
     return {
-      idleBytesPerConnection: (idle - empty) / count,
-      activeBytesPerConnection: (active - empty) / count,
+      idleBytesPerConnection: each(idle),
+      activeBytesPerConnection: each(active),
+      beforeCollection: {
+        idleBytesPerConnection: each(idleFound),
+        activeBytesPerConnection: each(activeFound),
+      },
     };
 
     async function activate(some: readonly Client[]): Promise<void> {

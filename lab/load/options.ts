@@ -36,6 +36,8 @@ export interface Sizes {
   readonly scaling: {
     readonly peersInOneSwarm: readonly number[];
     readonly swarms: readonly number[];
+    /** While swarms are varied; each is in as many as it takes for two peers in each. */
+    readonly connections: number;
     readonly introductions: number;
   };
 }
@@ -49,7 +51,12 @@ const FULL: Sizes = {
   rounds: 3,
   window: 64,
   latency: { perSecond: 1_000, count: 10_000 },
-  scaling: { peersInOneSwarm: [100, 10_000], swarms: [10, 10_000], introductions: 10_000 },
+  scaling: {
+    peersInOneSwarm: [100, 10_000],
+    swarms: [10, 10_000],
+    connections: 2_000,
+    introductions: 10_000,
+  },
 };
 
 const QUICK: Sizes = {
@@ -61,7 +68,7 @@ const QUICK: Sizes = {
   rounds: 2,
   window: 32,
   latency: { perSecond: 300, count: 450 },
-  scaling: { peersInOneSwarm: [], swarms: [], introductions: 0 },
+  scaling: { peersInOneSwarm: [], swarms: [], connections: 0, introductions: 0 },
 };
 
 export type Command =

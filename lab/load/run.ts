@@ -46,9 +46,6 @@ export interface RunOptions {
   readonly onStep: (what: string) => void;
 }
 
-/** Connections of the probe that varies the number of swarms. */
-const SWARM_PROBE_CONNECTIONS = 2_000;
-
 /** Measures both trackers, step by step beside each other. */
 export async function run({
   sizes,
@@ -155,14 +152,12 @@ async function scaling(place: Place, onStep: (what: string) => void): Promise<Fi
     const cpuMicrosecondsPerIntroduction = (cost.cpuSeconds / cost.introductions) * 1e6;
     results.push({ probe: name, of, connections, cpuMicrosecondsPerIntroduction });
   };
-  for (const of of place.sizes.scaling.peersInOneSwarm)
+  const { peersInOneSwarm, swarms, connections } = place.sizes.scaling;
+  for (const of of peersInOneSwarm)
     await add('peersInOneSwarm', of, { connections: of, swarmsEach: 1 });
   // With many swarms each visitor is in several, so that nobody is alone in one.
-  for (const of of place.sizes.scaling.swarms)
-    await add('swarms', of, {
-      connections: SWARM_PROBE_CONNECTIONS,
-      swarmsEach: Math.max(1, (2 * of) / SWARM_PROBE_CONNECTIONS),
-    });
+  for (const of of swarms)
+    await add('swarms', of, { connections, swarmsEach: Math.ceil((2 * of) / connections) });
   return results;
 }
 

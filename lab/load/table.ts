@@ -14,6 +14,11 @@ export function table(figures: Readonly<Record<TrackerName, Figures>>): string {
     ],
     ['bytes per idle connection', (of) => whole(of.idleBytesPerConnection)],
     ['bytes per active connection', (of) => whole(of.activeBytesPerConnection)],
+    [
+      '  idle, active before collection',
+      ({ beforeCollection: of }) =>
+        `${whole(of.idleBytesPerConnection)}, ${whole(of.activeBytesPerConnection)}`,
+    ],
     ['latency p50', (of) => `${of.p50Ms.toFixed(2)} ms`],
     ['latency p99', (of) => `${of.p99Ms.toFixed(2)} ms`],
     ['  its share of a core', ({ latency: of }) => `${(of.trackerCpuShare * 100).toFixed(0)} %`],

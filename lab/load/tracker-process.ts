@@ -50,6 +50,12 @@ export class TrackerProcess {
     return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond();
   }
 
+  /** Resident memory in bytes, as it is. */
+  residentBytes(): number {
+    const status = readFileSync(`/proc/${this.#child.pid}/status`, 'latin1');
+    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
+  }
+
   /** Resident memory in bytes, after garbage was collected and it has stopped changing. */
   async settledBytes(): Promise<number> {
     let before = Number.POSITIVE_INFINITY;
@@ -57,7 +63,7 @@ export class TrackerProcess {
       this.#child.send('settle');
       await once(this.#child, 'message');
       await sleep(SETTLE_MS);
-      const bytes = this.#residentBytes();
+      const bytes = this.residentBytes();
       if (Math.abs(before - bytes) < bytes * 0.005) return bytes;
       before = bytes;
     }
@@ -69,11 +75,6 @@ export class TrackerProcess {
     const exit = once(this.#child, 'exit');
     this.#child.kill('SIGKILL');
     await exit;
-  }
-
-  #residentBytes(): number {
-    const status = readFileSync(`/proc/${this.#child.pid}/status`, 'latin1');
-    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
   }
 }
 

@@ -85,24 +85,40 @@ export function compare(summary: Summary, cell: Cell): Agreement {
   return { cell, realMs, simulatedMs, error: simulatedMs / realMs - 1 };
 }
 
-if (import.meta.main) {
-  const [file, ...more] = process.argv.slice(2);
-  if (file === undefined || more.length > 0) {
-    console.error('Usage: node lab/sim/agreement.ts SUMMARY.json');
-    process.exitCode = 2;
-  } else {
+/** Reads a summary.json. @throws {Error} for people */
+export function readSummary(file: string): Summary {
+  try {
     const summary = JSON.parse(readFileSync(file, 'utf8')) as Summary;
-    for (const cell of summary.cells.filter(({ mode }) => mode === 'zauberflote')) {
-      const name = `S=${cell.seeders} L=${cell.leechers} ${cell.rateBytesPerSecond} B/s`;
-      try {
-        const { realMs, simulatedMs, error } = compare(summary, cell);
-        const verdict = Math.abs(error) <= TOLERANCE ? 'agrees' : 'DIFFERS';
-        const ms = `real ${realMs.toFixed(0)} ms, simulated ${simulatedMs.toFixed(0)} ms`;
-        console.log(`${name}: ${ms}, ${(error * 100).toFixed(1)} %, ${verdict}`);
-        if (verdict === 'DIFFERS') process.exitCode = 1;
-      } catch (error) {
-        console.log(`${name}: ${(error as Error).message}`);
-      }
+    if (!Array.isArray(summary.cells) || !summary.conditions) throw new Error('it has no cells');
+    return summary;
+  } catch (error) {
+    throw new Error(`${file} is not a summary of a bench: ${(error as Error).message}`);
+  }
+}
+
+function main([file, ...more]: readonly string[]): void {
+  if (file === undefined || more.length > 0) throw new Error('give one SUMMARY.json');
+  const summary = readSummary(file);
+  for (const cell of summary.cells.filter(({ mode }) => mode === 'zauberflote')) {
+    const name = `S=${cell.seeders} L=${cell.leechers} ${cell.rateBytesPerSecond} B/s`;
+    try {
+      const { realMs, simulatedMs, error } = compare(summary, cell);
+      const agrees = Math.abs(error) <= TOLERANCE;
+      const ms = `real ${realMs.toFixed(0)} ms, simulated ${simulatedMs.toFixed(0)} ms`;
+      const apart = `${(error * 100).toFixed(1)} %, ${agrees ? 'agrees' : 'DIFFERS'}`;
+      console.log(`${name}: ${ms}, ${apart}`);
+      if (!agrees) process.exitCode = 1;
+    } catch (error) {
+      console.log(`${name}: ${(error as Error).message}`);
     }
+  }
+}
+
+if (import.meta.main) {
+  try {
+    main(process.argv.slice(2));
+  } catch (error) {
+    console.error(`agreement: ${(error as Error).message}`);
+    process.exitCode = 2;
   }
 }

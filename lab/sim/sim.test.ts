@@ -8,7 +8,7 @@ import { GATHER_QUIET_MS } from '@zauberflote/client/src/connection/attempt.ts';
 import { FRAGMENT_BYTES } from '@zauberflote/client/src/download/uploads.ts';
 import { CHUNK_BYTES } from '@zauberflote/client/src/engine/tuning.ts';
 import type { Cell, Summary } from '../results.ts';
-import { compare, scenarioOf } from './agreement.ts';
+import { compare, readSummary, scenarioOf } from './agreement.ts';
 import { Clock } from './clock.ts';
 import { CONNECT_ROUND_TRIPS } from './contacts.ts';
 import { Link } from './link.ts';
@@ -340,6 +340,11 @@ describe('lab/sim: agreement with the real lab', () => {
     const conditions = { ...proxied.conditions, shaper: 'proxy' };
     assert.equal(scenarioOf({ ...proxied, conditions }, cell).peerOverhead, 1);
     assert.ok(scenarioOf(proxied, cell).peerOverhead > 1.05);
+  });
+
+  it('says that a file is no summary', () => {
+    assert.throws(() => readSummary(join(tmpdir(), 'none.json')), /is not a summary.*ENOENT/);
+    assert.throws(() => readSummary(MAIN), /is not a summary of a bench: .*JSON/);
   });
 
   for (const [why, refused, other] of [
