@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { cpus, loadavg, release, totalmem } from 'node:os';
 import type { Conditions } from '../results.ts';
 
-/** Under what a load measurement was made: {@link Conditions}, but for what networks have. */
+/** Under what something was measured without a network: {@link Conditions} without its links. */
 export type LoadConditions = Omit<Conditions, 'shaper' | 'links'> & {
   readonly processor: string;
   /** Mean number of runnable processes over the last minute, before and after: above 1 or so, the
@@ -12,13 +12,15 @@ export type LoadConditions = Omit<Conditions, 'shaper' | 'links'> & {
 };
 
 export interface Run {
+  /** What was measured: paths of package.json files by name, from the root of the checkout. */
+  readonly packages: Readonly<Record<string, string>>;
   readonly seed: number;
   readonly options: Readonly<Record<string, unknown>>;
   readonly loadBefore: number;
   readonly notes: readonly string[];
 }
 
-export function conditions({ seed, options, loadBefore, notes }: Run): LoadConditions {
+export function conditions({ packages, seed, options, loadBefore, notes }: Run): LoadConditions {
   const processors = cpus();
   return {
     date: new Date().toISOString(),
@@ -26,9 +28,7 @@ export function conditions({ seed, options, loadBefore, notes }: Run): LoadCondi
     dirty: git('status', '--porcelain') !== '',
     versions: {
       node: process.versions.node,
-      zauberflote: version('../../tracker/package.json'),
-      'bittorrent-tracker': version('../../node_modules/bittorrent-tracker/package.json'),
-      ws: version('../../node_modules/ws/package.json'),
+      ...Object.fromEntries(Object.entries(packages).map(([name, path]) => [name, version(path)])),
     },
     kernel: release(),
     cores: processors.length,
@@ -42,7 +42,7 @@ export function conditions({ seed, options, loadBefore, notes }: Run): LoadCondi
 }
 
 function version(path: string): string {
-  const text = readFileSync(new URL(path, import.meta.url), 'utf8');
+  const text = readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
   return (JSON.parse(text) as { version: string }).version;
 }
 

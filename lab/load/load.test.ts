@@ -36,7 +36,8 @@ const TINY: Sizes = {
 describe('lab/load: both trackers', () => {
   let figures: Record<(typeof TRACKERS)[number], Figures>;
 
-  before(async () => {
+  before(async function () {
+    this.timeout(180_000);
     figures = await run({ sizes: TINY, seed: 3, core: undefined, onStep: () => {} });
   });
 
@@ -187,7 +188,8 @@ describe('lab/load: the command', () => {
     assert.match(stderr, /cannot write .*folder does not exist/);
   });
 
-  it('writes the figures and their conditions', async () => {
+  it('writes the figures and their conditions', async function () {
+    this.timeout(180_000);
     const folder = mkdtempSync(joinPath(tmpdir(), 'load-'));
     try {
       const out = joinPath(folder, 'load.json');

@@ -16,6 +16,12 @@ const NOTES = [
   'Latency: introductions begun at random times (Poisson), whether or not earlier ones are done, from the ask to the answer.',
 ];
 
+const PACKAGES = {
+  zauberflote: 'tracker/package.json',
+  'bittorrent-tracker': 'node_modules/bittorrent-tracker/package.json',
+  ws: 'node_modules/ws/package.json',
+};
+
 await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<void> {
@@ -51,6 +57,7 @@ async function main(args: readonly string[]): Promise<void> {
       : 'Not pinned to cores: taskset or a second core is missing.';
     const written = {
       conditions: conditions({
+        packages: PACKAGES,
         seed,
         options: { quick, ...sizes },
         loadBefore,

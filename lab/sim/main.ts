@@ -1,5 +1,7 @@
 import { accessSync, constants, writeFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { dirname } from 'node:path';
+import { conditions } from '../load/conditions.ts';
 import { showRate } from '../runner/units.ts';
 import { parse, USAGE } from './options.ts';
 import type { Distribution, Result } from './simulate.ts';
@@ -24,6 +26,7 @@ function main(args: readonly string[]): void {
   } catch {
     return fail(1, `cannot write ${out}: its folder does not exist or is not writable`);
   }
+  const loadBefore = loadavg()[0] as number;
   const began = performance.now();
   const cpu = process.cpuUsage();
   const { result } = simulate(scenario);
@@ -34,9 +37,21 @@ function main(args: readonly string[]): void {
     wallMs: performance.now() - began,
     cpuMs,
     cpuMsPerPeer: cpuMs / scenario.peers,
-    node: process.versions.node,
   };
-  if (out !== undefined) writeFileSync(out, `${JSON.stringify({ result, machine }, null, 2)}\n`);
+  if (out !== undefined) {
+    const written = {
+      result,
+      machine,
+      conditions: conditions({
+        packages: { client: 'client/package.json', tracker: 'tracker/package.json' },
+        seed: scenario.seed,
+        options: { ...scenario },
+        loadBefore,
+        notes: [],
+      }),
+    };
+    writeFileSync(out, `${JSON.stringify(written, null, 2)}\n`);
+  }
   process.stdout.write(`${show(result, machine)}\n`);
 }
 

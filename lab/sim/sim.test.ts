@@ -262,8 +262,9 @@ describe('lab/sim: the command', () => {
         const text = execFileSync(process.execPath, args, { encoding: 'utf8' });
         assert.match(text, /^completed +1?\d, failed 0/m);
         assert.match(text, /^of fluid limit +mean .*× of 12\.00 s$/m);
-        const { result, machine } = JSON.parse(readFileSync(out, 'utf8'));
+        const { result, machine, conditions } = JSON.parse(readFileSync(out, 'utf8'));
         assert.ok(machine.wallMs > 0 && machine.cpuMsPerPeer > 0);
+        assert.equal(conditions.seed, 5);
         return JSON.stringify(result);
       };
       assert.equal(run('a'), run('b'));
