@@ -201,8 +201,8 @@ describe('DownloadEngine with peers', () => {
       bench.said('request').map(({ peer }) => peer),
       [other],
     );
-    // As bad as the first one at twice the time, worse at four times.
-    bench.pass(4 * REQUEST_TIMEOUT_MS - 1);
+    // As bad as the first one after twice the time, worse after four times more.
+    bench.pass((2 + 4) * REQUEST_TIMEOUT_MS - 1);
     assert.deepEqual(bench.said('cancel'), []);
     bench.pass(1);
     assert.deepEqual(bench.said('cancel'), [{ type: 'cancel', peer: other, chunk: 0 }]);
@@ -214,7 +214,7 @@ describe('DownloadEngine with peers', () => {
 
   it('leaves requests with the only peer, twice as long each time, until it was silent too often', () => {
     const bench = new Bench({ origin: false }).open(CHUNK_BYTES, 1n);
-    const silence = REQUEST_TIMEOUT_MS * 2 ** (MAX_SILENT_TIMEOUTS - 1);
+    const silence = REQUEST_TIMEOUT_MS * (2 ** MAX_SILENT_TIMEOUTS - 1);
     bench.pass(silence - 1);
     assert.deepEqual(bench.said('cancel'), []);
     bench.pass(1);
@@ -363,6 +363,41 @@ describe('DownloadEngine with an origin', () => {
       bench.pass(STALL_PATIENCE_MS - 1);
       assert.deepEqual(bench.said('fetch-origin'), []);
     }
+  });
+
+  it('asks it although bytes trickle in, and although holders come up with ever new sizes', () => {
+    const trickle = new Bench().open(MANY, 1n);
+    let asked = 0;
+    for (let i = 0; i < 4; i++) {
+      trickle.tell({ type: 'fragment', peer: 1n, chunk: 0, offset: i, length: 1 });
+      asked += trickle.pass(STALL_PATIENCE_MS / 4 + 1).said('fetch-origin').length;
+    }
+    assert.equal(asked, 1);
+    const liars = Array.from({ length: 32 }, (_, i) => ({ peer: BigInt(i + 1), size: i + 1 }));
+    const sizes = new Bench().tell({ type: 'start' }, { type: 'holders', holders: liars });
+    asked = 0;
+    for (let i = 0; i < 4; i++) {
+      const [{ peer }] = sizes.said('connect') as [Of<'connect'>];
+      sizes.tell({ type: 'open', peer });
+      asked += sizes.pass(STALL_PATIENCE_MS / 4 + 1).said('fetch-origin').length;
+      sizes.tell({ type: 'refused', peer, chunk: 0, lasting: true });
+    }
+    assert.equal(asked, 1);
+  });
+
+  it('asks it when a fallback becomes known only later', () => {
+    const bench = new Bench({ origin: false }).tell({ type: 'start' }, { type: 'fallback' });
+    assert.deepEqual(bench.said('fetch-origin'), []);
+    bench.tell({ type: 'holders', holders: [] });
+    assert.equal(bench.said('fetch-origin').length, 1);
+  });
+
+  it('does not take a long sleep for several timeouts', () => {
+    const bench = new Bench().open(CHUNK_BYTES, 1n);
+    bench.now += 100 * REQUEST_TIMEOUT_MS;
+    for (let i = 0; i < 10; i++) bench.tell({ type: 'wake' });
+    assert.deepEqual(bench.said('cancel'), []);
+    assert.equal(bench.openChunk(1n), 0);
   });
 
   it('completes with whichever verifies first and stops the other', () => {

@@ -42,7 +42,9 @@ export class DownloadEngine {
   #mismatch = false;
   #result: 'open' | 'complete' | 'failed' = 'open';
   #askAt = 0;
-  /** When something last came of it. */
+  /** When peers were named or last gave a whole chunk: the origin's turn comes some time after it. */
+  #suppliedAt = 0;
+  /** When anything last came of it: it is given up some time after that. */
   #progressAt = 0;
   #now = 0;
 
@@ -80,7 +82,7 @@ export class DownloadEngine {
     let at = this.#swarm.wakeAt(this.#now);
     if (this.#tracker === 'there') at = Math.min(at, this.#askAt);
     if (this.#phase === 'verifying') return at;
-    if (this.#origin === 'unused') at = Math.min(at, this.#progressAt + this.#patience());
+    if (this.#origin === 'unused') at = Math.min(at, this.#suppliedAt + this.#patience());
     if (this.#originIsOut()) at = Math.min(at, this.#progressAt + GIVE_UP_MS);
     return at;
   }
@@ -89,12 +91,16 @@ export class DownloadEngine {
     const now = this.#now;
     switch (event.type) {
       case 'start':
+        this.#suppliedAt = now;
         this.#progressAt = now;
         this.#askAt = now;
         break;
       case 'holders':
         this.#answered = true;
-        if (this.size === undefined) this.#progressAt = now;
+        if (this.size === undefined) {
+          this.#suppliedAt = now;
+          this.#progressAt = now;
+        }
         this.#swarm.learn(event.holders, now);
         break;
       case 'tracker':
@@ -108,11 +114,13 @@ export class DownloadEngine {
         this.#swarm.closed(event.peer, event.barred, now);
         break;
       case 'fragment':
-        if (this.#swarm.fragment(event.peer, event.chunk, event.offset, event.length, now))
-          this.#progressAt = now;
+        this.#fragment(event);
         break;
       case 'refused':
         this.#swarm.refused(event.peer, event.chunk, event.lasting);
+        break;
+      case 'fallback':
+        if (this.#origin === 'none') this.#origin = 'unused';
         break;
       case 'origin-done':
         if (this.#origin === 'fetching') this.#origin = 'verifying';
@@ -154,6 +162,13 @@ export class DownloadEngine {
     }
   }
 
+  #fragment({ peer, chunk, offset, length }: Extract<EngineEvent, { type: 'fragment' }>): void {
+    const result = this.#swarm.fragment(peer, chunk, offset, length, this.#now);
+    if (result !== 'refused') this.#progressAt = this.#now;
+    // Trickling bytes must not keep the origin waiting for ever, so only whole chunks count.
+    if (result === 'chunk') this.#suppliedAt = this.#now;
+  }
+
   #reject(supplier: Supplier): void {
     this.#mismatch = true;
     this.#progressAt = this.#now;
@@ -185,7 +200,7 @@ export class DownloadEngine {
   }
 
   #peersAreLacking(): boolean {
-    if (this.#now >= this.#progressAt + this.#patience()) return true;
+    if (this.#now >= this.#suppliedAt + this.#patience()) return true;
     // Nobody at work, and no answer to wait for.
     return !this.#swarm.isEngaged && (this.#answered || this.#tracker !== 'there');
   }

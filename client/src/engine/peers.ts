@@ -5,7 +5,8 @@ import type { HolderInfo, PeerId } from './types.ts';
 /** A chunk one peer was asked for. */
 export interface OpenRequest {
   readonly chunk: number;
-  readonly sentAt: number;
+  /** When it was sent, or last given more time. */
+  sentAt: number;
   timeout: number;
   readonly coverage: Coverage;
 }

@@ -86,24 +86,29 @@ export class Swarm {
     else if (peer.state === 'open' || peer.state === 'connecting') this.#peers.failed(peer, now);
   }
 
-  /** Notes a fragment; true if it was asked for. */
-  fragment(id: PeerId, chunk: number, offset: number, length: number, now: number): boolean {
+  /** Notes a fragment. `chunk`: it completed one. `refused`: nobody asked for it. */
+  fragment(
+    id: PeerId,
+    chunk: number,
+    offset: number,
+    length: number,
+    now: number,
+  ): 'part' | 'chunk' | 'refused' {
     const peer = this.#peers.get(id);
     const request = peer?.requests.get(chunk);
-    if (!peer || !request || !this.#chunks) return false;
+    if (!peer || !request || !this.#chunks) return 'refused';
     if (!request.coverage.add(offset, length)) {
       this.#bar(peer);
-      return false;
+      return 'refused';
     }
     peer.lastHeard = now;
-    if (request.coverage.complete) {
-      peer.requests.delete(chunk);
-      peer.timeouts = 0;
-      this.#suppliers.add(id);
-      this.#chunks.finish(chunk);
-      this.#do({ type: 'keep', peer: id, chunk });
-    }
-    return true;
+    if (!request.coverage.complete) return 'part';
+    peer.requests.delete(chunk);
+    peer.timeouts = 0;
+    this.#suppliers.add(id);
+    this.#chunks.finish(chunk);
+    this.#do({ type: 'keep', peer: id, chunk });
+    return 'chunk';
   }
 
   refused(id: PeerId, chunk: number, lasting: boolean): void {
@@ -223,7 +228,12 @@ export class Swarm {
       if (silent && peer.timeouts >= MAX_SILENT_TIMEOUTS) this.#spend(peer);
       else if (this.#candidates().some((other) => isBetter(other, peer)))
         for (const request of late) this.#giveUp(peer, request);
-      else for (const request of late) request.timeout *= 2;
+      else
+        for (const request of late) {
+          // From now on, or a page that slept would count all its sleep at once.
+          request.sentAt = now;
+          request.timeout *= 2;
+        }
     }
   }
 

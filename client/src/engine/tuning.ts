@@ -35,11 +35,11 @@ export const MAX_SILENT_TIMEOUTS = 3;
 /** Time the tracker has to name holders before the origin is asked as well. */
 export const ASK_PATIENCE_MS = 1_000;
 
-/** Time without a byte from peers, once they are named, before the origin is asked as well. */
+/** Time without a whole chunk from peers, once they are named, before the origin is asked as well. */
 export const STALL_PATIENCE_MS = 3_000;
 
 /** Time without a byte from anywhere, with no origin left, before the download fails. */
-export const GIVE_UP_MS = 20_000;
+export const GIVE_UP_MS = 30_000;
 
 /** Pause between questions to the tracker while a download lasts. */
 export const REFRESH_MS = 5_000;

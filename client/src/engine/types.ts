@@ -44,6 +44,8 @@ export type EngineEvent =
       readonly chunk: number;
       readonly lasting: boolean;
     }
+  /** There is a fallback URL after all. */
+  | { readonly type: 'fallback' }
   /** The origin's whole body came. */
   | { readonly type: 'origin-done' }
   /** The origin did not give it. */
