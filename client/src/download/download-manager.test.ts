@@ -217,6 +217,49 @@ describe('DownloadManager', () => {
     await assert.rejects(bench.manager.download(HASH, { signal }), { code: 'aborted' });
   });
 
+  it('starts anew when a content is asked for in the moment its last caller aborts', async () => {
+    const caller = new AbortController();
+    const first = bench.manager.download(HASH, { fallback: '/f', signal: caller.signal });
+    await settle();
+    caller.abort();
+    const second = bench.manager.download(HASH, { fallback: '/f' });
+    await assert.rejects(first, { code: 'aborted' });
+    bench.named();
+    assert.equal((await second).size, FILE.length);
+    assert.equal(bench.manager.stats().downloads, 0);
+  });
+
+  it('uses the fallback of a later caller when the first has none', async () => {
+    const results = [{}, { fallback: '/f' }].map((options) =>
+      bench.manager.download(HASH, options),
+    );
+    await settle();
+    bench.named();
+    for (const result of results) assert.equal((await result).size, FILE.length);
+    assert.deepEqual(bench.fetched, ['/f']);
+  });
+
+  it('tells the page of a listener that throws, and goes on', async () => {
+    const told: unknown[] = [];
+    const others = process.listeners('uncaughtException');
+    process.removeAllListeners('uncaughtException');
+    process.on('uncaughtException', (error) => told.push(error.message));
+    try {
+      const onProgress = () => {
+        throw new Error('a slip of the page');
+      };
+      const result = bench.manager.download(HASH, { fallback: '/f', onProgress });
+      await settle();
+      bench.named();
+      assert.equal((await result).size, FILE.length);
+      await settle();
+    } finally {
+      process.removeAllListeners('uncaughtException');
+      for (const listener of others) process.on('uncaughtException', listener);
+    }
+    assert.ok(told.length > 0 && told.every((message) => message === 'a slip of the page'));
+  });
+
   it('serves what it has to peers that ask', async () => {
     const result = bench.manager.download(HASH, { fallback: '/f' });
     await settle();

@@ -7,6 +7,7 @@ import type { Content } from '../integrity/content-id.ts';
 import { parseContentId } from '../integrity/content-id.ts';
 import type { Verifier } from '../integrity/digest.ts';
 import type { Platform } from '../platform.ts';
+import type { StoredAsset } from '../store/memory-store.ts';
 import { MemoryStore } from '../store/memory-store.ts';
 import type {
   PeerId,
@@ -57,7 +58,7 @@ export class DownloadManager implements Downloads {
   readonly #verifier: Verifier;
   readonly #tracker: Tracker;
   readonly #connections: Connections;
-  readonly #store = new MemoryStore();
+  readonly #store = new MemoryStore<StoredAsset & { readonly content: Content }>();
   readonly #uploads: Uploads;
   readonly #requests = new Requests();
   readonly #active = new Map<string, Active>();
@@ -100,8 +101,9 @@ export class DownloadManager implements Downloads {
       options.onProgress?.({ loaded: stored.size, total: stored.size, bytes });
       return stored;
     }
-    const active = this.#active.get(content.key) ?? this.#start(content, options.fallback);
-    return this.#join(active, options);
+    const running = this.#active.get(content.key);
+    if (running && options.fallback !== undefined) running.download.addFallback(options.fallback);
+    return this.#join(running ?? this.#start(content, options.fallback), options);
   }
 
   stats(): Stats {
@@ -131,27 +133,40 @@ export class DownloadManager implements Downloads {
   #start(content: Content, fallback: string | undefined): Active {
     const listeners = new Set<(progress: Progress) => void>();
     const download = new Download(content, fallback, this.#context(), (progress) => {
-      for (const listener of listeners) listener(progress);
+      for (const listener of listeners)
+        try {
+          listener(progress);
+        } catch (error) {
+          // The page's own fault: it is told as any other, and the download goes on.
+          queueMicrotask(() => {
+            throw error;
+          });
+        }
     });
     const active: Active = { download, listeners, callers: 0 };
     this.#active.set(content.key, active);
     download.result
-      .then(
-        (blob) => {
-          this.#store.put(content.key, { blob });
-          this.#tracker.have(content, blob.size);
-        },
-        () => this.#tracker.drop([content]),
-      )
-      .finally(() => {
-        this.#active.delete(content.key);
-        addBytes(this.#received, download.bytes);
-      });
+      .then((blob) => {
+        const old = this.#store.put(content.key, { content, blob });
+        if (old.length > 0) this.#tracker.drop(old.map((asset) => asset.content));
+        this.#tracker.have(content, blob.size);
+      })
+      .catch(() => {}) // Its callers hear of it.
+      .finally(() => this.#forget(active));
     download.tell({ type: 'start' });
     // Asking may have shown that there is none, or none at the moment.
     const reach = reachOf(this.#tracker.state);
     if (reach !== 'there') download.tell({ type: 'tracker', reach });
     return active;
+  }
+
+  /** A download is over, or nobody wants it any more. */
+  #forget(active: Active): void {
+    const { content, bytes } = active.download;
+    if (this.#active.get(content.key) !== active) return;
+    this.#active.delete(content.key);
+    addBytes(this.#received, bytes);
+    if (!this.#store.get(content.key)) this.#tracker.drop([content]);
   }
 
   /** One more caller for a download; the last one to abort ends it. */
@@ -165,7 +180,9 @@ export class DownloadManager implements Downloads {
       leave = () => {
         const error = new ZfError('aborted', 'the download was aborted', { cause: signal?.reason });
         reject(error);
-        if (--active.callers === 0) download.abort(error);
+        if (--active.callers > 0) return;
+        this.#forget(active);
+        download.abort(error);
       };
     });
     signal?.addEventListener('abort', leave, { once: true });

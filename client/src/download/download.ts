@@ -47,7 +47,7 @@ export class Download {
   readonly result: Promise<Blob>;
   readonly bytes: BytesBySource = { peers: 0, origin: 0, store: 0 };
   readonly #context: DownloadContext;
-  readonly #fallback: string | undefined;
+  #fallback: string | undefined;
   readonly #onProgress: (progress: Progress) => void;
   readonly #engine: DownloadEngine;
   readonly #pending = new Map<PeerId, Map<number, Pending>>();
@@ -85,6 +85,13 @@ export class Download {
   get progress(): Progress {
     const loaded = Math.max(this.#chunkBytes, this.#originLoaded);
     return { loaded, total: this.#engine.size ?? this.#originTotal, bytes: this.bytes };
+  }
+
+  /** Another caller knows where the origin has it; the first one said stands. */
+  addFallback(url: string): void {
+    if (this.#fallback !== undefined) return;
+    this.#fallback = url;
+    this.tell({ type: 'fallback' });
   }
 
   /** Tells the engine what happened. */

@@ -4,7 +4,7 @@ import type { PeerMessageBody, Request } from '@zauberflote/proto';
 import { HashAlgorithm, RefuseReason } from '@zauberflote/proto';
 import type { Connections } from '../connection/types.ts';
 import { MemoryStore } from '../store/memory-store.ts';
-import { FRAGMENT_BYTES, MAX_OPEN_REQUESTS, Uploads } from './uploads.ts';
+import { FRAGMENT_BYTES, MAX_OPEN_REQUESTS, MIN_FRAGMENT_BYTES, Uploads } from './uploads.ts';
 
 const CONTENT = { algorithm: HashAlgorithm.SHA1, digest: new Uint8Array(20).fill(7) };
 const KEY = `1:${'07'.repeat(20)}`;
@@ -112,6 +112,47 @@ describe('Uploads', () => {
     uploads.writable(1n);
     await settle(2);
     assert.equal(wires.bytes(1n, 1).length, 1000);
+  });
+
+  it('stops in the middle of a range when the peer takes no more, and goes on there', async () => {
+    const { send } = wires.connections;
+    wires.connections.send = (peer, body) => {
+      wires.full.add(peer);
+      return send(peer, body);
+    };
+    uploads.request(1n, request(1, 0, 50_000));
+    for (let fragments = 1; fragments <= 4; fragments++) {
+      await settle(fragments);
+      wires.full.delete(1n);
+      uploads.writable(1n);
+    }
+    await settle(4);
+    assert.deepEqual(wires.bytes(1n, 1), file.subarray(0, 50_000));
+    assert.equal(uploads.bytes, 50_000);
+  });
+
+  it('does not serve a peer that takes tiny messages only', async () => {
+    wires.maxFragment = MIN_FRAGMENT_BYTES - 1;
+    uploads.request(1n, request(1));
+    await settle(1);
+    assert.deepEqual(wires.refusals(), [[1, RefuseReason.NOT_SERVING]]);
+  });
+
+  it('refuses what its store cannot read any more, and goes on with the rest', async () => {
+    const broken = {
+      size: SIZE,
+      slice: () => ({ arrayBuffer: () => Promise.reject(new Error()) }),
+    };
+    const store = new MemoryStore();
+    store.put(KEY, { blob: broken as unknown as Blob });
+    uploads = new Uploads(wires.connections, store);
+    uploads.request(1n, request(1));
+    uploads.request(1n, request(2));
+    await settle(2);
+    assert.deepEqual(wires.refusals(), [
+      [1, RefuseReason.NOT_HELD],
+      [2, RefuseReason.NOT_HELD],
+    ]);
   });
 
   it('does not send what was cancelled, nor to a peer that is gone', async () => {

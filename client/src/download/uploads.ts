@@ -4,16 +4,29 @@ import type { Connections } from '../connection/types.ts';
 import type { MemoryStore } from '../store/memory-store.ts';
 import type { PeerId } from '../tracker/types.ts';
 
-/** Requests one peer may have open here: eight downloads with the engine's pipeline of eight. */
-export const MAX_OPEN_REQUESTS = 64;
+/** Requests one peer may have open here: a page of 60 assets, each with the engine's pipeline of 8. */
+export const MAX_OPEN_REQUESTS = 512;
 
 /** Bytes in one fragment: small enough that several peers' fragments interleave on a slow uplink. */
 export const FRAGMENT_BYTES = 16 * 1024;
 
+/**
+ * Peers that take less in one message are not served: RFC 8841 has 65,536 bytes for the default,
+ * and tiny messages cost more than they carry.
+ */
+export const MIN_FRAGMENT_BYTES = 1024;
+
+/** A range that is being sent. */
+interface Job {
+  readonly request: Request;
+  /** Bytes of it that were handed to the network. */
+  sent: number;
+}
+
 interface Asker {
   /** Open requests by id, oldest first. */
-  readonly queue: Map<number, Request>;
-  sending: boolean;
+  readonly queue: Map<number, Job>;
+  state: 'idle' | 'sending';
 }
 
 /** Serves stored contents to peers, one range at a time and peer, as fast as each one reads. */
@@ -33,14 +46,14 @@ export class Uploads {
   request(peer: PeerId, request: Request): boolean {
     let asker = this.#askers.get(peer);
     if (!asker) {
-      asker = { queue: new Map(), sending: false };
+      asker = { queue: new Map(), state: 'idle' };
       this.#askers.set(peer, asker);
     }
     if (asker.queue.has(request.requestId)) return false;
     if (asker.queue.size >= MAX_OPEN_REQUESTS)
       this.#refuse(peer, request.requestId, RefuseReason.BUSY);
     else {
-      asker.queue.set(request.requestId, request);
+      asker.queue.set(request.requestId, { request, sent: 0 });
       void this.#pump(peer, asker);
     }
     return true;
@@ -62,35 +75,44 @@ export class Uploads {
   }
 
   async #pump(peer: PeerId, asker: Asker): Promise<void> {
-    if (asker.sending) return;
-    asker.sending = true;
-    for (const [id, request] of asker.queue) {
+    if (asker.state === 'sending') return;
+    asker.state = 'sending';
+    for (const [id, job] of asker.queue) {
       if (!this.#connections.isWritable(peer)) break;
-      await this.#serve(peer, asker, request);
-      if (asker.queue.get(id) === request) asker.queue.delete(id);
+      const current = () => asker.queue.get(id) === job;
+      const refusal = await this.#send(peer, job, current).catch(() => RefuseReason.NOT_HELD);
+      if (!current()) continue;
+      if (refusal !== undefined) this.#refuse(peer, id, refusal);
+      else if (job.sent < job.request.length) break;
+      asker.queue.delete(id);
     }
-    asker.sending = false;
+    asker.state = 'idle';
   }
 
-  /** Sends one range, or why not. */
-  async #serve(peer: PeerId, asker: Asker, request: Request): Promise<void> {
-    const { requestId, content, length } = request;
+  /**
+   * Sends the rest of a range, as far as the peer takes it for now.
+   * @param current whether it is still wanted
+   * @returns why it cannot be sent at all
+   */
+  async #send(peer: PeerId, job: Job, current: () => boolean): Promise<RefuseReason | undefined> {
+    const { requestId, content, length } = job.request;
     const asset = content && this.#store.get(contentKey(content));
-    const start = Number(request.offset);
-    if (!asset || start + length > asset.blob.size) {
-      const reason = asset ? RefuseReason.OUT_OF_RANGE : RefuseReason.NOT_HELD;
-      return this.#refuse(peer, requestId, reason);
-    }
-    const data = new Uint8Array(await asset.blob.slice(start, start + length).arrayBuffer());
+    const start = Number(job.request.offset);
+    if (!asset) return RefuseReason.NOT_HELD;
+    if (start + length > asset.blob.size) return RefuseReason.OUT_OF_RANGE;
     const step = Math.min(FRAGMENT_BYTES, this.#connections.maxFragmentBytes(peer));
-    for (let offset = 0; offset < length; offset += step) {
-      // Cancelled, or the peer gone, while this was read.
-      if (asker.queue.get(requestId) !== request) return;
-      const fragment = data.subarray(offset, offset + step);
-      const value = { requestId, offset, data: fragment };
-      if (!this.#connections.send(peer, { case: 'fragment', value })) return;
+    if (step < MIN_FRAGMENT_BYTES) return RefuseReason.NOT_SERVING;
+    const from = job.sent;
+    const slice = asset.blob.slice(start + from, start + length);
+    const data = new Uint8Array(await slice.arrayBuffer());
+    while (job.sent < length && current() && this.#connections.isWritable(peer)) {
+      const fragment = data.subarray(job.sent - from, job.sent - from + step);
+      const value = { requestId, offset: job.sent, data: fragment };
+      if (!this.#connections.send(peer, { case: 'fragment', value })) break;
+      job.sent += fragment.length;
       this.bytes += fragment.length;
     }
+    return undefined;
   }
 
   #refuse(peer: PeerId, requestId: number, reason: RefuseReason): void {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { MemoryStore } from './memory-store.ts';
+import { MAX_ASSETS, MemoryStore } from './memory-store.ts';
 
 describe('MemoryStore', () => {
   it('gives back what was put, by content key, until it is cleared', async () => {
@@ -13,5 +13,15 @@ describe('MemoryStore', () => {
     store.clear();
     assert.equal(store.get('1:aa'), undefined);
     assert.equal(store.size, 0);
+  });
+
+  it('keeps a bounded number: the oldest make room', () => {
+    const store = new MemoryStore();
+    const assets = Array.from({ length: MAX_ASSETS + 2 }, () => ({ blob: new Blob() }));
+    const dropped = assets.flatMap((asset, i) => store.put(String(i), asset));
+    assert.deepEqual(dropped, assets.slice(0, 2));
+    assert.equal(store.size, MAX_ASSETS);
+    assert.equal(store.get('1'), undefined);
+    assert.equal(store.get('2'), assets[2]);
   });
 });
