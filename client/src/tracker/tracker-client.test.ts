@@ -346,6 +346,61 @@ describe('TrackerClient', () => {
     assert.equal(timers.length, 0);
   });
 
+  it('leaves when suspended, and after resume asks and announces again, without a pause', async () => {
+    const [client, socket] = await openSession();
+    client.want([content(2)]);
+    await tracker.requests.next();
+    const closed = once(socket, 'close');
+    client.suspend();
+    client.suspend();
+    assert.deepEqual([client.state, client.ownId, states.size], ['suspended', undefined, 0]);
+    assert.deepEqual(await states.next(), ['suspended', undefined]);
+    await closed;
+    client.want([content(3)]);
+    client.have(content(4), 20);
+    client.drop([content(1)]);
+    await new Promise(setImmediate);
+    assert.deepEqual([states.size, timers.length, tracker.sockets.size], [0, 0, 0]);
+    client.resume();
+    client.resume();
+    assert.equal(client.state, 'connecting');
+    const want = await tracker.requests.next();
+    assert.ok(want.case === 'want');
+    assert.deepEqual(
+      want.value.contents.map((id) => contentKey(id as never)),
+      [content(2).key, content(3).key],
+    );
+    const have = await tracker.requests.next();
+    assert.ok(have.case === 'have');
+    assert.deepEqual(
+      have.value.holdings.map((holding) => holding.size),
+      [20n],
+    );
+    say(await tracker.sockets.next(), { case: 'welcome', value: { peerId: 8n } });
+    let state = await states.next();
+    while (state[0] === 'connecting') state = await states.next();
+    assert.deepEqual(state, ['open', 8n]);
+  });
+
+  it('suspended in a pause does not come back before resume; with nothing to say, not even then', async () => {
+    const [client, socket] = await openSession();
+    socket.terminate();
+    assert.deepEqual(await states.next(), ['waiting', undefined]);
+    client.suspend();
+    assert.deepEqual(await states.next(), ['suspended', undefined]);
+    assert.equal(timers.length, 0);
+    client.drop([content(1)]);
+    client.resume();
+    assert.deepEqual(await states.next(), ['connecting', undefined]);
+    await new Promise(setImmediate);
+    assert.deepEqual([states.size, timers.length], [0, 0]);
+    client.suspend();
+    client.close();
+    client.resume();
+    client.suspend();
+    assert.equal(client.state, 'closed');
+  });
+
   it('says closed once and opens nothing after close', async () => {
     const [client, socket] = await openSession();
     const closed = once(socket, 'close');

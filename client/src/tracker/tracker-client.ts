@@ -113,12 +113,32 @@ export class TrackerClient implements Tracker {
     return true;
   }
 
+  /**
+   * Leaves the tracker, but remembers what is wanted and held. For a page that its visitor left:
+   * the browser may keep it, socket and all, but it answers nobody.
+   */
+  suspend(): void {
+    if (this.#state === 'connecting' || this.#state === 'open' || this.#state === 'waiting')
+      this.#leave('suspended');
+  }
+
+  /** After {@link suspend}: asks and announces again, if there is anything. Else nothing happens. */
+  resume(): void {
+    if (this.#state !== 'suspended') return;
+    this.#leave('connecting');
+    if (this.#asked.size > 0 || this.#held.size > 0) this.#flushSoon();
+  }
+
   close(): void {
-    if (this.#state === 'closed') return;
+    if (this.#state !== 'closed') this.#leave('closed');
+  }
+
+  /** Ends what there is with the tracker, and says so later: it was the caller who wanted it. */
+  #leave(state: TrackerState): void {
     this.#dropSocket();
     this.#cancelPause?.();
-    this.#state = 'closed';
-    queueMicrotask(() => this.#handlers.onState('closed', undefined));
+    this.#state = state;
+    queueMicrotask(() => this.#handlers.onState(state, undefined));
   }
 
   /** A page of 30 assets asks for each on its own; together they are one message. */

@@ -25,10 +25,17 @@ export interface SwarmReply {
  * - `connecting`: a socket is being opened.
  * - `open`: it is open; wants are answered.
  * - `waiting`: it failed or was lost; a new one follows after a pause.
+ * - `suspended`: `suspend()` was called; a new one follows after `resume()`.
  * - `unavailable`: there is no WebSocket, no tracker was named, or it speaks another protocol. Final.
  * - `closed`: `close()` was called. Final.
  */
-export type TrackerState = 'connecting' | 'open' | 'waiting' | 'unavailable' | 'closed';
+export type TrackerState =
+  | 'connecting'
+  | 'open'
+  | 'waiting'
+  | 'suspended'
+  | 'unavailable'
+  | 'closed';
 
 export interface TrackerHandlers {
   /** `ownId` while open, else undefined. Called on every change. */
