@@ -10,6 +10,7 @@ describe('the injection layer in a changing page', () => {
     const background = (id: string) => `getComputedStyle(${$(id)}).backgroundImage`;
 
     it('shows a stylesheet with its relative URLs, imports and marked font', async () => {
+      for (const path of ['/css/site.css', '/css/font.css']) page.site.hold(path);
       await page.open(
         `<link id="l" ${page.site.mark('/css/site.css')}>` +
           `<link id="g" ${page.site.mark('/css/font.css')}>` +
@@ -17,7 +18,9 @@ describe('the injection layer in a changing page', () => {
           `<link id="p" rel="zf-preload" ${page.site.mark('/f.woff2')}>` +
           `<link id="q" rel="preload" as="image" ${page.site.mark('/green.png')}>${body}`,
       );
-      await page.until(`${loaded('l')} && ${loaded('p')} && ${loaded('g')}`);
+      await page.until(`${loaded('i')} && ${loaded('p')} && ${loaded('q')}`);
+      for (const path of ['/css/site.css', '/css/font.css']) page.site.release(path);
+      await page.until(`${loaded('l')} && ${loaded('g')}`);
       assert.equal(await page.get(`${$('l')}.rel`), 'stylesheet');
       assert.equal(await page.get(`${$('p')}.hasAttribute('href')`), false);
       assert.equal(await page.get(background('a')), `url("${page.site.origin}/red.png")`);
@@ -35,6 +38,19 @@ describe('the injection layer in a changing page', () => {
       assert.equal(count('/f.woff2'), 1, 'the font came from the origin again');
       assert.equal(count('/css/imported.css'), 1);
       assert.equal(await page.get('messages.length'), 0);
+    });
+
+    it('does not keep a stylesheet back for an asset or import that does not come', async () => {
+      for (const path of ['/green.png', '/css/imported.css']) page.site.hold(path);
+      await page.open(
+        `<link id="l" ${page.site.mark('/css/site.css')}>` +
+          `<link rel="zf-preload" ${page.site.mark('/css/imported.css')}>` +
+          `<link rel="zf-preload" ${page.site.mark('/green.png')}>${body}`,
+      );
+      await page.until(`${$('l')}.href`);
+      const css = await page.get<string>(`fetch(${$('l')}.href).then((r) => r.text())`);
+      assert.ok(css.includes(`url("${page.site.origin}/green.png")`), css);
+      assert.ok(css.includes(`@import "${page.site.origin}/css/imported.css"`), css);
     });
 
     it('uses the origin for what a stylesheet refers to and cannot be had', async () => {

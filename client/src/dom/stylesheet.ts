@@ -11,6 +11,13 @@ export interface PreparedStylesheet {
   readonly release: () => void;
 }
 
+/**
+ * How long a stylesheet that is there waits for marked assets it names. Fonts that are marked in
+ * front of it usually come with it; a page without styles for longer than half a second is worse
+ * than one asset from the origin.
+ */
+export const STYLESHEET_WAIT_MS = 500;
+
 interface Replacement {
   readonly url: string;
   readonly release: () => void;
@@ -18,10 +25,12 @@ interface Replacement {
 
 /**
  * Makes a stylesheet work from a blob: URL: relative URLs become absolute, and URLs of assets that
- * are marked on the page become object URLs of those, once they are here. An asset that fails is
- * left to the browser, at its origin; the element that marks it reports it.
+ * are marked on the page become object URLs of those. An asset that fails, or is not here within
+ * {@link STYLESHEET_WAIT_MS}, is left to the browser, at its origin; the element that marks it
+ * reports it.
  * @param base absolute URL of the stylesheet at its origin
  * @param importers the stylesheets that import this one, which it cannot import in turn
+ * @param late resolves when assets that are not here yet are not waited for any more
  */
 export async function prepareStylesheet(
   document: Document,
@@ -29,12 +38,13 @@ export async function prepareStylesheet(
   blob: Blob,
   base: string,
   importers: readonly string[] = [],
+  late: Promise<undefined> = new Promise((resolve) => setTimeout(resolve, STYLESHEET_WAIT_MS)),
 ): Promise<PreparedStylesheet> {
   const css = await decodeCss(blob, document.characterSet);
   const replacements = new Map<string, Replacement>();
   await Promise.all(
     cssReferences(css, base).map(async (reference) => {
-      const replacement = await replace(document, assets, reference, [...importers, base]);
+      const replacement = await replace(document, assets, reference, [...importers, base], late);
       if (replacement) replacements.set(`${reference.kind} ${reference.url}`, replacement);
     }),
   );
@@ -60,14 +70,19 @@ async function replace(
   assets: Assets,
   { url, kind }: CssReference,
   importers: readonly string[],
+  late: Promise<undefined>,
 ): Promise<Replacement | undefined> {
   const mark = importers.includes(url) ? undefined : markOf(document, url);
   if (!mark) return undefined;
   const { asset, release } = assets.share(mark.hash, url);
   try {
-    const blob = await asset.blob;
+    const blob = await Promise.race([asset.blob, late]);
+    if (!blob) {
+      release();
+      return undefined;
+    }
     if (kind === 'import') {
-      const imported = await prepareStylesheet(document, assets, blob, url, importers);
+      const imported = await prepareStylesheet(document, assets, blob, url, importers, late);
       const own = URL.createObjectURL(imported.blob);
       const releaseAll = () => {
         URL.revokeObjectURL(own);
