@@ -8,6 +8,7 @@ import {
 } from '@zauberflote/proto';
 import { ATTEMPT_TIMEOUT_MS } from './attempt.ts';
 import { closeNodeWebRtc, nodePlatform } from './node-webrtc.ts';
+import { MAX_OFFERS_PER_MINUTE, OFFER_PAUSE_MS } from './offer-gate.ts';
 import { HIGH_WATER_BYTES } from './open-connection.ts';
 import { manualTimers, TestNet, type TestPeer } from './test-net.ts';
 
@@ -57,13 +58,18 @@ describe('ConnectionManager over real WebRTC', () => {
   afterEach(() => net.close());
   after(() => closeNodeWebRtc());
 
-  /** Two connected peers; A offered. */
-  async function connected(): Promise<[TestPeer, TestPeer]> {
-    const a = net.peer(A, {}, recordingPlatform());
-    const b = net.peer(B, {}, recordingPlatform());
+  /** Two connected peers; A offered. `later` turns their clocks. */
+  async function connected(): Promise<[TestPeer, TestPeer, later: (ms: number) => void]> {
+    let now = 0;
+    const platform = () => ({ ...recordingPlatform(), now: () => now });
+    const a = net.peer(A, {}, platform());
+    const b = net.peer(B, {}, platform());
     a.connections.connect(B);
     await Promise.all([a.opened(B), b.opened(A)]);
-    return [a, b];
+    const later = (ms: number) => {
+      now += ms;
+    };
+    return [a, b, later];
   }
 
   it('creates no RTCPeerConnection before a peer is named', () => {
@@ -232,13 +238,14 @@ describe('ConnectionManager over real WebRTC', () => {
   });
 
   it('notices that the other side is gone, and connects to it again', async () => {
-    const [a, b] = await connected();
+    const [a, b, later] = await connected();
     b.pcs[0]!.close();
     assert.equal(await a.closed(B), 'lost');
     assert.equal(await b.closed(A), 'lost');
     assert.equal(a.connections.send(B, request(1)), false);
     assert.equal(a.connections.isWritable(B), false);
     assert.equal(a.connections.maxFragmentBytes(B), 0);
+    later(OFFER_PAUSE_MS);
     a.connections.connect(B);
     await Promise.all([a.opened(B), b.opened(A)]);
   });
@@ -254,6 +261,64 @@ describe('ConnectionManager over real WebRTC', () => {
       a.told.map((told) => told.is),
       ['open', 'close', 'open'],
     );
+  });
+
+  /** An offer as it is when it arrives, which no one has answered. */
+  async function offerOf(peer: TestPeer, to: bigint): Promise<Signal> {
+    const { route } = net;
+    const offer = await new Promise<Signal>((resolve) => {
+      net.route = (_, signal) => signal.body.case === 'offer' && resolve(signal);
+      peer.connections.connect(to);
+    });
+    net.route = route;
+    return offer;
+  }
+
+  /** Why the last `count` signals of A declined, if they did. */
+  const declined = (count: number) =>
+    net.signals
+      .filter(({ from }) => from === A)
+      .slice(-count)
+      .map(({ signal: { body } }) => body.case === 'decline' && body.value.reason);
+
+  it('makes no connection for offers that a peer repeats too soon', async () => {
+    const timers = manualTimers(nodePlatform());
+    const a = net.peer(A, {}, timers.platform);
+    const offer = await offerOf(net.peer(B), A);
+    const arrives = (attempt: number) => a.signaling.receive({ ...offer, peerId: B, attempt });
+    for (let n = 1; n <= 1_000; n++) arrives(n);
+    assert.equal(a.pcs.length, 1);
+    assert.deepEqual(declined(999), Array(999).fill(DeclineReason.BUSY));
+    timers.advance(OFFER_PAUSE_MS);
+    arrives(1_001);
+    assert.deepEqual(
+      a.pcs.map((pc) => pc.connectionState === 'closed'),
+      [true, false],
+    );
+  });
+
+  it('makes no connection for more offers in a minute than a bound, whoever they are of', async () => {
+    const timers = manualTimers(nodePlatform());
+    const a = net.peer(A, {}, timers.platform);
+    const offer = await offerOf(net.peer(B), A);
+    const arrives = (peerId: bigint) => a.signaling.receive({ ...offer, peerId, attempt: 1 });
+    // Strangers that offer and leave: each gives its place back at once.
+    for (let n = 1n; n <= 1_000n; n++) {
+      arrives(1_000n + n);
+      a.signaling.receive({
+        ...offer,
+        peerId: 1_000n + n,
+        body: { case: 'decline', value: { $typeName: 'zauberflote.v1.Decline', reason: 0 } },
+      } as Signal);
+    }
+    assert.equal(a.pcs.length, MAX_OFFERS_PER_MINUTE);
+    assert.ok(a.pcs.every((pc) => pc.connectionState === 'closed'));
+    timers.advance(59_999);
+    arrives(B);
+    assert.deepEqual(declined(1), [DeclineReason.BUSY]);
+    timers.advance(1);
+    arrives(B);
+    assert.equal(a.pcs.length, MAX_OFFERS_PER_MINUTE + 1);
   });
 
   it('closes and bars a peer that sends garbage', async () => {

@@ -4,6 +4,7 @@ import type { Platform } from '../platform.ts';
 import type { SignalingChannel, SignalingHandlers } from '../signaling/signaling-channel.ts';
 import type { PeerId } from '../tracker/types.ts';
 import { Attempt } from './attempt.ts';
+import { OfferGate } from './offer-gate.ts';
 import type { Link } from './open-connection.ts';
 import { OpenConnection } from './open-connection.ts';
 import type { CloseReason, ConnectionHandlers, Connections } from './types.ts';
@@ -35,6 +36,7 @@ export class ConnectionManager implements Connections {
   readonly #options: ConnectionOptions;
   readonly #slots = new Map<PeerId, Slot>();
   readonly #barred = new Set<PeerId>();
+  readonly #offers: OfferGate;
   #lastAttempt = 0;
   #state: 'running' | 'closed' = 'running';
 
@@ -49,6 +51,7 @@ export class ConnectionManager implements Connections {
     this.#signaling = signaling;
     this.#handlers = handlers;
     this.#options = options;
+    this.#offers = new OfferGate(platform);
     signaling.handlers = this.#signals();
   }
 
@@ -185,7 +188,7 @@ export class ConnectionManager implements Connections {
     // Both offered at once: the offer of the greater id stands (signaling.proto).
     if (slot?.state === 'connecting' && slot.attempt.isOffered && this.#signaling.ownId! > peer)
       return;
-    if (!slot && this.#isFull()) {
+    if ((!slot && this.#isFull()) || !this.#offers.take(peer)) {
       decline(DeclineReason.BUSY);
       return;
     }

@@ -146,21 +146,28 @@ export class TestNet {
   }
 }
 
-/** A platform whose timers only run when the test fires them. */
+/** A platform whose timers only run when the test fires them, and whose clock the test turns. */
 export function manualTimers(platform: Platform): {
   platform: Platform;
+  /** Turns the clock; fires nothing. */
+  advance(ms: number): void;
   /** Runs the timer of this many ms; false if there is none. */
   fire(ms: number): boolean;
 } {
   const timers = new Set<{ ms: number; callback: () => void }>();
+  let now = 0;
   return {
     platform: {
       ...platform,
+      now: () => now,
       setTimer(ms, callback) {
         const timer = { ms, callback };
         timers.add(timer);
         return () => timers.delete(timer);
       },
+    },
+    advance(ms) {
+      now += ms;
     },
     fire(ms) {
       for (const timer of timers)
