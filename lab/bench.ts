@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
@@ -9,7 +10,6 @@ import { showTime } from './runner/units.ts';
 
 const EXIT = { ok: 0, failed: 1, void: 1, unsupported: 3 } as const;
 const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
-const PREFIX = 'zf-bench-';
 
 async function main(args: readonly string[]): Promise<number> {
   let options: BenchOptions | 'help';
@@ -35,13 +35,12 @@ async function main(args: readonly string[]): Promise<number> {
     return 2;
   }
 
-  // Short: paths of Unix sockets in it have at most 107 bytes.
-  const dir = mkdtempSync(join(tmpdir(), PREFIX));
-  // Whichever way this ends. Browsers and servers end with the network, which cannot outlive this.
-  process.once('exit', () => rmSync(dir, { recursive: true, force: true, maxRetries: 5 }));
+  const dir = temporary();
   const nets = new Set<Net>();
+  const ending = new AbortController();
   for (const [signal, code] of Object.entries(SIGNALS))
     process.once(signal, () => {
+      ending.abort(new Error(`ended by ${signal}`));
       log(`${signal}: cleaning up; what was measured so far is in ${relative('', out)}`);
       void Promise.allSettled([...nets].map((net) => net.close())).then(() => process.exit(code));
     });
@@ -54,10 +53,34 @@ async function main(args: readonly string[]): Promise<number> {
     dir,
     out,
     log,
+    signal: ending.signal,
+  }).catch((error) => {
+    // Everything fails that was under way; the handler of the signal ends this process.
+    if (ending.signal.aborted) return new Promise<never>(() => {});
+    throw error;
   });
   for (const line of summary.why) console.log(`- ${line}`);
   log(`${summary.scenario}: ${summary.verdict}. ${join(relative('', out), 'report.html')}`);
   return EXIT[summary.verdict];
+}
+
+/**
+ * A folder that is gone after this process, whichever way it ends: a shell waits for the end of its
+ * input. Browsers and servers in it end with the network, which sees to that in the same way.
+ */
+function temporary(): string {
+  // Short: paths of Unix sockets in it have at most 107 bytes.
+  const dir = mkdtempSync(join(tmpdir(), 'zf-bench-'));
+  const remove = 'cat >/dev/null; until rm -rf "$1"; do sleep 1; done; sleep 2; rm -rf "$1"';
+  // In a session of its own: the terminal's Ctrl-C must not reach it.
+  const janitor = spawn('sh', ['-c', remove, 'sh', dir], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  janitor.unref();
+  (janitor.stdin as unknown as { unref(): void }).unref();
+  process.once('exit', () => rmSync(dir, { recursive: true, force: true, maxRetries: 5 }));
+  return dir;
 }
 
 process.exitCode = await main(process.argv.slice(2)).catch((error) => {

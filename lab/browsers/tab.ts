@@ -95,32 +95,22 @@ export class Tab {
   }
 
   /**
-   * The bytes of a picture, script or stylesheet as the renderer holds them. It does not matter
-   * whether its blob: URL was revoked since, and nothing is fetched again.
-   * @param url that the element shows
+   * The bytes of a picture, script or stylesheet as the renderer holds them.
+   * @param url that the element shows; it may be a blob: URL revoked since
+   * @param otherwise expression for them in base64, for when the renderer has dropped them
    */
-  async shown(url: string): Promise<Buffer> {
+  async shown(url: string, otherwise: string): Promise<Buffer> {
     // Only now: while pages load, nobody should listen in.
     await this.#cdp.send('Page.enable', {}, this.#session);
-    try {
-      const { content, base64Encoded } = await this.#cdp.send<{
-        content: string;
-        base64Encoded: boolean;
-      }>('Page.getResourceContent', { frameId: this.#target, url }, this.#session);
-      return Buffer.from(content, base64Encoded ? 'base64' : 'utf8');
-    } catch (error) {
-      if (url.startsWith('blob:')) throw error;
-      // The renderer has decoded and dropped it; the browser's cache has it still.
-      const base64 = await this.evaluate<string>(`(async () => {
-        const response = await fetch(${JSON.stringify(url)}, { cache: 'force-cache' });
-        const bytes = new Uint8Array(await response.arrayBuffer());
-        let text = '';
-        for (let at = 0; at < bytes.length; at += 8192)
-          text += String.fromCharCode(...bytes.subarray(at, at + 8192));
-        return btoa(text);
-      })()`);
-      return Buffer.from(base64, 'base64');
-    }
+    const found = await this.#cdp
+      .send<{ content: string; base64Encoded: boolean }>(
+        'Page.getResourceContent',
+        { frameId: this.#target, url },
+        this.#session,
+      )
+      .catch(() => undefined);
+    if (found) return Buffer.from(found.content, found.base64Encoded ? 'base64' : 'utf8');
+    return Buffer.from(await this.evaluate<string>(otherwise), 'base64');
   }
 
   async close(): Promise<void> {

@@ -53,6 +53,8 @@ export async function visit(host: Host, options: VisitorOptions): Promise<Visito
   // Where there is no IPv6, it does not say which port it took if it is to choose one.
   const port = await freePort();
   const service = host.spawn(programs.chromedriver, [`--port=${port}`, '--log-level=SEVERE'], {
+    // The browser leaves more than its profile behind, in the folder for temporary files.
+    env: { ...process.env, TMPDIR: dir },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const profile = join(dir, 'profile');

@@ -11,21 +11,23 @@ export interface Probed {
 /**
  * The first script of every page, whatever the mode: listens to the load and error events of the
  * elements with `data-lab`. `lab.done` resolves to a {@link Probed} when each had one. An element
- * that loads after an error counts as loaded.
+ * that loads after an error counts as loaded. `lab.bytes(path)` gives in base64 what was shown.
  * @param expected how many elements there will be
  */
 export function probe(expected: number): string {
   return `<script>
 window.lab = (() => {
   const { promise, resolve } = Promise.withResolvers();
-  const shown = {}, failed = new Set();
+  const shown = {}, kept = {}, failed = new Set();
   let loadMs = 0;
   const hear = ({ type, target }) => {
     const path = target.dataset?.lab;
     if (!path) return;
     if (type === 'load') {
       loadMs = performance.now();
-      shown[path] = target.currentSrc || target.src || target.href;
+      const url = shown[path] = target.currentSrc || target.src || target.href;
+      // It may be revoked the next moment; this holds on to what it means now.
+      if (url.startsWith('blob:')) kept[path] = fetch(url);
       failed.delete(path);
     } else failed.add(path);
     if (Object.keys(shown).length + failed.size >= ${expected})
@@ -33,7 +35,15 @@ window.lab = (() => {
   };
   document.addEventListener('load', hear, true);
   document.addEventListener('error', hear, true);
-  return { done: promise };
+  const bytes = async (path) => {
+    const response = await (kept[path] ?? fetch(shown[path], { cache: 'force-cache' }));
+    const bytes = new Uint8Array(await response.arrayBuffer());
+    let text = '';
+    for (let at = 0; at < bytes.length; at += 8192)
+      text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+    return btoa(text);
+  };
+  return { done: promise, bytes };
 })();
 </script>`;
 }

@@ -20,7 +20,7 @@ const link = (error: number) => ({
 });
 const FAILED = { ok: false, loadMs: null, error: 'wrong bytes in /assets/photo.jpg' };
 const judged = (trials: Trial[], checks = [allShown()], links = [link(0.049)]) =>
-  judge({ trials, checks, links, unsupported: undefined });
+  judge({ trials, checks, links, unmeasured: [], unsupported: undefined });
 
 describe('The verdict on a run', () => {
   it('is ok when all pages were shown and all links kept to their rates', () => {
@@ -47,9 +47,16 @@ describe('The verdict on a run', () => {
     }
   });
 
+  it('is void when links could not be measured', () => {
+    const unmeasured = ['the links could not be measured after: no connection'];
+    const trials = [trial('zauberflote')];
+    const verdict = judge({ trials, checks: [], links: [], unmeasured, unsupported: undefined });
+    assert.deepEqual(verdict, { verdict: 'void', why: unmeasured });
+  });
+
   it('is unsupported, not failed, where it could not be run', () => {
     const why = 'there is no nft';
-    const verdict = judge({ trials: [], checks: [], links: [], unsupported: why });
+    const verdict = judge({ trials: [], checks: [], links: [], unmeasured: [], unsupported: why });
     assert.deepEqual(verdict, { verdict: 'unsupported', why: [why] });
   });
 

@@ -7,6 +7,8 @@ import { showRate } from './units.ts';
 export interface Evidence {
   readonly trials: readonly Trial[];
   readonly links: readonly LinkMeasurement[];
+  /** Why links could not be measured. */
+  readonly unmeasured: readonly string[];
   readonly checks: readonly Check[];
   /** Why it could not be run, if so. */
   readonly unsupported: string | undefined;
@@ -16,6 +18,7 @@ export interface Evidence {
 export function judge({
   trials,
   links,
+  unmeasured,
   checks,
   unsupported,
 }: Evidence): Pick<Summary, 'verdict' | 'why'> {
@@ -23,6 +26,7 @@ export function judge({
   const off = links.filter(({ error }) => !(Math.abs(error) <= MAX_LINK_ERROR));
   const why = [
     ...(unsupported === undefined ? [] : [unsupported]),
+    ...unmeasured,
     ...off.map(
       (link) =>
         `the link of ${link.host} (${link.direction}, measured ${link.when}) carried ` +
@@ -43,7 +47,7 @@ export function judge({
   const verdict =
     unsupported !== undefined
       ? 'unsupported'
-      : off.length > 0
+      : off.length + unmeasured.length > 0
         ? 'void'
         : failed || trials.length === 0
           ? 'failed'

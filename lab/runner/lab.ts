@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { BrowserPrograms } from '../browsers/programs.ts';
-import { type Visitor, visit } from '../browsers/visitor.ts';
+import type { Visitor } from '../browsers/visitor.ts';
 import { http } from '../modes/http.ts';
 import type { IceServer } from '../modes/types.ts';
 import type { Host, HostOptions, Net } from '../net/types.ts';
@@ -10,16 +10,12 @@ import { type Nginx, nginx } from '../origin/nginx.ts';
 import { startRelay } from '../origin/relay.ts';
 import { copyScripts } from '../origin/scripts.ts';
 import type { Grid, Scenario, Setup } from '../scenarios/index.ts';
+import { Crew } from './crew.ts';
 import { freePort } from './listening.ts';
 import { Unsupported } from './unsupported.ts';
 
 /** Most browsers for seeders, and for leechers; beyond, they get several windows, as the paper's. */
 export const MOST_BROWSERS = 12;
-/** Browsers that start at the same time: more only wait for each other on two cores. */
-const STARTING_AT_ONCE = 3;
-/** For a browser's first page, which is not measured, in ms. */
-const WARM_UP_MS = 60_000;
-
 export interface LabOptions {
   readonly scenario: Scenario;
   readonly setup: Setup;
@@ -126,37 +122,13 @@ export async function openLab(options: LabOptions): Promise<Lab> {
       liar: false,
     }),
   );
-  const visitors = new Map<Host, Visitor>();
-  const start = async (on: Host) => {
-    const visitor = await visit(on, {
-      programs: options.programs,
-      dir,
-      secureOrigins: [originSite.url, fastSite.url],
-    });
-    visitors.set(on, visitor);
-    const tab = await visitor.open();
-    await tab.navigate(fastSite.url + warmUp);
-    await tab.eventually('lab.done', Date.now() + WARM_UP_MS, `the first page on ${on.name}`);
-    await tab.close();
-  };
-  const gather = async (hosts: readonly Host[], count: number) => {
-    const wanted = hosts.slice(0, count);
-    const missing = wanted.filter((on) => !visitors.get(on)?.alive);
-    if (missing.length > 2) options.log(`starting ${missing.length} browsers`);
-    const work = async () => {
-      for (let on = missing.shift(); on; on = missing.shift()) {
-        await visitors.get(on)?.quit();
-        await start(on);
-      }
-    };
-    await Promise.all(Array.from({ length: STARTING_AT_ONCE }, work));
-    return wanted.map((on) => visitors.get(on) as Visitor);
-  };
-  const quiet = async () => {
-    const all = [...visitors.values()];
-    visitors.clear();
-    await Promise.all(all.map((visitor) => visitor.quit()));
-  };
+  const crew = new Crew({
+    programs: options.programs,
+    dir,
+    secureOrigins: [originSite.url, fastSite.url],
+    firstPage: fastSite.url + warmUp,
+    log: options.log,
+  });
   const crowded = Math.max(most('seeders'), most('leechers')) > MOST_BROWSERS;
   return {
     origin,
@@ -171,9 +143,9 @@ export async function openLab(options: LabOptions): Promise<Lab> {
       ? [`beyond ${MOST_BROWSERS} of a kind, visitors share browsers and their links`]
       : [],
     page,
-    seeders: (count) => gather(seederHosts, count),
-    leechers: (count) => gather(leecherHosts, count),
-    quiet,
+    seeders: (count) => crew.gather(seederHosts.slice(0, count)),
+    leechers: (count) => crew.gather(leecherHosts.slice(0, count)),
+    quiet: () => crew.quit(),
   };
 }
 

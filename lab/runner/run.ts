@@ -9,6 +9,7 @@ import type { ResultRow, Summary } from '../results.ts';
 import type { Trial } from '../scenarios/index.ts';
 import { summarize } from '../stats/index.ts';
 import { machine } from './conditions.ts';
+import { guarded } from './guarded.ts';
 import { judge } from './judge.ts';
 import { type Lab, openLab } from './lab.ts';
 import { fluidLimits } from './limits.ts';
@@ -25,6 +26,8 @@ export interface Surroundings {
   /** For the results. */
   readonly out: string;
   readonly log: (line: string) => void;
+  /** Ends it: nothing is started any more, and what runs is the caller's to end. */
+  readonly signal: AbortSignal;
 }
 
 /** True of every run. */
@@ -57,12 +60,12 @@ export async function runBench(options: BenchOptions, around: Surroundings): Pro
     if (!(error instanceof Unsupported)) throw error;
     unsupported = error.message;
   }
-  const { trials, links, shaper, notes } = bench;
+  const { trials, links, unmeasured, shaper, notes } = bench;
   const rows = trials.flatMap((trial) => trial.rows);
   const assetBytes = totalBytes(assets);
   const summary: Summary = {
     scenario: scenario.name,
-    ...judge({ trials, links, checks: scenario.checks, unsupported }),
+    ...judge({ trials, links, unmeasured, checks: scenario.checks, unsupported }),
     conditions: {
       ...here,
       shaper,
@@ -87,6 +90,8 @@ export async function runBench(options: BenchOptions, around: Surroundings): Pro
 class Bench {
   readonly trials: Trial[] = [];
   readonly links: LinkMeasurement[] = [];
+  /** Why links could not be measured. */
+  readonly unmeasured: string[] = [];
   readonly notes = new Set<string>();
   shaper: string;
   readonly #options: BenchOptions;
@@ -118,10 +123,11 @@ class Bench {
   /** All trials at one rate of the origin. @throws {Unsupported} */
   async network(rate: number): Promise<void> {
     const { scenario, setup, shaper, seed } = this.#options;
-    const { createNet, log } = this.#around;
-    const net = await createNet({ shaper, seed }).catch((error) => {
+    const { createNet, log, signal } = this.#around;
+    const bare = await createNet({ shaper, seed }).catch((error) => {
       throw new Unsupported((error as Error).message);
     });
+    const net = guarded(bare, signal);
     try {
       this.shaper = net.shaper;
       log(`shaper ${net.shaper}: ${net.why}`);
@@ -143,7 +149,12 @@ class Bench {
   }
 
   async #measure(net: Net, when: 'before' | 'after'): Promise<void> {
-    const found = await net.measure(when);
+    const found = await net.measure(when).catch((error): LinkMeasurement[] => {
+      this.#around.signal.throwIfAborted();
+      // What was measured between is kept, but nobody knows over which links.
+      this.unmeasured.push(`the links could not be measured ${when}: ${(error as Error).message}`);
+      return [];
+    });
     this.links.push(...found);
     if (found.length === 0) return;
     const worst = Math.max(...found.map(({ error }) => Math.abs(error)));
@@ -164,6 +175,7 @@ class Bench {
       scriptFrom,
       timeoutMs: timeoutMs ?? patience(grid.leechers, assetBytes, rate),
     }).catch((error): Trial => {
+      this.#around.signal.throwIfAborted();
       // Such as a seeder that never got ready: every load of this trial failed.
       const where = { mode, rateBytesPerSecond: rate, run };
       const rows = Array.from({ length: grid.leechers }, (_, index): ResultRow => {

@@ -151,7 +151,8 @@ async function wrong(
   for (const { path, body } of assets) {
     const url = shown[path];
     if (url === undefined) return `not shown: ${path}`;
-    const bytes = await tab.shown(url).catch((error) => error as Error);
+    const otherwise = `lab.bytes(${JSON.stringify(path)})`;
+    const bytes = await tab.shown(url, otherwise).catch((error) => error as Error);
     if (bytes instanceof Error) return `${path} cannot be read back: ${bytes.message}`;
     if (!bytes.equals(body)) {
       const at = bytes.findIndex((byte, index) => byte !== body[index]);
