@@ -64,9 +64,11 @@ export class Asset {
     }
     const { url } = entry;
     entry.users++;
+    // Not of `this`: an AbortController's reason remembers who called it, and so may keep elements.
+    const urls = this.#urls;
     const release = once(() => {
       if (--entry.users > 0) return;
-      this.#urls.delete(type);
+      urls.delete(type);
       URL.revokeObjectURL(url);
     });
     return { url, release };
@@ -104,6 +106,30 @@ export class Assets {
 export function holdUrl(blob: Blob): HeldUrl {
   const url = URL.createObjectURL(blob);
   return { url, release: once(() => URL.revokeObjectURL(url)) };
+}
+
+/**
+ * The object URLs of pictures outside the document. They live as long as their elements: galleries
+ * keep pictures at hand, put them back, or show their `src` elsewhere.
+ */
+export class OutsideUrls {
+  readonly #releases = new Set<() => void>();
+  readonly #registry = new FinalizationRegistry<() => void>((release) => {
+    this.#releases.delete(release);
+    release();
+  });
+
+  /** @param release must not lead to `element`, which would live forever then */
+  keep(element: Element, release: () => void): void {
+    this.#releases.add(release);
+    this.#registry.register(element, release);
+  }
+
+  /** Revokes all. */
+  release(): void {
+    for (const release of this.#releases) release();
+    this.#releases.clear();
+  }
 }
 
 function once(run: () => void): () => void {

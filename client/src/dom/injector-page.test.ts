@@ -186,28 +186,81 @@ describe('the injection layer in a changing page', () => {
       await page.get(
         `(() => { globalThis.gone = [${$('a')}, ${$('l')}]; gone.forEach((e) => e.remove()) })()`,
       );
-      await page.until('urls.size === 0');
+      await page.until(`!urls.has(gone[1].href) && urls.size === 1`);
       await page.get(`(() => { events.length = 0; ${$('box')}.append(...gone) })()`);
       await page.until(loaded('l'));
       assert.equal(await page.get(`${$('a')}.src`), src);
+      assert.equal(await page.get(`urls.has(${$('a')}.src)`), true);
       assert.deepEqual(await page.get(`events.filter((e) => e.type === 'error')`), []);
     });
 
-    it('revokes object URLs once read; media and what a stylesheet uses only at the end', async () => {
+    it('keeps object URLs for whoever reads them again', async () => {
       await page.open(
         `<img id="a" ${page.site.mark('/red.png')}><script id="s" ${page.site.mark('/b.js')}></script>` +
-          `<link id="l" ${page.site.mark('/css/font.css')}><link rel="preload" as="font" ${page.site.mark('/f.woff2')}>` +
+          `<link id="l" ${page.site.mark('/css/plain.css')}><p id="d"></p>`,
+      );
+      const styled = `getComputedStyle(${$('d')}).color === 'rgb(4, 5, 6)'`;
+      await page.until(`${loaded('a')} && ${loaded('s')} && ${loaded('l')} && ${styled}`);
+      await page.get(`(() => { ${$('l')}.disabled = true })()`);
+      await page.until(`!(${styled})`);
+      await page.get(`(() => { ${$('l')}.disabled = false })()`);
+      await page.until(styled);
+      await page.get(`(() => { events.length = 0; document.head.append(${$('l')}) })()`);
+      await page.until(`${loaded('l')} && ${styled}`);
+      await page.get(`(() => {
+        const { src } = ${$('a')};
+        document.body.append(Object.assign(new Image(), { id: 'big', src: src + '#' }));
+        const clone = ${$('a')}.cloneNode();
+        clone.id = 'clone';
+        document.body.append(clone);
+      })()`);
+      await page.until(
+        `${loaded('big')} && ${loaded('clone')} && ${$('clone')}.naturalWidth === 2`,
+      );
+      await page.get(`(async () => {
+        globalThis.gone = ${$('a')};
+        for (const id of ['a', 'clone']) document.getElementById(id).remove();
+        await new Promise((resolve) => setTimeout(resolve));
+        ${$('big')}.src = gone.src + '#again';
+      })()`);
+      await page.until(`${$('big')}.complete && ${$('big')}.currentSrc.endsWith('#again')`);
+      assert.equal(await page.get(`${$('big')}.naturalWidth`), 2);
+      assert.deepEqual(await page.get(`events.filter((e) => e.type === 'error')`), []);
+    });
+
+    it('revokes object URLs when their elements change or leave, of pictures when they are gone', async () => {
+      page.site.hold('/css/font.css');
+      await page.open(
+        `<img id="a" ${page.site.mark('/red.png')}><script id="s" ${page.site.mark('/b.js')}></script>` +
+          `<link id="l" ${page.site.mark('/css/font.css')}><link id="p" rel="zf-preload" ${page.site.mark('/f.woff2')}>` +
           `<audio id="m" ${page.site.mark('/s.wav')}></audio>`,
       );
+      await page.until(loaded('p'));
+      page.site.release('/css/font.css');
       await page.until(`${loaded('a')} && ${loaded('s')} && ${loaded('l')} && ${$('m')}.duration`);
-      await page.until('urls.size === 2');
-      const font = '[...document.styleSheets].at(-1).cssRules[0].cssText';
-      assert.equal(await page.get(`[...urls].includes(${font}.match(/blob:[^"]+/)[0])`), true);
-      assert.equal(await page.get(`urls.has(${$('m')}.src)`), true);
-      await page.get(`${$('m')}.remove()`);
-      await page.until('urls.size === 1');
+      assert.equal(await page.get('urls.size'), 5, 'picture, script, sheet, font, sound');
+      await page.get(`(() => { globalThis.old = ${$('a')}.src })()`);
+      const other = { zfHash: page.site.hash('/blue.png'), zfFallback: '/blue.png' };
+      await page.get(`Object.assign(${$('a')}.dataset, ${JSON.stringify(other)})`);
+      await page.until(`${$('a')}.naturalWidth === 8 && !urls.has(old) && urls.size === 5`);
+      await page.get(`['s', 'm'].forEach((id) => document.getElementById(id).remove())`);
+      await page.until('urls.size === 3');
       await page.get(`${$('l')}.remove()`);
-      await page.until('urls.size === 0');
+      await page.until(`urls.size === 1 && urls.has(${$('a')}.src)`);
+      await page.get(`${$('a')}.remove()`);
+      await page.get(`until(async () => (await gc({ execution: 'async' }), urls.size === 0))`);
+    });
+
+    it('revokes all object URLs when closed, of pictures outside the document too', async () => {
+      await page.open(
+        `<img id="a" ${page.site.mark('/red.png')}><img id="b" ${page.site.mark('/blue.png')}>`,
+      );
+      await page.until(`${loaded('a')} && ${loaded('b')}`);
+      await page.get(`(() => { globalThis.gone = ${$('a')}; gone.remove() })()`);
+      await page.settle();
+      assert.equal(await page.get('urls.size'), 2);
+      await page.get('injector.close()');
+      assert.equal(await page.get('urls.size'), 0);
     });
 
     it('ends everything when closed, silently', async () => {

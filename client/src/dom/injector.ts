@@ -26,7 +26,7 @@
  */
 import type { Downloads, Progress } from '../download/types.ts';
 import { ZfError } from '../errors.ts';
-import { type Asset, Assets } from './assets.ts';
+import { type Asset, Assets, OutsideUrls } from './assets.ts';
 import { chooseImage } from './choose-image.ts';
 import {
   describe,
@@ -48,7 +48,7 @@ import {
 import { announce, NO_PROGRESS, reportFailure } from './events.ts';
 import { Nearness, playWanted, postponement } from './postpone.ts';
 import { type Place, ScriptOrder, scriptKind } from './scripts.ts';
-import { releaseWhenRead, show, unshow, urlFor } from './show.ts';
+import { show, unshow, urlFor, whenLoaded } from './show.ts';
 import { parseUrl } from './url.ts';
 import { Use } from './use.ts';
 
@@ -58,6 +58,7 @@ export class Injector {
   readonly #uses: Record<Slot, Map<Element, Use>> = { main: new Map(), poster: new Map() };
   /** Wishes of pictures and scripts that were loaded for good: moving them needs no second time. */
   readonly #finished = new WeakMap<Element, string>();
+  readonly #outside = new OutsideUrls();
   readonly #nearness = new Nearness();
   readonly #scripts: ScriptOrder;
   readonly #observer: MutationObserver;
@@ -104,6 +105,7 @@ export class Injector {
       for (const use of uses.values()) use.end();
       uses.clear();
     }
+    this.#outside.release();
   }
 
   #changed(records: MutationRecord[]): void {
@@ -148,6 +150,13 @@ export class Injector {
       use.end();
       if (this.#finished.get(owner) !== use.wish) unshow(use);
     }
+  }
+
+  /** Of an object URL. A picture that is only taken out for a while stays as it is. */
+  #letGo({ owner, wish }: Use, release: () => void): void {
+    const isTakenOut = owner.localName === 'img' && !owner.isConnected;
+    if (isTakenOut && this.#finished.get(owner) === wish) this.#outside.keep(owner, release);
+    else release();
   }
 
   #start(owner: Element, slot: Slot, wish: string, old: Use | undefined): void {
@@ -234,11 +243,11 @@ export class Injector {
       const held = part.attribute
         ? await urlFor(use, part, this.#assets, asset, blob, url)
         : undefined;
-      if (held) use.hold(held.release);
+      if (held) use.hold(() => this.#letGo(use, held.release));
       await untilTurn(place, use.signal);
       if (use.signal.aborted) return;
       if (held) {
-        releaseWhenRead(use, part, held, () => this.#finished.set(use.owner, use.wish));
+        whenLoaded(use, held.url, () => this.#finished.set(use.owner, use.wish));
         show(use, part, held.url);
       } else use.settle('shown');
       progress = { ...(asset.progress ?? progress), loaded: blob.size, total: blob.size };

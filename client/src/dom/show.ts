@@ -43,24 +43,15 @@ export function show(use: Use, part: Part, url: string): void {
   use.settle('shown', { part, value });
 }
 
-/**
- * Lets go of an object URL as soon as the element has read it: a picture, script or stylesheet
- * reads once. Others (media seek, frames reload) keep it until the use ends.
- * @param onLoaded called when a picture or script is there for good
- */
-export function releaseWhenRead(use: Use, part: Part, held: HeldUrl, onLoaded: () => void): void {
-  const { element, attribute } = part;
-  if (attribute === 'poster') return;
-  const isImage = element.localName === 'img';
-  if (!isImage && !isScript(element) && !isStylesheet(element)) return;
-  const read = ({ type }: Event) => {
+/** Calls `onLoaded` when a picture or script is there for good: neither is ever read again. */
+export function whenLoaded({ owner, slot, signal }: Use, url: string, onLoaded: () => void): void {
+  const isImage = owner.localName === 'img';
+  if (slot === 'poster' || !(isImage || isScript(owner))) return;
+  const loaded = () => {
     // An event of the picture shown before may still be on its way.
-    if (isImage && (element as HTMLImageElement).currentSrc !== held.url) return;
-    held.release();
-    if (type === 'load' && !isStylesheet(element)) onLoaded();
+    if (!isImage || (owner as HTMLImageElement).currentSrc === url) onLoaded();
   };
-  for (const type of ['load', 'error'])
-    element.addEventListener(type, read, { signal: use.signal });
+  owner.addEventListener('load', loaded, { signal });
 }
 
 /** Takes back what was shown, unless the page has changed it since. */

@@ -94,6 +94,7 @@ async function startChromium(): Promise<{ driver: WebDriver; stop: () => Promise
     ...['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
     ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
     ...['--window-size=800,600', '--autoplay-policy=no-user-gesture-required'],
+    '--js-flags=--expose-gc',
     `--user-data-dir=${profile}`,
   );
   const driver = await new Builder()

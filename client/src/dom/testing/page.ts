@@ -68,14 +68,14 @@ for (const type of ['zf:progress', 'zf:load', 'zf:error'])
 for (const type of ['load', 'error']) document.addEventListener(type, remember, true);
 
 /** Looks until `condition` gives something true. The test's time limit ends it. */
-function until<T>(condition: () => T): Promise<T> {
-  return new Promise((resolve) => {
-    const look = () => {
-      const result = condition();
+function until<T>(condition: () => T | Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const look = async () => {
+      const result = await condition();
       if (result) resolve(result);
-      else setTimeout(look, 5);
+      else setTimeout(() => look().catch(reject), 5);
     };
-    look();
+    look().catch(reject);
   });
 }
 
