@@ -59,6 +59,10 @@ export function isElement(node: Node): node is Element {
   return node.nodeType === 1;
 }
 
+export function isShadowRoot(node: Node): boolean {
+  return node.nodeType === 11 && 'host' in node;
+}
+
 export function isMedia(element: Element): element is HTMLMediaElement {
   return element.localName === 'video' || element.localName === 'audio';
 }

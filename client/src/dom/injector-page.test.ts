@@ -95,6 +95,22 @@ describe('the injection layer in a changing page', () => {
       await page.until(`${$('b')}.naturalWidth === 8`);
     });
 
+    it('serves a shadow tree that it was given, as it changes and until it goes', async () => {
+      const declared = `<div id="host"><template shadowrootmode="open"><img ${page.site.mark('/red.png')}></template></div>`;
+      await page.open(declared);
+      const root = `${$('host')}.shadowRoot`;
+      await page.get(`injector.inject(${root})`);
+      await page.until(`${root}.firstChild.naturalWidth === 2`);
+      await page.get(
+        `${root}.firstChild.insertAdjacentHTML('afterend', '<audio ${page.site.mark('/s.wav')}></audio>')`,
+      );
+      await page.until(`${root}.lastChild.duration > 0`);
+      await page.get(`(() => { globalThis.sound = ${root}.lastChild.src })()`);
+      assert.equal(await page.get('urls.has(sound)'), true);
+      await page.get(`${$('host')}.remove()`);
+      await page.until('!urls.has(sound)');
+    });
+
     it('serves a picture whose parts come one after the other', async () => {
       await page.open('<picture id="box"></picture>');
       const source = `data-zf-srcset="/green.png ${page.site.hash('/green.png')}"`;

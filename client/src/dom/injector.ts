@@ -34,6 +34,7 @@ import {
   isMedia,
   isResponsive,
   isScript,
+  isShadowRoot,
   MARKED,
   ownerOf,
   ownersUnder,
@@ -51,6 +52,8 @@ import { type Place, ScriptOrder, scriptKind } from './scripts.ts';
 import { show, unshow, urlFor, whenLoaded } from './show.ts';
 import { parseUrl } from './url.ts';
 import { Use } from './use.ts';
+
+const OBSERVED = { subtree: true, childList: true, attributeFilter: WATCHED };
 
 export class Injector {
   readonly #document: Document;
@@ -72,10 +75,14 @@ export class Injector {
   }
 
   /**
-   * Gives every marked element at and under `root` its asset.
+   * Gives every marked element at and under `root` its asset. A shadow tree is observed from now on
+   * as well (an observer of the document does not see into it); when its host was taken out and
+   * comes back, it has to be given again.
    * @returns resolves when each has it or has failed; postponed ones (`loading=lazy`) are not waited for
    */
   async inject(root: ParentNode): Promise<void> {
+    const tree = root.getRootNode();
+    if (isShadowRoot(tree)) this.#observer.observe(tree, OBSERVED);
     const settled: Promise<void>[] = [];
     for (const owner of ownersUnder(root)) {
       this.#update(owner);
@@ -89,11 +96,7 @@ export class Injector {
 
   /** From now on, does the same for elements that are added, removed or changed. */
   observe(): void {
-    this.#observer.observe(this.#document, {
-      subtree: true,
-      childList: true,
-      attributeFilter: WATCHED,
-    });
+    this.#observer.observe(this.#document, OBSERVED);
     this.#document.defaultView?.addEventListener('resize', this.#resized);
   }
 
@@ -121,6 +124,10 @@ export class Injector {
         touch(isMedia(target) ? target : target.querySelector(':scope > img'));
       }
     }
+    // Not only what is marked and was seen to go: marks are taken off, shadow trees go with hosts.
+    if (records.some(({ removedNodes }) => removedNodes.length > 0))
+      for (const uses of Object.values(this.#uses))
+        for (const owner of uses.keys()) if (!owner.isConnected) touch(owner);
     for (const owner of touched) {
       if (owner.isConnected) this.#update(owner);
       else this.#remove(owner);
