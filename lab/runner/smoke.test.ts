@@ -117,6 +117,26 @@ describe('The lab, with real browsers', function () {
     assert.ok((cell?.originCopies ?? 0) >= 1, `${cell?.originCopies} copies`);
   });
 
+  it('says unsupported, not failed, where the network cannot be had', async () => {
+    const options = parseOptions(['nat', '--quick']);
+    assert.ok(options !== 'help');
+    const why = 'behindNat needs nftables';
+    const out = join(dir, 'out');
+    const { verdict, why: told } = await runBench(options, {
+      createNet: async () => {
+        const lacking = async () => Promise.reject(new Error(why));
+        const none = { shaper: 'tc' as const, why: 'it is a test', driverAddress: '10.77.0.1' };
+        return { ...none, host: lacking, measure: async () => [], close: async () => {} };
+      },
+      dir,
+      out,
+      log: () => {},
+      signal: new AbortController().signal,
+    });
+    assert.deepEqual([verdict, told], ['unsupported', [why]]);
+    assert.match(readFileSync(join(out, 'report.html'), 'utf8'), /behindNat needs nftables/);
+  });
+
   it('runs with the proxy shaper as an ordinary user', async () => {
     // What it takes seconds to make is kept where only this user may write.
     await photoSite();
