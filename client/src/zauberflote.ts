@@ -10,11 +10,11 @@ import { browserPlatform } from './platform.ts';
 import { SignalingChannel } from './signaling/signaling-channel.ts';
 import { TrackerClient } from './tracker/tracker-client.ts';
 
-/**
- * Most connections of one page. One download uses at most 8 peers; several downloads share them,
- * and as many visitors again may come for what this page holds.
- */
+/** Most connections of one page. One download uses at most 8 peers; several downloads share them. */
 export const MAX_CONNECTIONS = 24;
+
+/** Most of them that other visitors began: however many come, one download has its 8 peers. */
+export const MAX_INCOMING = 16;
 
 export interface ZauberfloteOptions {
   /**
@@ -72,6 +72,7 @@ export class ZauberfloteCore implements Downloads {
       const signaling = new SignalingChannel(tracker);
       const connections = new ConnectionManager(platform, signaling, handlers, {
         maxConnections: MAX_CONNECTIONS,
+        maxIncoming: MAX_INCOMING,
         iceServers,
         relayOnly,
       });

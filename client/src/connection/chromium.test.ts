@@ -71,7 +71,7 @@ globalThis.manager = (id) => {
     },
     onClose: (peer, reason) => tell(['close', Number(peer), reason]),
     onWritable: () => {},
-  }, { maxConnections: 4 });
+  }, { maxConnections: 4, maxIncoming: 4 });
   return { connections, state };
 };
 /** Resolves when all of these were told. */

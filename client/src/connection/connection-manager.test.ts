@@ -7,6 +7,7 @@ import {
   SUBPROTOCOL,
 } from '@zauberflote/proto';
 import { ATTEMPT_TIMEOUT_MS } from './attempt.ts';
+import { GIVE_WAY_MS, IDLE_MS } from './connection-manager.ts';
 import { closeNodeWebRtc, nodePlatform } from './node-webrtc.ts';
 import { MAX_OFFERS_PER_MINUTE, OFFER_PAUSE_MS } from './offer-gate.ts';
 import { HIGH_WATER_BYTES } from './open-connection.ts';
@@ -191,6 +192,114 @@ describe('ConnectionManager over real WebRTC', () => {
     c.told.length = 0;
     c.connections.connect(A);
     await c.opened(A);
+  });
+
+  it('keeps the places beyond maxIncoming for those it wants itself', async () => {
+    const a = net.peer(A, { maxConnections: 3, maxIncoming: 1 });
+    const [b, c, d] = [net.peer(B), net.peer(60n), net.peer(70n)];
+    b.connections.connect(A);
+    await a.opened(B);
+    c.connections.connect(A);
+    assert.equal(await c.closed(A), 'declined');
+    assert.deepEqual(declined(1), [DeclineReason.BUSY]);
+    for (const other of [c, d]) {
+      a.connections.connect(other.id);
+      await a.opened(other.id);
+    }
+  });
+
+  it('lets the longest idle connection give way to one it wants, if it was idle for a while', async () => {
+    const timers = manualTimers(nodePlatform());
+    const a = net.peer(A, { maxConnections: 2 }, timers.platform);
+    const [b, c, d] = [net.peer(B), net.peer(60n), net.peer(70n)];
+    b.connections.connect(A);
+    await Promise.all([a.opened(B), b.opened(A)]);
+    timers.advance(1);
+    c.connections.connect(A);
+    await Promise.all([a.opened(60n), c.opened(A)]);
+    timers.advance(GIVE_WAY_MS - 2);
+    a.connections.connect(d.id);
+    assert.equal(await a.closed(d.id), 'unreachable');
+    a.told.length = 0;
+    timers.advance(2);
+    a.connections.send(B, request(1));
+    a.connections.connect(d.id);
+    assert.equal(await a.closed(60n), 'closed');
+    await a.opened(d.id);
+    assert.equal(await c.closed(A), 'lost');
+    assert.ok(a.connections.isOpen(B));
+  });
+
+  it('closes a connection when nothing came or went for a while, and no other', async () => {
+    const timers = manualTimers(nodePlatform());
+    const a = net.peer(A, {}, timers.platform);
+    const [b, c] = [net.peer(B), net.peer(60n)];
+    assert.equal(timers.fire(IDLE_MS), false, 'no timer without a connection');
+    a.connections.connect(B);
+    await Promise.all([a.opened(B), b.opened(A)]);
+    timers.advance(10);
+    c.connections.connect(A);
+    await Promise.all([a.opened(60n), c.opened(A)]);
+    timers.advance(IDLE_MS - 10);
+    c.connections.send(A, request(1));
+    await a.until(() => a.messages.length === 1);
+    assert.ok(timers.fire(IDLE_MS));
+    assert.equal(await a.closed(B), 'closed');
+    assert.equal(await b.closed(A), 'lost');
+    assert.equal(a.pcs[0]!.connectionState, 'closed');
+    assert.ok(a.connections.isOpen(60n));
+    timers.advance(IDLE_MS - 1);
+    assert.ok(timers.fire(IDLE_MS), 'the time begins anew with what was received');
+    assert.ok(a.connections.isOpen(60n));
+    timers.advance(1);
+    assert.ok(timers.fire(1));
+    assert.equal(await a.closed(60n), 'closed');
+    assert.equal(timers.fire(IDLE_MS), false);
+    assert.equal(await c.closed(A), 'lost');
+    c.connections.connect(A);
+    await c.opened(A);
+  });
+
+  it('gives back the place of a connection that a restarted tracker made it forget', async () => {
+    const timers = manualTimers(nodePlatform());
+    const a = net.peer(A, {}, timers.platform);
+    const b = net.peer(B);
+    a.connections.connect(B);
+    await Promise.all([a.opened(B), b.opened(A)]);
+    net.restart((id) => id + 1n);
+    a.connections.connect(B + 1n);
+    await Promise.all([a.opened(B + 1n), b.opened(A + 1n)]);
+    assert.ok(a.connections.isOpen(B), 'nobody knows that it is the same peer');
+    timers.advance(IDLE_MS);
+    a.connections.send(B + 1n, request(1));
+    assert.ok(timers.fire(IDLE_MS));
+    assert.equal(await a.closed(B), 'closed');
+    assert.equal(await b.closed(A), 'lost');
+    assert.ok(a.connections.isOpen(B + 1n) && b.connections.isOpen(A + 1n));
+  });
+
+  it('when suspended ends everything and begins nothing, until it is resumed', async () => {
+    const [a, b, later] = await connected();
+    a.connections.suspend();
+    assert.equal(await a.closed(B), 'closed');
+    assert.equal(await b.closed(A), 'lost');
+    assert.ok(a.pcs.every((pc) => pc.connectionState === 'closed'));
+    a.told.length = b.told.length = 0;
+    a.connections.connect(B);
+    assert.equal(await a.closed(B), 'closed');
+    b.connections.connect(A);
+    assert.equal(await b.closed(A), 'declined');
+    assert.equal(a.pcs.length, 1);
+    a.connections.resume();
+    later(OFFER_PAUSE_MS);
+    b.connections.connect(A);
+    await Promise.all([a.opened(B), b.opened(A)]);
+    a.connections.close();
+    a.connections.suspend();
+    a.connections.resume();
+    a.told.length = 0;
+    a.connections.connect(B);
+    assert.equal(await a.closed(B), 'closed');
   });
 
   it('gives up an offer without an answer after a while, and tells the other peer', async () => {

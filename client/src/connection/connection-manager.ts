@@ -9,9 +9,24 @@ import type { Link } from './open-connection.ts';
 import { OpenConnection } from './open-connection.ts';
 import type { CloseReason, ConnectionHandlers, Connections } from './types.ts';
 
+/**
+ * A connection over which nothing came or went for so long, in ms, is closed: nobody waits for
+ * anything (a request that is open for a fraction of it goes to another peer), and to connect
+ * again takes a second.
+ */
+export const IDLE_MS = 30_000;
+
+/**
+ * When there is no room for a connection that is wanted here, the one that was idle longest gives
+ * way, if it was idle for so long, in ms: more than a peer that still sends pauses.
+ */
+export const GIVE_WAY_MS = 5_000;
+
 export interface ConnectionOptions {
-  /** Most connections and attempts at once, whoever began them. Beyond it offers are declined. */
+  /** Most connections and attempts at once, whoever began them. */
   readonly maxConnections: number;
+  /** Most of them that others began; more offers are declined. The rest is for own downloads. */
+  readonly maxIncoming: number;
   /** STUN and TURN servers. Without any, only peers with a direct route are reached. */
   readonly iceServers?: RTCIceServer[] | undefined;
   /** Hides this machine's addresses: everything goes through a TURN server of `iceServers`. */
@@ -19,14 +34,13 @@ export interface ConnectionOptions {
 }
 
 /** What there is with one peer. */
-type Slot =
-  | {
-      readonly state: 'connecting';
-      readonly attempt: Attempt;
-      /** Whether `connect()` asked for it: then a failure is reported. */
-      wanted: boolean;
-    }
-  | { readonly state: 'open'; readonly connection: OpenConnection };
+type Slot = {
+  /** Whether `connect()` asked for it: then a failure is reported. Else it is an incoming one. */
+  wanted: boolean;
+} & (
+  | { readonly state: 'connecting'; readonly attempt: Attempt }
+  | { readonly state: 'open'; readonly connection: OpenConnection }
+);
 
 /** The connection manager of the paper (section 3.1). */
 export class ConnectionManager implements Connections {
@@ -38,7 +52,9 @@ export class ConnectionManager implements Connections {
   readonly #barred = new Set<PeerId>();
   readonly #offers: OfferGate;
   #lastAttempt = 0;
-  #state: 'running' | 'closed' = 'running';
+  /** Runs while a connection is open. */
+  #cancelIdleTimer: (() => void) | undefined;
+  #state: 'running' | 'suspended' | 'closed' = 'running';
 
   /** @param handlers are never called from within a method of this object. */
   constructor(
@@ -57,11 +73,10 @@ export class ConnectionManager implements Connections {
 
   connect(peer: PeerId): void {
     const slot = this.#slots.get(peer);
-    if (slot?.state === 'connecting') slot.wanted = true;
-    if (slot) return;
-    if (this.#state === 'closed') this.#report(peer, 'closed');
+    if (slot) slot.wanted = true;
+    else if (this.#state !== 'running') this.#report(peer, 'closed');
     else if (this.#barred.has(peer)) this.#report(peer, 'malformed');
-    else if (this.#isFull() || !this.#begin(peer, ++this.#lastAttempt, true))
+    else if (!this.#makeRoom() || !this.#begin(peer, ++this.#lastAttempt, true))
       this.#report(peer, 'unreachable');
   }
 
@@ -87,8 +102,25 @@ export class ConnectionManager implements Connections {
     this.#end(peer, reason, true);
   }
 
+  /**
+   * Ends all and begins nothing before {@link resume}. For a page that its visitor left: the
+   * browser keeps it for the way back only if it has no connections, and it could not use them.
+   */
+  suspend(): void {
+    if (this.#state === 'running') this.#endAll('suspended');
+  }
+
+  /** After {@link suspend}: connections may be opened again. Else nothing happens. */
+  resume(): void {
+    if (this.#state === 'suspended') this.#state = 'running';
+  }
+
   close(): void {
-    this.#state = 'closed';
+    this.#endAll('closed');
+  }
+
+  #endAll(state: 'suspended' | 'closed'): void {
+    this.#state = state;
     for (const peer of [...this.#slots.keys()]) this.#end(peer, 'closed', true);
   }
 
@@ -99,6 +131,45 @@ export class ConnectionManager implements Connections {
 
   #isFull(): boolean {
     return this.#slots.size >= this.#options.maxConnections;
+  }
+
+  /** Connections and attempts that others began, without those with this one. */
+  #incomingBeside(peer: PeerId): number {
+    let count = 0;
+    for (const [other, { wanted }] of this.#slots) if (!wanted && other !== peer) count++;
+    return count;
+  }
+
+  /** False if there is no room for one more, and nothing idle that could give way. */
+  #makeRoom(): boolean {
+    if (!this.#isFull()) return true;
+    let [idlest, longest]: [PeerId | undefined, number] = [undefined, GIVE_WAY_MS];
+    for (const [peer, slot] of this.#slots) {
+      const idle = slot.state === 'open' ? slot.connection.idleMs() : 0;
+      if (idle >= longest) [idlest, longest] = [peer, idle];
+    }
+    if (idlest === undefined) return false;
+    this.#end(idlest, 'closed', false);
+    return true;
+  }
+
+  /** Closes what was idle for too long, and comes again when the next may be. */
+  #closeIdle(): void {
+    this.#stopIdleTimer();
+    let next = Number.POSITIVE_INFINITY;
+    for (const [peer, slot] of this.#slots) {
+      if (slot.state !== 'open') continue;
+      const left = IDLE_MS - slot.connection.idleMs();
+      if (left <= 0) this.#end(peer, 'closed', false);
+      else next = Math.min(next, left);
+    }
+    if (Number.isFinite(next))
+      this.#cancelIdleTimer = this.#platform.setTimer(next, () => this.#closeIdle());
+  }
+
+  #stopIdleTimer(): void {
+    this.#cancelIdleTimer?.();
+    this.#cancelIdleTimer = undefined;
   }
 
   /** Starts an attempt; false if there is no WebRTC here. */
@@ -133,7 +204,9 @@ export class ConnectionManager implements Connections {
         this.#end(peer, reason, false);
       },
     });
-    this.#slots.set(peer, { state: 'open', connection });
+    const wanted = this.#slots.get(peer)?.wanted ?? false;
+    this.#slots.set(peer, { state: 'open', connection, wanted });
+    if (!this.#cancelIdleTimer) this.#closeIdle();
     this.#handlers.onOpen(peer);
     for (const frame of early) connection.receive(frame);
   }
@@ -146,6 +219,7 @@ export class ConnectionManager implements Connections {
     if (slot.state === 'open') slot.connection.end();
     else slot.attempt.end(tell);
     if (slot.state === 'open' || slot.wanted) this.#report(peer, reason);
+    if (![...this.#slots.values()].some(({ state }) => state === 'open')) this.#stopIdleTimer();
   }
 
   #report(peer: PeerId, reason: CloseReason): void {
@@ -180,7 +254,7 @@ export class ConnectionManager implements Connections {
 
   #offered(peer: PeerId, id: number, description: SessionDescription): void {
     const decline = (reason: DeclineReason) => this.#signaling.sendDecline(peer, id, reason);
-    if (this.#state === 'closed' || this.#barred.has(peer)) {
+    if (this.#state !== 'running' || this.#barred.has(peer)) {
       decline(DeclineReason.NOT_SERVING);
       return;
     }
@@ -188,12 +262,14 @@ export class ConnectionManager implements Connections {
     // Both offered at once: the offer of the greater id stands (signaling.proto).
     if (slot?.state === 'connecting' && slot.attempt.isOffered && this.#signaling.ownId! > peer)
       return;
-    if ((!slot && this.#isFull()) || !this.#offers.take(peer)) {
+    const wanted = slot?.state === 'connecting' && slot.wanted;
+    const isFull = slot ? false : this.#isFull();
+    const isCrowded = !wanted && this.#incomingBeside(peer) >= this.#options.maxIncoming;
+    if (isFull || isCrowded || !this.#offers.take(peer)) {
       decline(DeclineReason.BUSY);
       return;
     }
     // A peer that offers knows of no connection any more, so what there is with it is over.
-    const wanted = slot?.state === 'connecting' && slot.wanted;
     if (slot?.state === 'connecting') {
       slot.attempt.end(false);
       this.#slots.delete(peer);

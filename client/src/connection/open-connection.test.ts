@@ -100,6 +100,25 @@ describe('OpenConnection', () => {
     assert.ok(connection.isWritable);
   });
 
+  it('is idle since something last came, went or drained from the queue', () => {
+    const { connection, control, data, timers } = setUp();
+    const idle = () => {
+      timers.advance(10);
+      return connection.idleMs();
+    };
+    assert.deepEqual([idle(), idle()], [10, 20]);
+    connection.send(cancel);
+    assert.equal(idle(), 10);
+    control.onmessage!({ data: encodePeerMessage(cancel).buffer });
+    assert.equal(idle(), 10);
+    connection.send(fragment(1_000));
+    assert.deepEqual([idle(), idle()], [10, 20], 'a queue that does not move');
+    data.bufferedAmount -= 500;
+    assert.deepEqual([idle(), idle()], [0, 10]);
+    data.bufferedAmount = 0;
+    assert.deepEqual([idle(), idle()], [0, 10]);
+  });
+
   it('is lost, and does not throw, when a queue is full', () => {
     const { connection, pc, data, told } = setUp();
     data.error = new DOMException('send queue is full', 'OperationError');

@@ -48,13 +48,20 @@ export interface OpenConnectionHandlers {
 /** A connection whose two channels are open. */
 export class OpenConnection {
   readonly #link: Link;
+  readonly #platform: Platform;
   readonly #handlers: OpenConnectionHandlers;
+  /** When something was last seen to be sent or received. */
+  #usedAt: number;
+  /** Bytes of fragments in the queue when it was last looked at. */
+  #queued = 0;
   #state: 'open' | 'ended' = 'open';
   #cancelGrace: (() => void) | undefined;
 
   constructor(link: Link, platform: Platform, handlers: OpenConnectionHandlers) {
     this.#link = link;
+    this.#platform = platform;
     this.#handlers = handlers;
+    this.#usedAt = platform.now();
     const { pc, control, data } = link;
     for (const channel of [control, data]) {
       channel.onmessage = (event) => this.receive(event.data);
@@ -81,12 +88,22 @@ export class OpenConnection {
     return Math.min(most - FRAGMENT_HEADER_BYTES, MAX_FRAGMENT_BYTES);
   }
 
+  /** For how long nothing came or went, in ms. What drained from the queue since the last look went now. */
+  idleMs(): number {
+    const { bufferedAmount } = this.#link.data;
+    if (bufferedAmount < this.#queued) this.#usedAt = this.#platform.now();
+    this.#queued = bufferedAmount;
+    return this.#platform.now() - this.#usedAt;
+  }
+
   /** False if the connection is over, be it by this very message. */
   send(body: PeerMessageBody): boolean {
     if (this.#state === 'ended') return false;
     const { control, data } = this.#link;
     try {
       (body?.case === 'fragment' ? data : control).send(encodePeerMessage(body));
+      this.#usedAt = this.#platform.now();
+      this.#queued = data.bufferedAmount;
       if (control.bufferedAmount <= MAX_CONTROL_BYTES) return true;
     } catch {
       // A full queue (OperationError) or a channel that is closing (InvalidStateError).
@@ -98,6 +115,7 @@ export class OpenConnection {
   /** One message of a channel, as it arrived. */
   receive(frame: unknown): void {
     if (this.#state === 'ended') return;
+    this.#usedAt = this.#platform.now();
     let message: PeerMessage;
     try {
       // Text becomes an empty message, which fails like any other garbage.

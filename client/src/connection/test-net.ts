@@ -23,7 +23,8 @@ export type Told =
 
 /** A connection manager for tests: remembers what it was told, and lets tests wait for it. */
 export class TestPeer {
-  readonly id: PeerId;
+  /** As the tracker assigned it; another one after {@link TestNet.restart}. */
+  id: PeerId;
   readonly connections: ConnectionManager;
   readonly signaling: SignalingChannel;
   readonly told: Told[] = [];
@@ -34,9 +35,13 @@ export class TestPeer {
 
   constructor(net: TestNet, id: PeerId, options: Partial<ConnectionOptions>, platform: Platform) {
     this.id = id;
+    const ownId = () => this.id;
     this.signaling = new SignalingChannel({
-      ownId: id,
-      signal: (signal) => net.relay(id, encodeSessionRequest({ case: 'signal', value: signal })),
+      get ownId() {
+        return ownId();
+      },
+      signal: (signal) =>
+        net.relay(this.id, encodeSessionRequest({ case: 'signal', value: signal })),
     });
     const { pcs } = this;
     const Native = platform.RTCPeerConnection;
@@ -61,7 +66,7 @@ export class TestPeer {
         onClose: (peer, reason) => this.#tell({ is: 'close', peer, reason }),
         onWritable: (peer) => this.#tell({ is: 'writable', peer }),
       },
-      { maxConnections: 8, ...options },
+      { maxConnections: 8, maxIncoming: 8, ...options },
     );
   }
 
@@ -111,6 +116,16 @@ export class TestNet {
     const peer = new TestPeer(this, id, options, platform);
     this.peers.set(id, peer);
     return peer;
+  }
+
+  /** Gives all peers other ids, as a tracker does that was restarted. */
+  restart(newId: (id: PeerId) => PeerId): void {
+    const peers = [...this.peers.values()];
+    this.peers.clear();
+    for (const peer of peers) {
+      peer.id = newId(peer.id);
+      this.peers.set(peer.id, peer);
+    }
   }
 
   relay(from: PeerId, frame: Uint8Array): boolean {
