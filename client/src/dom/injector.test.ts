@@ -197,12 +197,28 @@ describe('the injection layer', () => {
       await page.until(`${$('a')}.played.length`);
     });
 
-    it('sets src of frames and data of objects', async () => {
-      await page.open(
-        `<iframe id="f" ${page.site.mark('/frame.html')}></iframe><object id="o" ${page.site.mark('/a.svg')}></object>`,
-      );
-      await page.until(`${$('f')}.contentDocument?.title === 'inside'`);
+    it('sets data of objects', async () => {
+      await page.open(`<object id="o" ${page.site.mark('/a.svg')}></object>`);
       await page.until(`${loaded('o')} && ${$('o')}.data.startsWith('blob:')`);
+    });
+
+    it('gives frames their own address, so that links in them work, and no foreign page this origin', async () => {
+      page.site.put('/pages/page', 'text/html', '<a href="next.html">next</a>');
+      const mark = page.site.mark('/pages/page');
+      await page.open(
+        `<iframe id="f" ${mark}></iframe><object id="o" ${mark}></object>` +
+          `<object id="t" type="text/html" ${mark}></object>` +
+          `<iframe id="x" ${mark.replace('/pages/page', `${page.site.otherOrigin}/pages/page`)}></iframe>`,
+      );
+      const address = `${page.site.origin}/pages/page`;
+      for (const id of ['f', 'o', 't']) {
+        await page.until(`${$(id)}.contentDocument?.links.length`);
+        assert.equal(await page.get(`${$(id)}.contentDocument.URL`), address);
+        const link = await page.get(`${$(id)}.contentDocument.links[0].href`);
+        assert.equal(link, `${page.site.origin}/pages/next.html`);
+      }
+      await page.until(loaded('x'));
+      assert.equal(await page.get(`${$('x')}.contentDocument`), null);
     });
   });
 });

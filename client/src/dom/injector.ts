@@ -20,6 +20,8 @@
  * - `loading=lazy` waits until the element is near, `preload=none` until somebody wants to play.
  * - Scripts run in document order among each other. `DOMContentLoaded` does not wait for them, nor
  *   do unmarked scripts. In a module `import` needs absolute URLs (a blob: URL is no base).
+ * - Frames (`iframe`, HTML in `embed` and `object`) get the fallback URL itself, as in plain HTML,
+ *   unverified and without `zf:` events: a page needs its own address, see `isFrame`.
  * - Every failure gives the `error` event, `zf:error` and one message on the console.
  *
  * A Content Security Policy has to allow `blob:` for what is marked.
@@ -49,7 +51,7 @@ import {
 import { announce, NO_PROGRESS, reportFailure } from './events.ts';
 import { Nearness, playWanted, postponement } from './postpone.ts';
 import { type Place, ScriptOrder, scriptKind } from './scripts.ts';
-import { show, unshow, urlFor, whenLoaded } from './show.ts';
+import { isFrame, show, unshow, urlFor, whenLoaded } from './show.ts';
 import { parseUrl } from './url.ts';
 import { Use } from './use.ts';
 
@@ -243,6 +245,11 @@ export class Injector {
       if (!chosen) return use.settle('shown');
       part = chosen;
       const { hash, url } = checked(part, this.#document.baseURI);
+      if (isFrame(part.target, url)) {
+        // Chromium drops a src that is set from within the load event of a frame's first, empty page.
+        await new Promise((resolve) => setTimeout(resolve));
+        return use.signal.aborted ? undefined : show(use, part, url);
+      }
       const { asset, blob } = await this.#download(use, hash, url, (latest) => {
         progress = latest;
         if (!use.signal.aborted) announce('zf:progress', part, latest);

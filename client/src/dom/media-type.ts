@@ -73,6 +73,11 @@ export function withCharsetOf(type: string, served: string): string {
   return name === undefined ? type : `${type};charset=${name}`;
 }
 
+/** Whether a browser makes a page with an origin of its own from this type. */
+export function isPage(type: string): boolean {
+  return /^(?:text\/html|application\/xhtml\+xml)$/.test(essence(type));
+}
+
 function essence(type: string): string {
   return type.split(';', 1)[0]!.trim().toLowerCase();
 }

@@ -1,9 +1,11 @@
 import type { Asset, Assets, HeldUrl } from './assets.ts';
 import { holdUrl } from './assets.ts';
 import { isResponsive, isScript, linkRole, type Part, sourcesOf } from './elements.ts';
-import { mediaType, SNIFFED_BYTES, withCharsetOf } from './media-type.ts';
+import { isPage, mediaType, SNIFFED_BYTES, withCharsetOf } from './media-type.ts';
 import { prepareStylesheet } from './stylesheet.ts';
 import type { Use } from './use.ts';
+
+const PLUGIN = /^(?:embed|object)$/;
 
 /**
  * An object URL of an asset, of the media type its element needs (paper, section 3.5).
@@ -25,7 +27,25 @@ export async function urlFor(
   }
   const head = new Uint8Array(await blob.slice(0, SNIFFED_BYTES).arrayBuffer());
   const declared = attribute === 'poster' ? null : target.getAttribute('type');
-  return asset.hold(blob, mediaType({ served: blob.type, declared, url, head }));
+  const type = mediaType({ served: blob.type, declared, url, head });
+  // Known only now, see isFrame.
+  if (PLUGIN.test(element.localName) && isPage(type)) return { url, release: () => {} };
+  return asset.hold(blob, type);
+}
+
+/**
+ * Whether an element shows a page. A page needs its own address: from a blob: URL its relative
+ * links would lead nowhere, and one from another host would run as part of this site.
+ * @param url absolute URL of the page at its origin
+ */
+export function isFrame(element: Element, url: string): boolean {
+  const { localName } = element;
+  if (localName === 'iframe' || localName === 'frame') return true;
+  const declared = element.getAttribute('type');
+  return (
+    PLUGIN.test(localName) &&
+    isPage(mediaType({ served: '', declared, url, head: new Uint8Array(0) }))
+  );
 }
 
 /** Sets the attribute that shows an asset; everything it needs around it, too. */

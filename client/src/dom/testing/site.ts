@@ -34,6 +34,11 @@ export class Site {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
+  /** Another origin, for browsers, of the same files; it does not allow CORS. */
+  get otherOrigin(): string {
+    return this.origin.replace('127.0.0.1', 'localhost');
+  }
+
   /** @param type empty: none is sent */
   put(path: string, type: string, body: string | Buffer): void {
     this.#files.set(path, { type, body: Buffer.from(body) });
