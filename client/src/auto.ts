@@ -25,7 +25,7 @@ const loadHashes = (): Promise<HashLibrary> =>
 
 class Zauberflote extends ZauberfloteCore {
   constructor(options: ZauberfloteOptions = {}) {
-    super(options, { loadHashes });
+    super(options, { loadHashes, page: window });
   }
 }
 

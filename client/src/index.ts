@@ -10,6 +10,6 @@ export type { ZauberfloteOptions } from './zauberflote.ts';
 /** {@inheritDoc ZauberfloteCore} */
 export class Zauberflote extends ZauberfloteCore {
   constructor(options: ZauberfloteOptions = {}) {
-    super(options, { loadHashes: () => import('./hash-library.ts') });
+    super(options, { loadHashes: () => import('./hash-library.ts'), page: globalThis.window });
   }
 }

@@ -42,6 +42,8 @@ export interface Surroundings {
   readonly loadHashes: () => Promise<HashLibrary>;
   /** @default the browser's */
   readonly platform?: Platform;
+  /** The window: fires `pagehide` and `pageshow`. @default none, as in Node */
+  readonly page?: EventTarget | undefined;
 }
 
 /**
@@ -50,11 +52,12 @@ export interface Surroundings {
  */
 export class ZauberfloteCore implements Downloads {
   readonly #downloads: DownloadManager;
+  readonly #closing = new AbortController();
   #injector: Injector | undefined;
 
   constructor(
     { tracker: url, iceServers, relayOnly }: ZauberfloteOptions,
-    { loadHashes, platform = browserPlatform() }: Surroundings,
+    { loadHashes, platform = browserPlatform(), page }: Surroundings,
   ) {
     const verifier = new Verifier(globalThis.crypto?.subtle, loadHashes);
     this.#downloads = new DownloadManager(platform, verifier, (handlers) => {
@@ -76,6 +79,18 @@ export class ZauberfloteCore implements Downloads {
         iceServers,
         relayOnly,
       });
+      // A page that was left may be kept, frozen, for the way back: it must not count as a holder.
+      const { signal } = this.#closing;
+      const leave = () => {
+        connections.suspend();
+        tracker.suspend();
+      };
+      const comeBack = () => {
+        connections.resume();
+        tracker.resume();
+      };
+      page?.addEventListener('pagehide', leave, { signal });
+      page?.addEventListener('pageshow', comeBack, { signal });
       return { tracker, connections };
     });
   }
@@ -90,7 +105,10 @@ export class ZauberfloteCore implements Downloads {
     return this.#downloads.download(hash, options);
   }
 
-  /** Gives marked elements under `root` their contents, now and when more are added. */
+  /**
+   * Gives marked elements under `root` their contents, now and when more are added: anywhere in the
+   * document, and in the shadow tree that `root` is or is in. Each shadow tree has to be given.
+   */
   inject(root: ParentNode = document): void {
     this.#injector ??= new Injector(this);
     this.#injector.inject(root);
@@ -103,6 +121,7 @@ export class ZauberfloteCore implements Downloads {
 
   /** Ends everything; what is shown stays. */
   close(): void {
+    this.#closing.abort();
     this.#injector?.close();
     this.#downloads.close();
   }

@@ -32,6 +32,8 @@ export class Site {
   up = true;
   /** Whether zauberflote.js answers. */
   scriptUp = true;
+  /** What pages say about caching: `no-store` also keeps them out of the back/forward cache. */
+  pageCaching: 'no-store' | 'no-cache' = 'no-store';
   /** Asset bytes sent since {@link reset}. */
   assetBytes = 0;
   readonly #server = createServer((request, response) => this.#answer(request, response));
@@ -85,7 +87,10 @@ export class Site {
       'content-type': TYPES[pathname.slice(pathname.lastIndexOf('.') + 1)] ?? TYPES.html,
       'cache-control': 'no-store',
     };
-    if (page) response.writeHead(200, { ...headers, 'content-type': TYPES.html }).end(page);
+    if (page)
+      response
+        .writeHead(200, { 'cache-control': this.pageCaching, 'content-type': TYPES.html })
+        .end(page);
     else if (/^zauberflote(-hash)?\.m?js$/.test(name) && this.scriptUp)
       response.writeHead(200, headers).end(readFileSync(new URL(name, DIST)));
     else if (!this.files.has(pathname)) response.writeHead(404).end();
