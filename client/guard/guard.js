@@ -1,13 +1,15 @@
-// The inline guard: when the client's script cannot be loaded (404, blocked) or throws, every
-// marked element gets its fallback, as in plain HTML, also those added later. It stands in front of
+// The inline guard: when the client's script cannot be loaded (404, blocked), throws, or is not there
+// after 10 s, every marked element gets its fallback, as in plain HTML, also those added later. It stands in front of
 // the client's script and is the same on every site, so that a Content Security Policy can name its
 // hash. guard.ts holds it minified; a test says when that is out of date. Every byte of it is on
 // every page: no ceremony.
 ((d) => {
   const late = (e) => e.defer || e.type === 'module';
   // Only when the document is parsed: then scripts can keep their order, deferred ones last.
+  // A client that came late or threw later does the rest.
   const fill = () =>
     d.readyState !== 'loading' &&
+    !self.zauberflote &&
     [...d.querySelectorAll('[data-zf-fallback],[data-zf-srcset],[data-zf-poster]')]
       .sort((a, b) => late(a) - late(b))
       .forEach((e) => {
@@ -24,16 +26,18 @@
         // A source that gets its src late is only looked at when its media element starts over.
         e.parentNode.load?.();
       });
+  const start = (from) => {
+    const client = d.querySelector('script[data-tracker]');
+    if (!client || (from && client.src !== from)) return;
+    fill();
+    d.onreadystatechange = fill;
+    new MutationObserver(fill).observe(d, { childList: true, subtree: true });
+  };
   addEventListener(
     'error',
     // Of the script element, or (with a filename) of what it runs.
-    ({ target, filename }) => {
-      const client = d.querySelector('script[data-tracker]');
-      if (!client || client.src !== (target.src || filename)) return;
-      fill();
-      d.onreadystatechange = fill;
-      new MutationObserver(fill).observe(d, { childList: true, subtree: true });
-    },
+    ({ target, filename }) => start(target.src || filename || 1),
     true,
   );
+  setTimeout(start, 1e4);
 })(document);

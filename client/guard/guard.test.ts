@@ -18,7 +18,7 @@ describe('the guard', () => {
   });
 
   it('has a few hundred bytes and can stand in a script element', () => {
-    assert.ok(GUARD.length < 750, `${GUARD.length} bytes`);
+    assert.ok(GUARD.length < 800, `${GUARD.length} bytes`);
     assert.doesNotMatch(GUARD, /<\/script|<!--/i);
   });
 
@@ -76,6 +76,40 @@ describe('the guard', () => {
         );
         await wait(`${$('k')}.naturalWidth === 8`);
       });
+
+    it('puts the fallbacks in place when the client hangs, and a late client leaves them', async () => {
+      page.site.hold('/zf.js');
+      // The timer, to be run at will.
+      const timer =
+        'const timeout = setTimeout; setTimeout = (f, ms) => { if (ms === 1e4) globalThis.tenSeconds = f; else timeout(f, ms) }';
+      await page.open(
+        body(),
+        `${arranged}<script>${timer}</script><script>${GUARD}</script><script>setTimeout = timeout</script>`,
+      );
+      await page.driver.executeScript('tenSeconds()');
+      assert.equal(
+        await page.driver.executeScript(`return ${$('i')}.src`),
+        '',
+        'no client to wait for',
+      );
+      await page.driver.executeScript(`
+        const script = Object.assign(document.createElement('script'), { src: '/zf.js' });
+        script.dataset.tracker = 'wss://t/';
+        document.head.append(script);
+        tenSeconds();`);
+      await wait(`${$('i')}.naturalWidth === 2 && ran.length === 3`);
+      await page.driver.executeScript('globalThis.zauberflote = {}');
+      page.site.release('/zf.js');
+      await wait('globalThis.downloads');
+      await page.get(
+        `document.body.insertAdjacentHTML('beforeend', '<img id="k" ${page.site.mark('/blue.png')}>')`,
+      );
+      await page.until(`${loaded('k')} && ${$('k')}.src.startsWith('blob:')`);
+      await page.get(`${$('i')}.loading = 'eager'`);
+      await page.settle();
+      assert.deepEqual(await page.get('downloads.started'), ['/blue.png']);
+      assert.equal(await page.get(`${$('i')}.getAttribute('src')`), '/red.png');
+    });
 
     it('does nothing when the client starts', async () => {
       await page.open(body(), guardSnippet('/zf.js', 'wss://t/'));

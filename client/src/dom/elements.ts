@@ -86,6 +86,11 @@ export function isResponsive(owner: Element): boolean {
   );
 }
 
+/** Whether the guard (see guard.js) gave an element its fallback before the client was there. */
+export function isFilledByGuard(owner: Element): boolean {
+  return [owner, ...sourcesOf(owner)].some((element) => 'zf' in element);
+}
+
 /**
  * What an element wants, as a text to compare; undefined if nothing. Another source at the end only
  * adds to the text.

@@ -45,7 +45,20 @@ export function announce(
 
 /** The `error` event (not for a poster: a media element's `error` means its media), `zf:error` and the console. */
 export function reportFailure(part: Part, progress: Progress, error: ZfError): void {
-  console.error(`Zauberflöte: ${describe(part.element)} could not be loaded: ${error.message}`);
+  console.error(
+    `Zauberflöte: ${describe(part.element)} could not be loaded: ${error.message}${cure(error)}`,
+  );
   announce('zf:error', part, progress, error);
   if (part.attribute !== 'poster') part.element.dispatchEvent(new Event('error'));
+}
+
+/** A fetch that fails without a status says no more than that: TypeError (Fetch Standard, 5.6). */
+function cure({ code, cause }: ZfError): string {
+  const { cause: inner } = (cause ?? {}) as Error;
+  if (code !== 'no-source' || !(cause instanceof TypeError || inner instanceof TypeError))
+    return '';
+  return (
+    '; if the address is right, its host has to send Access-Control-Allow-Origin (CORS), and a ' +
+    'Content Security Policy has to name the host in connect-src'
+  );
 }

@@ -366,6 +366,49 @@ describe('the injection layer in a changing page', () => {
             );
           });
 
+    it('shows the fallback where a Content Security Policy refuses blob:, and says so once', async () => {
+      const policy = "img-src 'self'; style-src 'self'; media-src 'self'";
+      const source = `data-zf-srcset="/green.png ${page.site.hash('/green.png')}"`;
+      await page.open(
+        `<img id="a" ${page.site.mark('/red.png')}><link id="l" ${page.site.mark('/css/plain.css')}><p id="d"></p>` +
+          `<picture><source ${source}><img id="b" ${page.site.mark('/blue.png')}></picture>` +
+          `<audio id="m" ${page.site.mark('/s.wav')}></audio><audio id="n"><source ${page.site.mark('/s.wav')}></audio>`,
+        `<meta http-equiv="Content-Security-Policy" content="${policy}"><script src="/zf.js"></script>`,
+      );
+      await page.until(`${$('a')}.naturalWidth === 2 && ${loaded('a')} && ${loaded('l')}`);
+      await page.until(`getComputedStyle(${$('d')}).color === 'rgb(4, 5, 6)'`);
+      await page.until(`${$('b')}.naturalWidth === 4`);
+      await page.until(`${$('m')}.duration && ${$('n')}.duration`);
+      const messages = await page.get<string[]>('messages');
+      assert.equal(messages.length, 1, messages.join('\n'));
+      assert.match(messages[0]!, /^warn: .*Content Security Policy.*blob:/);
+    });
+
+    it('tells the cure where a Content Security Policy refuses blob: to a script', async () => {
+      await page.open(
+        `<script id="s" ${page.site.mark('/b.js')}></script>`,
+        `<meta http-equiv="Content-Security-Policy" content="script-src 'self'"><script src="/zf.js"></script>`,
+      );
+      await page.until(`events.some(({ type, id }) => type === 'error' && id === 's')`);
+      assert.match((await page.get<string[]>('messages'))[0]!, /blob:.*script-src/);
+    });
+
+    it('tells the cure when another host does not allow CORS, or a policy refuses the request', async () => {
+      const mark = page.site.mark('/red.png');
+      const elsewhere = mark.replace('/red.png', `${page.site.otherOrigin}/red.png`);
+      for (const [attributes, policy] of [
+        [elsewhere, ''],
+        [mark, `<meta http-equiv="Content-Security-Policy" content="connect-src 'none'">`],
+      ] as const) {
+        await page.open(`<img id="a" ${attributes}>`, `${policy}<script src="/zf.js"></script>`);
+        await page.until(failed('a'));
+        const messages = await page.get<string[]>('messages');
+        assert.equal(messages.length, 1);
+        assert.match(messages[0]!, /Access-Control-Allow-Origin.*connect-src/);
+        assert.equal(await page.get(`${$('a')}.hasAttribute('src')`), false);
+      }
+    });
+
     it('loads from the origin as plain HTML where hashes cannot be computed', async () => {
       page.site.put('/nolib.png', 'image/png', png(3, 3, [0, 0, 0]));
       page.site.put('/nolib.js', 'text/javascript', 'ran.push("nolib")');

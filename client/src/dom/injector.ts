@@ -24,7 +24,8 @@
  *   unverified and without `zf:` events: a page needs its own address, see `isFrame`.
  * - Every failure gives the `error` event, `zf:error` and one message on the console.
  *
- * A Content Security Policy has to allow `blob:` for what is marked.
+ * A Content Security Policy has to allow `blob:` for what is marked; where it does not, elements get
+ * their fallback, unverified, with a warning. What the guard has filled stays as it is.
  */
 import type { Downloads, Progress } from '../download/types.ts';
 import { ZfError } from '../errors.ts';
@@ -33,6 +34,7 @@ import { chooseImage } from './choose-image.ts';
 import {
   describe,
   isElement,
+  isFilledByGuard,
   isMedia,
   isResponsive,
   isScript,
@@ -138,6 +140,7 @@ export class Injector {
 
   /** Starts what an element newly wants. */
   #update(owner: Element): void {
+    if (isFilledByGuard(owner)) return;
     for (const slot of ['main', 'poster'] as const) {
       const wish = wishOf(owner, slot);
       const old = this.#uses[slot].get(owner);

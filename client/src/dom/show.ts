@@ -1,6 +1,14 @@
 import type { Asset, Assets, HeldUrl } from './assets.ts';
 import { holdUrl } from './assets.ts';
-import { isResponsive, isScript, linkRole, type Part, sourcesOf } from './elements.ts';
+import {
+  describe,
+  isMedia,
+  isResponsive,
+  isScript,
+  linkRole,
+  type Part,
+  sourcesOf,
+} from './elements.ts';
 import { isPage, mediaType, SNIFFED_BYTES, withCharsetOf } from './media-type.ts';
 import { prepareStylesheet } from './stylesheet.ts';
 import type { Use } from './use.ts';
@@ -61,6 +69,48 @@ export function show(use: Use, part: Part, url: string): void {
   const value = attribute === 'srcset' ? `${url} ${descriptor}`.trim() : url;
   target.setAttribute(attribute, value);
   use.settle('shown', { part, value });
+  if (url.startsWith('blob:')) fallBackOnError(use, part, url);
+}
+
+let warned = false;
+
+/**
+ * Shows the fallback when an element refuses its blob: URL: nearly always a Content Security Policy
+ * that does not allow `blob:`; else (a broken file) the fallback fails too, and the page hears it.
+ * A script cannot start twice.
+ */
+function fallBackOnError(use: Use, part: Part, url: string): void {
+  const { element, target, fallback } = part;
+  if (!fallback) return;
+  const failed = (event: Event) => {
+    if (event.target !== listener || use.shown?.part !== part || !use.shown.value.startsWith(url))
+      return;
+    // An event of the picture shown before may still be on its way.
+    if (use.owner.localName === 'img' && (use.owner as HTMLImageElement).currentSrc !== url) return;
+    // It was applied; only something it imports is missing.
+    if (isStylesheet(element) && hasRules(element as HTMLLinkElement)) return;
+    if (!warned)
+      console.warn(
+        `Zauberflöte: ${describe(element)} refuses its blob: URL${isScript(element) ? '' : ' and is loaded from its origin, unverified'}: if the page has a Content Security Policy, it has to allow blob: in the directives for what is marked (img-src, style-src, script-src, font-src, media-src)`,
+      );
+    warned = true;
+    if (isScript(element)) return;
+    event.stopImmediatePropagation();
+    show(use, part, fallback);
+    if (target.localName === 'source' && isMedia(use.owner)) use.owner.load();
+  };
+  // The owner, as a <source> of a <picture> gets no event; its listeners come after this one.
+  const listener = target.localName === 'source' && !isMedia(use.owner) ? use.owner : target;
+  listener.addEventListener('error', failed, { capture: true, signal: use.signal });
+}
+
+/** Chromium gives a stylesheet that was refused an empty sheet; others none, or one that throws. */
+function hasRules({ sheet }: HTMLLinkElement): boolean {
+  try {
+    return !!sheet?.cssRules.length;
+  } catch {
+    return false;
+  }
 }
 
 /** Calls `onLoaded` when a picture or script is there for good: neither is ever read again. */
