@@ -30,6 +30,15 @@ export const NEEDS: readonly Need[] = [
   { debianPackage: 'git', programs: ['git'] },
 ];
 
+/** What the lab's smoke tests need besides: hosts, shaped links, an origin, relays. */
+export const LAB_NEEDS: readonly Need[] = [
+  { debianPackage: 'iproute2', programs: ['tc', '/usr/sbin/tc'] },
+  { debianPackage: 'nftables', programs: ['nft', '/usr/sbin/nft'] },
+  { debianPackage: 'socat', programs: ['socat'] },
+  { debianPackage: 'nginx-light', programs: ['nginx', '/usr/sbin/nginx'] },
+  { debianPackage: 'coturn', programs: ['turnserver'] },
+];
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 function isProgram(path: string): boolean {
@@ -79,14 +88,16 @@ export function browserPrograms(env: Environment = process.env): {
  * Installs what is missing.
  * @param uid of the user this runs as
  * @param log hears of every command before it runs
+ * @param needs the tests' own by default, without those of the lab
  * @throws {Error} naming the packages, the cause and the command to run instead.
  */
 export function provide(
   env: Environment,
   uid: number | undefined,
   log: (line: string) => void,
+  needs: readonly Need[] = NEEDS,
 ): void {
-  const missing = NEEDS.filter((need) => find(need, env) === undefined);
+  const missing = needs.filter((need) => find(need, env) === undefined);
   if (missing.length === 0) return;
   const packages = missing.map((need) => need.debianPackage);
   const impossible = (cause: string) =>
@@ -118,8 +129,9 @@ export function provide(
 
 if (import.meta.main)
   try {
-    provide(process.env, process.getuid?.(), console.log);
-    for (const need of NEEDS) console.log(`${need.debianPackage}: ${find(need, process.env)}`);
+    const all = [...NEEDS, ...LAB_NEEDS];
+    provide(process.env, process.getuid?.(), console.log, all);
+    for (const need of all) console.log(`${need.debianPackage}: ${find(need, process.env)}`);
   } catch (error) {
     console.error((error as Error).message);
     process.exitCode = 1;
