@@ -73,25 +73,34 @@ export function show(use: Use, part: Part, url: string): void {
 }
 
 let warned = false;
+/** Watched documents: whether their Content Security Policy has refused a blob: URL. */
+const refuses = new WeakMap<Document, boolean>();
+
+function watchPolicy(document: Document): void {
+  if (refuses.has(document)) return;
+  refuses.set(document, false);
+  document.addEventListener('securitypolicyviolation', ({ blockedURI }) => {
+    if (blockedURI.startsWith('blob')) refuses.set(document, true);
+  });
+}
 
 /**
- * Shows the fallback when an element refuses its blob: URL: nearly always a Content Security Policy
- * that does not allow `blob:`; else (a broken file) the fallback fails too, and the page hears it.
- * A script cannot start twice.
+ * Shows the fallback when the page's Content Security Policy refuses an element's blob: URL. Other
+ * errors are the file's own. A script cannot start twice: it only gets the message.
  */
 function fallBackOnError(use: Use, part: Part, url: string): void {
   const { element, target, fallback } = part;
   if (!fallback) return;
+  watchPolicy(element.ownerDocument);
   const failed = (event: Event) => {
     if (event.target !== listener || use.shown?.part !== part || !use.shown.value.startsWith(url))
       return;
     // An event of the picture shown before may still be on its way.
     if (use.owner.localName === 'img' && (use.owner as HTMLImageElement).currentSrc !== url) return;
-    // It was applied; only something it imports is missing.
-    if (isStylesheet(element) && hasRules(element as HTMLLinkElement)) return;
+    if (!refuses.get(element.ownerDocument)) return;
     if (!warned)
       console.warn(
-        `Zauberflöte: ${describe(element)} refuses its blob: URL${isScript(element) ? '' : ' and is loaded from its origin, unverified'}: if the page has a Content Security Policy, it has to allow blob: in the directives for what is marked (img-src, style-src, script-src, font-src, media-src)`,
+        `Zauberflöte: ${describe(element)} refuses its blob: URL${isScript(element) ? '' : ' and is loaded from its origin, unverified'}: the page's Content Security Policy has to allow blob: in the directives for what is marked (img-src, style-src, script-src, font-src, media-src)`,
       );
     warned = true;
     if (isScript(element)) return;
@@ -102,15 +111,6 @@ function fallBackOnError(use: Use, part: Part, url: string): void {
   // The owner, as a <source> of a <picture> gets no event; its listeners come after this one.
   const listener = target.localName === 'source' && !isMedia(use.owner) ? use.owner : target;
   listener.addEventListener('error', failed, { capture: true, signal: use.signal });
-}
-
-/** Chromium gives a stylesheet that was refused an empty sheet; others none, or one that throws. */
-function hasRules({ sheet }: HTMLLinkElement): boolean {
-  try {
-    return !!sheet?.cssRules.length;
-  } catch {
-    return false;
-  }
 }
 
 /** Calls `onLoaded` when a picture or script is there for good: neither is ever read again. */
