@@ -7,7 +7,7 @@ import { judge } from './judge.ts';
 const grid = { seeders: 1, leechers: 1 };
 
 function trial(mode: string, row: Partial<ResultRow> = {}, more: Partial<Trial> = {}): Trial {
-  const base = { mode, rateBytesPerSecond: 524_288, run: 1 };
+  const base = { mode, rateBytesPerSecond: 512_000, run: 1 };
   const bytes = { peers: 1000, origin: 0, store: 0 };
   const good = { loadMs: 5, bytes, ok: true, error: null };
   const rows = [{ scenario: 'fig3', ...base, ...grid, peer: 1, ...good, ...row }];
@@ -16,7 +16,7 @@ function trial(mode: string, row: Partial<ResultRow> = {}, more: Partial<Trial> 
 
 const link = (error: number) => ({
   ...{ host: 'origin', direction: 'up' as const, when: 'after' as const },
-  ...{ setBytesPerSecond: 524_288, measuredBytesPerSecond: 524_288 * (1 + error), error },
+  ...{ setBytesPerSecond: 512_000, measuredBytesPerSecond: 512_000 * (1 + error), error },
 });
 const FAILED = { ok: false, loadMs: null, error: 'wrong bytes in /assets/photo.jpg' };
 const judged = (trials: Trial[], checks = [allShown()], links = [link(0.049)]) =>

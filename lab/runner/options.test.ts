@@ -10,8 +10,8 @@ describe('The options of the bench', () => {
       ...['fig3', '--rate', '64KB,1.5MB/s,0', '--peer-up', '32kb', '--rtt', '50ms'],
       ...['--loss', '1.5%', '--n', '1,33', '--runs', '2', '--seed', '7', '--timeout', '20'],
     );
-    assert.deepEqual(setup.rates, [65_536, 1_572_864, 0]);
-    assert.equal(setup.peerUp, 32_768);
+    assert.deepEqual(setup.rates, [64_000, 1_500_000, 0]);
+    assert.equal(setup.peerUp, 32_000);
     assert.equal(setup.rttMs, 50);
     assert.equal(setup.loss, 0.015);
     assert.deepEqual(setup.cells, [

@@ -28,7 +28,7 @@ ${SCENARIOS.map(({ name, about }) => `  ${name.padEnd(13)} ${about}`).join('\n')
 
 Modes: ${MODES.map(({ name }) => name).join(', ')}
 
-Options (lists are parted by commas; 1 KB = 1024 bytes; without them, what the scenario declares):
+Options (lists are parted by commas; 1 KB/s = 1000 bytes/s; without them, what the scenario declares):
   --n LIST           as many seeders as leechers
   --seeders LIST     visitors that have it at the start
   --leechers LIST    visitors that come, all at once

@@ -1,14 +1,14 @@
-/** Reading of quantities on the command line. 1 KB is 1024 bytes, as in the paper's recipe. */
+/** Reading of quantities on the command line. Rates have decimal units, as tc's kbps: 1 KB/s is 1000 bytes. */
 
-const FACTORS: Readonly<Record<string, number>> = { '': 1, B: 1, KB: 1024, MB: 1024 ** 2 };
+const FACTORS: Readonly<Record<string, number>> = { '': 1, B: 1, KB: 1000, MB: 1e6 };
 
-/** "64KB", "1.5MB/s", "65536"; 0 for not limited. @returns bytes per second */
+/** "64KB", "1.5MB/s", "64000"; 0 for not limited. @returns bytes per second */
 export function parseRate(text: string): number {
   const [, number, unit = ''] = /^(\d+(?:\.\d+)?)\s*(B|KB|MB)?(?:\/s)?$/i.exec(text) ?? [];
   if (number === undefined)
     throw new Error(`'${text}' is no rate: give bytes per second as 64KB or 1.5MB, 0 for no limit`);
   const rate = Math.round(Number(number) * (FACTORS[unit.toUpperCase()] as number));
-  if (rate !== 0 && rate < 1024)
+  if (rate !== 0 && rate < 1000)
     throw new Error(`'${text}' is too slow to measure: give at least 1KB, or 0 for no limit`);
   return rate;
 }
@@ -44,8 +44,8 @@ export function parseList<T>(text: string, one: (item: string) => T): T[] {
 /** "512 KB/s", "unlimited" */
 export function showRate(bytesPerSecond: number): string {
   if (bytesPerSecond === 0) return 'unlimited';
-  const kb = bytesPerSecond / 1024;
-  return kb >= 1024 && kb % 1024 === 0 ? `${kb / 1024} MB/s` : `${+kb.toFixed(1)} KB/s`;
+  const kb = bytesPerSecond / 1000;
+  return kb >= 1000 && kb % 1000 === 0 ? `${kb / 1000} MB/s` : `${+kb.toFixed(1)} KB/s`;
 }
 
 /** "1:05" */

@@ -1,7 +1,8 @@
 import { allShown, fromPeers, nothingFromPeers } from './checks.ts';
 import type { Grid, Scenario, Setup } from './types.ts';
 
-export const KB = 1024;
+/** Bytes in the KB of a rate, as tc counts them. */
+export const KB = 1000;
 
 /** The paper's origin: its recipe says 512 KB/s, its text 64 (DESIGN section 7). */
 const RECIPE = 512 * KB;

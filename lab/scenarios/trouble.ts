@@ -38,7 +38,7 @@ export const slowPeer: Scenario = {
     ...SETUP,
     modes: ['zauberflote', 'webtorrent'],
     cells: grid([4], [2, 4]),
-    peerUp: 1024 * KB,
+    peerUp: 1000 * KB,
   },
   quick: { cells: grid([3], [2]), runs: 1 },
   slowSeeder: 16 * KB,

@@ -9,7 +9,7 @@ export const USAGE = `Usage: npm run sim -- [options]
 Simulates a swarm: the client's engine and the tracker's registry as they are, over modelled links.
 The same options give the same result.
 
-Options (a rate is as 64KB, of 1024 bytes, or 2Mbit, of 1,000,000 bits, a second; 0: not limited):
+Options (a rate is as 64KB, of 1000 bytes, or 2Mbit, of 1,000,000 bits, a second; 0: not limited):
   --peers N           visitors who come for the content (default 1000)
   --seeders N         visitors who hold it from the start (default 0)
   --arrival TIME      in which the peers come, at random moments (default 10s)

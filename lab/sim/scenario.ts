@@ -29,7 +29,7 @@ export const DEFAULTS: Scenario = {
   peers: 1_000,
   seeders: 0,
   arrivalMs: 10_000,
-  originBytesPerSecond: 64 * 1024,
+  originBytesPerSecond: 64_000,
   peerUpBytesPerSecond: 250_000,
   peerDownBytesPerSecond: 1_000_000,
   rttMs: 50,

@@ -282,7 +282,7 @@ export class DownloadManager implements Downloads {
 
 function reachOf(state: TrackerState): TrackerReach {
   if (state === 'connecting' || state === 'open') return 'there';
-  return state === 'waiting' ? 'away' : 'missing';
+  return state === 'waiting' || state === 'suspended' ? 'away' : 'missing';
 }
 
 function addBytes(total: BytesBySource, more: Readonly<BytesBySource>): void {
