@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { $, failed, loaded, TestPage } from './testing/browser.ts';
+
+describe('the injection layer', () => {
+  const page = new TestPage();
+
+  describe('links', () => {
+    const body = '<p id="a">font</p><p id="b">b</p><p id="c">c</p><p id="d">d</p>';
+    const background = (id: string) => `getComputedStyle(${$(id)}).backgroundImage`;
+
+    it('shows a stylesheet with its relative URLs, imports and marked font', async () => {
+      for (const path of ['/css/site.css', '/css/font.css']) page.site.hold(path);
+      await page.open(
+        `<link id="l" ${page.site.mark('/css/site.css')}>` +
+          `<link id="g" ${page.site.mark('/css/font.css')}>` +
+          `<link id="i" rel="preload" as="style" ${page.site.mark('/css/imported.css')}>` +
+          `<link id="p" rel="zf-preload" ${page.site.mark('/f.woff2')}>` +
+          `<link id="q" rel="preload" as="image" ${page.site.mark('/green.png')}>${body}`,
+      );
+      await page.until(`${loaded('i')} && ${loaded('p')} && ${loaded('q')}`);
+      for (const path of ['/css/site.css', '/css/font.css']) page.site.release(path);
+      await page.until(`${loaded('l')} && ${loaded('g')}`);
+      assert.equal(await page.get(`${$('l')}.rel`), 'stylesheet');
+      assert.equal(await page.get(`${$('p')}.hasAttribute('href')`), false);
+      assert.equal(await page.get(background('a')), `url("${page.site.origin}/red.png")`);
+      assert.match(await page.get(background('b')), /^url\("blob:/);
+      assert.equal(await page.get(background('c')), `url("${page.site.origin}/blue.png")`);
+      assert.equal(await page.get(`getComputedStyle(${$('d')}).color`), 'rgb(4, 5, 6)');
+      assert.equal(
+        await page.get(
+          `document.fonts.load('9px F').then((f) => f.map(({ status }) => status).join())`,
+        ),
+        'loaded',
+      );
+      const count = (path: string) =>
+        page.site.requests.filter((request) => request === path).length;
+      assert.equal(count('/f.woff2'), 1, 'the font came from the origin again');
+      assert.equal(count('/css/imported.css'), 1);
+      assert.equal(await page.get('messages.length'), 0);
+    });
+
+    it('does not keep a stylesheet back for an asset or import that does not come', async () => {
+      for (const path of ['/green.png', '/css/imported.css']) page.site.hold(path);
+      await page.open(
+        `<link id="l" ${page.site.mark('/css/site.css')}>` +
+          `<link rel="zf-preload" ${page.site.mark('/css/imported.css')}>` +
+          `<link rel="zf-preload" ${page.site.mark('/green.png')}>${body}`,
+      );
+      await page.until(`${$('l')}.href`);
+      const css = await page.get<string>(`fetch(${$('l')}.href).then((r) => r.text())`);
+      assert.ok(css.includes(`url("${page.site.origin}/green.png")`), css);
+      assert.ok(css.includes(`@import "${page.site.origin}/css/imported.css"`), css);
+    });
+
+    it('uses the origin for what a stylesheet refers to and cannot be had', async () => {
+      const wrong = page.site.mark('/green.png').replace(/sha256-..../, 'sha256-AAAA');
+      await page.open(
+        `<link id="l" ${page.site.mark('/css/site.css')}><link id="q" rel="preload" ${wrong}>${body}`,
+      );
+      await page.until(`${loaded('l')} && ${failed('q')}`);
+      assert.equal(await page.get(background('b')), `url("${page.site.origin}/green.png")`);
+      assert.equal(await page.get('messages.length'), 1);
+    });
+
+    it('keeps the rel of other links, and turns a preload into a stylesheet on demand', async () => {
+      await page.open(
+        `<link id="icon" rel="icon" ${page.site.mark('/a.svg')}>` +
+          `<link id="l" rel="preload" as="style" onload="this.rel='stylesheet'" ${page.site.mark('/css/site.css')}>${body}`,
+      );
+      await page.until(`getComputedStyle(${$('a')}).color === 'rgb(1, 2, 3)'`);
+      await page.until(`${$('icon')}.href.startsWith('blob:')`);
+      assert.equal(await page.get(`${$('icon')}.rel`), 'icon');
+    });
+
+    it('decodes a stylesheet as it was served before rewriting it', async () => {
+      const css = '#a::before{content:"é";background:url(x.png)}';
+      page.site.put('/latin.css', 'text/css; charset=iso-8859-1', Buffer.from(css, 'latin1'));
+      await page.open(`<link id="l" ${page.site.mark('/latin.css')}>${body}`);
+      await page.until(loaded('l'));
+      assert.equal(await page.get(`getComputedStyle(${$('a')}, '::before').content`), '"é"');
+    });
+  });
+});
