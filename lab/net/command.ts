@@ -43,3 +43,19 @@ export async function tc(namespace: string, ...lines: string[]): Promise<void> {
 export function inside(namespace: string, command: string, args: readonly string[]): string[] {
   return ['nsenter', `--net=/run/netns/${namespace}`, '--', command, ...args];
 }
+
+let urgentPrefix: Promise<readonly string[]> | undefined;
+
+/**
+ * What to put before a command that must get the processor at once, however many browsers compute.
+ * Niceness would not do: each session gets an equal share (sched(7), autogroups). Nothing where
+ * real-time scheduling is not allowed.
+ */
+export function urgently(): Promise<readonly string[]> {
+  const prefix = ['chrt', '--rr', '1'];
+  urgentPrefix ??= run(prefix[0]!, [...prefix.slice(1), 'true']).then(
+    () => prefix,
+    () => [],
+  );
+  return urgentPrefix;
+}

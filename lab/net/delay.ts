@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { inside, ip, run } from './command.ts';
+import { inside, ip, run, urgently } from './command.ts';
 import { type LinkOptions, type Order, ports } from './delay-line.ts';
 
 const PROGRAM = fileURLToPath(new URL('delay-line.ts', import.meta.url));
@@ -10,7 +10,9 @@ const PROGRAM = fileURLToPath(new URL('delay-line.ts', import.meta.url));
 /** A pair of tap devices behaves like a pair of veth devices with a delay between them. */
 export class DelayLine {
   readonly #namespace: string;
+  readonly #prefix: readonly string[];
   readonly #process: ChildProcess;
+  readonly #ended: Promise<unknown>;
   /** Set when one of its programs ended: packets no longer flow. */
   #broken: string | undefined;
   #closing = false;
@@ -26,22 +28,25 @@ export class DelayLine {
     });
     await run('ip', ['netns', 'add', namespace]);
     await ip(namespace, 'link set lo up');
-    return new DelayLine(namespace);
+    return new DelayLine(namespace, await urgently());
   }
 
-  constructor(namespace: string) {
+  private constructor(namespace: string, prefix: readonly string[]) {
     this.#namespace = namespace;
+    this.#prefix = prefix;
     this.#process = this.#start(
       process.execPath,
       [PROGRAM],
       ['ignore', 'inherit', 'inherit', 'ipc'],
     );
+    this.#ended = new Promise((resolve) => this.#process.on('exit', resolve));
     // The wire must not keep a driver running that is done.
     this.#process.channel!.unref();
   }
 
   #start(program: string, args: string[], stdio: ('pipe' | 'ignore' | 'inherit' | 'ipc')[]) {
-    const [command, ...rest] = inside(this.#namespace, program, args);
+    const [first, ...others] = [...this.#prefix, program, ...args];
+    const [command, ...rest] = inside(this.#namespace, first!, others);
     const child = spawn(command!, rest, { stdio, detached: true });
     child.unref();
     child.on('error', (error) => this.#breaks(error.message));
@@ -70,7 +75,7 @@ export class DelayLine {
       const answered = once(this.#process, 'message');
       this.#process.channel!.ref();
       this.#process.send(order);
-      await Promise.race([answered, once(this.#process, 'exit')]);
+      await Promise.race([answered, this.#ended]);
       this.#process.channel?.unref();
       this.check();
     });

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tc } from './command.ts';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { run, tc } from './command.ts';
 import { createNet } from './index.ts';
 import { echo, fetchAll, ping, sender } from './net-test-tools.ts';
 import { FRAME_BYTES, FRAME_PAYLOAD_BYTES } from './shaping.ts';
@@ -49,10 +52,15 @@ describe('network of namespaces', function () {
   it('takes the time that files of any size need', async () => {
     const origin = await net.host('origin', { upBytesPerSecond: 64 * KB });
     const visitor = await net.host('visitor');
-    for (const bytes of [32 * KB, 128 * KB]) {
-      const { seconds } = await fetchAll(visitor, origin.address, await sender(origin, bytes));
+    for (const bytes of [32 * KB, 96 * KB]) {
+      const port = await sender(origin, bytes);
+      // A busy machine only makes it longer.
+      let best = Infinity;
+      for (let i = 0; i < 3; i++)
+        best = Math.min(best, (await fetchAll(visitor, origin.address, port)).seconds);
       const expected = (bytes * FRAME_BYTES) / FRAME_PAYLOAD_BYTES / (64 * KB);
-      assert.ok(Math.abs(seconds / expected - 1) < 0.1, `${bytes} bytes took ${seconds} s`);
+      const error = best / expected - 1;
+      assert.ok(Math.abs(error) < MAX_LINK_ERROR, `${bytes} bytes took ${best} s`);
     }
   });
 
@@ -66,14 +74,19 @@ describe('network of namespaces', function () {
   });
 
   it('notices a link that does not carry what it is set to', async () => {
-    const origin = await net.host('origin', { upBytesPerSecond: 128 * KB });
-    const { namespace } = (origin as TcHost).link;
-    for (const actual of [115 * KB, 141 * KB]) {
-      const wrong = `htb rate ${actual}bps ceil ${actual}bps burst 1514b cburst 1514b`;
-      await tc(namespace, `class change dev eth0 parent 1: classid 1:10 ${wrong}`);
-      const [link] = await net.measure('after');
-      assert.ok(Math.abs(link!.error) > MAX_LINK_ERROR, JSON.stringify(link));
-      assert.ok(Math.abs(link!.measuredBytesPerSecond / actual - 1) < 0.05, JSON.stringify(link));
+    const actual = new Map([
+      ['slower', 115 * KB],
+      ['faster', 141 * KB],
+    ]);
+    for (const [name, rate] of actual) {
+      const host = (await net.host(name, { upBytesPerSecond: 128 * KB })) as TcHost;
+      const wrong = `htb rate ${rate}bps ceil ${rate}bps burst 1514b cburst 1514b`;
+      await tc(host.link.namespace, `class change dev eth0 parent 1: classid 1:10 ${wrong}`);
+    }
+    for (const link of await net.measure('after')) {
+      assert.ok(Math.abs(link.error) > MAX_LINK_ERROR, JSON.stringify(link));
+      const error = link.measuredBytesPerSecond / actual.get(link.host)! - 1;
+      assert.ok(Math.abs(error) < MAX_LINK_ERROR, JSON.stringify(link));
     }
   });
 
@@ -107,8 +120,8 @@ describe('network of namespaces', function () {
     const near = await net.host('near');
     const [fromFar] = await ping(near, [`${far.address}:${await echo(far)}`], 200, 500);
     assert.equal(fromFar!.answers, 200);
-    // Timers of the delay line and a busy machine add some; nothing may come early.
-    assert.ok(fromFar!.medianMs > 58 && fromFar!.medianMs < 75, `${fromFar!.medianMs} ms`);
+    // A busy machine makes some late; nothing may come early, by more than a timer's resolution.
+    assert.ok(fromFar!.leastMs > 58.9 && fromFar!.leastMs < 66, `${fromFar!.leastMs} ms`);
     const [fromLossy] = await ping(near, [`${lossy.address}:${await echo(lossy)}`], 1000, 300);
     // There and back: 0.9² = 810 of 1 000 come back; 5 standard deviations are 62.
     assert.ok(Math.abs(fromLossy!.answers - 810) < 62, `${fromLossy!.answers} of 1000`);
@@ -132,6 +145,36 @@ describe('network of namespaces', function () {
     assert.notEqual(seen[0]!.seenPort, seen[1]!.seenPort, 'a port for each destination');
     const [direct] = await ping(bob, [`${alice.address}:${await echo(alice)}`], 5, 200);
     assert.equal(direct!.answers, 0);
+  });
+
+  it('notices that its delay line broke', async () => {
+    const far = (await net.host('far', { rttMs: 20, upBytesPerSecond: 128 * KB })) as TcHost;
+    if (far.link.delay === 'netem') return;
+    const wire = far.namespace.replace(/host-far$/, 'wire');
+    const [pid] = (await run('ip', ['netns', 'pids', wire])).split('\n');
+    process.kill(Number(pid), 'SIGKILL');
+    await assert.rejects(async () => {
+      // It may take a moment to hear of it.
+      for (;;) await net.measure('after');
+    }, /The delay line broke: .*SIGKILL|Measuring/);
+  });
+
+  it('says what to install if there is neither netem nor socat', async () => {
+    const path = process.env.PATH;
+    const folder = mkdtempSync(join(tmpdir(), 'zfn-path-'));
+    try {
+      for (const program of ['ip', 'tc', 'nsenter', 'sh']) {
+        const from = path!.split(':').map((of) => join(of, program));
+        symlinkSync(from.find((file) => existsSync(file))!, join(folder, program));
+      }
+      process.env.PATH = folder;
+      const made = await net.host('far', { rttMs: 20 }).catch((error: Error) => error);
+      if (made instanceof Error) assert.match(made.message, /apt-get install socat/);
+      else assert.equal((made as TcHost).link.delay, 'netem');
+    } finally {
+      process.env.PATH = path;
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it('says what is wrong with a host', async () => {

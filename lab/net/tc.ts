@@ -8,7 +8,7 @@
  * What a host sends is shaped where it leaves eth0, what it gets where it leaves hN.
  */
 import { networkInterfaces } from 'node:os';
-import { inside, ip, run, tc } from './command.ts';
+import { inside, ip, run, tc, urgently } from './command.ts';
 import { DelayLine } from './delay.ts';
 import { type Direction, measureAll, serveTransfers } from './measure.ts';
 import { addNamespace, newPrefix, remove, removeLeftovers } from './namespaces.ts';
@@ -24,10 +24,22 @@ import {
   shape,
 } from './shaping.ts';
 import { type Link, TcHost } from './tc-host.ts';
-import type { HostOptions, LinkMeasurement, Net } from './types.ts';
+import type { Host, HostOptions, LinkMeasurement, Net } from './types.ts';
 
-/** Addresses .2 to .254; .1 is the driver's. */
-const MOST_HOSTS = 253;
+/** Addresses .2 to .253; .1 is the driver's, .254 that of the other end of measurements. */
+const MOST_HOSTS = 252;
+const PROBE = 254;
+/**
+ * For routes that only measurements use: TCP's own windows start wide open (transfer.ts has one of
+ * its own), so that neither slow start nor HyStart, which takes jitter for a queue, leaves a link
+ * with a long round trip idle.
+ */
+const OPEN_WINDOWS = 'initcwnd 10000 initrwnd 10000';
+/** First three bytes of the addresses behind a host's NAT. */
+function privateSubnet(number: number): string {
+  return `192.168.${number}`;
+}
+
 export class TcNet implements Net {
   readonly shaper = 'tc';
   readonly why: string;
@@ -41,7 +53,6 @@ export class TcNet implements Net {
   #subnet = '';
   #next = 2;
   #wire: Promise<DelayLine | 'netem'> | undefined;
-  /** Unlimited, and the other end of every measurement. */
   #probe: Promise<TcHost> | undefined;
   #closed: Promise<void> | undefined;
 
@@ -102,23 +113,28 @@ export class TcNet implements Net {
     throw new Error('All of 10.77.0.0/16 is in use: end other runs of the lab');
   }
 
-  host(name: string, options: HostOptions = {}): Promise<TcHost> {
-    const made = this.#host(name, options);
+  async host(name: string, options: HostOptions = {}): Promise<TcHost> {
+    if (this.#closed) throw new Error(`host ${name}: the network is closed`);
+    checkOptions(name, options);
+    if (this.#names.has(name)) throw new Error(`There is already a host named ${name}`);
+    if (this.#next === PROBE) throw new Error(`A network has at most ${MOST_HOSTS} hosts`);
+    this.#names.add(name);
+    const host = await this.#make(name, this.#next++, options);
+    this.#hosts.push(host);
+    return host;
+  }
+
+  #make(name: string, number: number, options: HostOptions): Promise<TcHost> {
+    const made = this.#makeHost(name, number, options);
     this.#pending.add(made);
     const done = () => this.#pending.delete(made);
     made.then(done, done);
     return made;
   }
 
-  async #host(name: string, options: HostOptions): Promise<TcHost> {
-    if (this.#closed) throw new Error(`host ${name}: the network is closed`);
-    checkOptions(name, options);
-    if (this.#names.has(name)) throw new Error(`There is already a host named ${name}`);
-    const number = this.#next++;
-    if (number > MOST_HOSTS + 1) throw new Error(`A network has at most ${MOST_HOSTS} hosts`);
-    this.#names.add(name);
+  async #makeHost(name: string, number: number, options: HostOptions): Promise<TcHost> {
     const address = `${this.#subnet}.${number}`;
-    const namespace = `${this.#prefix}host-${name}`;
+    const namespace = `${this.#prefix}${number === PROBE ? name : `host-${name}`}`;
     await addNamespace(namespace);
     const outer = options.behindNat ? await this.#router(name, number, namespace) : namespace;
     const link = await this.#connect(number, outer, options);
@@ -130,16 +146,24 @@ export class TcNet implements Net {
       `link set eth0 ${FRAMES} up`,
       'route add default dev eth0',
     );
-    const host = new TcHost(name, address, namespace, options, link, this.#lan);
-    this.#hosts.push(host);
-    return host;
+    const via = options.behindNat ? `via ${privateSubnet(number)}.1 ` : '';
+    await ip(namespace, `route add ${this.#subnet}.${PROBE} ${via}dev eth0 ${OPEN_WINDOWS}`);
+    return new TcHost(name, address, namespace, options, link, this.#lan);
+  }
+
+  /** The other end of every measurement, unlimited. */
+  async #makeProbe(): Promise<TcHost> {
+    const probe = await this.#make('measuring', PROBE, {});
+    const subnet = `${this.#subnet}.0/24 dev eth0 proto kernel scope link src ${probe.address}`;
+    await ip(probe.namespace, `route change ${subnet} ${OPEN_WINDOWS}`);
+    return probe;
   }
 
   /** @returns the router's namespace, whose eth0 takes the place of the host's */
   async #router(name: string, number: number, host: string): Promise<string> {
     const router = `${this.#prefix}nat-${name}`;
     await addNamespace(router, 'echo 1 > /proc/sys/net/ipv4/ip_forward');
-    const inner = `192.168.${number}`;
+    const inner = privateSubnet(number);
     await ip(
       router,
       `link add name lan type veth peer name eth0 netns ${host}`,
@@ -200,16 +224,24 @@ export class TcNet implements Net {
   }
 
   async measure(when: 'before' | 'after'): Promise<LinkMeasurement[]> {
-    this.#probe ??= this.host('zf-measure');
+    if (this.#closed) throw new Error('The network is closed');
+    this.#probe ??= this.#makeProbe();
     const probe = await this.#probe;
-    const hosts = this.#hosts.filter((host) => host !== probe);
-    const limited = hosts.filter(
+    const limited = this.#hosts.filter(
       ({ options }) => options.upBytesPerSecond ?? options.downBytesPerSecond,
     );
     await Promise.all(limited.map((host) => this.#lose(host, 0)));
-    const { port, child } = await serveTransfers(probe.spawn, probe.address);
+    const prefix = await urgently();
+    const urgent =
+      (host: TcHost): Host['spawn'] =>
+      (command, args, options) => {
+        const [first, ...rest] = [...prefix, command, ...args];
+        return host.spawn(first!, rest, options);
+      };
+    const { port, child } = await serveTransfers(urgent(probe), probe.address);
     try {
-      const directions = limited.flatMap(({ name, options, spawn }) => {
+      const directions = limited.flatMap((host) => {
+        const { name, options } = host;
         const of = (direction: 'up' | 'down', bytesPerSecond?: number): Direction[] =>
           bytesPerSecond === undefined
             ? []
@@ -219,7 +251,7 @@ export class TcNet implements Net {
                   direction,
                   bytesPerSecond,
                   rttMs: options.rttMs ?? 0,
-                  spawn,
+                  spawn: urgent(host),
                   client: direction,
                   server: { host: probe.address, port },
                   bytesPerPayloadByte: FRAME_BYTES / FRAME_PAYLOAD_BYTES,

@@ -3,14 +3,13 @@
  * it has to be inside a namespace.
  *
  * `transfer.ts serve ADDRESS` prints the port it listens on, and serves until it is killed.
- * `transfer.ts up|down ADDRESS PORT BYTES SKIP DEADLINE_MS` prints a {@link Timing}. The first SKIP
- * bytes are not timed: a token bucket lets its burst through, and TCP starts slowly.
+ * `transfer.ts up|down ADDRESS PORT BYTES SKIP WINDOW DEADLINE_MS` prints a {@link Timing}. The first
+ * SKIP bytes are not timed: a token bucket lets its burst through, and TCP starts slowly.
  */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { FRAME_PAYLOAD_BYTES } from './shaping.ts';
 
 /** What arrived after the skipped bytes, and how long that took. */
 export interface Timing {
@@ -21,23 +20,43 @@ export interface Timing {
 export interface Task {
   readonly bytes: number;
   readonly skip: number;
+  /** Bytes on their way at most. */
+  readonly window: number;
   /** After that, what has arrived is the result. */
   readonly deadlineMs: number;
 }
 
-function* blocks(bytes: number): Generator<Buffer> {
-  const block = Buffer.alloc(64 * 1024);
-  for (let left = bytes; left > 0; left -= block.length) yield block.subarray(0, left);
-}
+/** The receiver acknowledges so many bytes by a dot. Whole frames: half-full ones cost headers. */
+const ACKNOWLEDGED_BYTES = 4 * FRAME_PAYLOAD_BYTES;
+const DOT = '.'.charCodeAt(0);
+const BLOCK = Buffer.alloc(ACKNOWLEDGED_BYTES);
 
-async function send(socket: Socket, bytes: number): Promise<void> {
-  await pipeline(Readable.from(blocks(bytes)), socket, { end: false });
+/**
+ * Sends with no more than a window on its way. TCP alone would fill the link's queue until it loses
+ * packets, and then leave the link idle at times, or deliver late what it had long carried.
+ */
+function send(socket: Socket, { bytes, window }: Task): void {
+  let sent = 0;
+  let acknowledged = 0;
+  const fill = () => {
+    while (sent < bytes && sent - acknowledged < window) {
+      const block = BLOCK.subarray(0, bytes - sent);
+      socket.write(block);
+      sent += block.length;
+    }
+  };
+  socket.on('data', (data: Buffer) => {
+    for (const byte of data) if (byte === DOT) acknowledged += ACKNOWLEDGED_BYTES;
+    fill();
+  });
+  fill();
 }
 
 /** Resolves when all has arrived, the other side closed, or time is up. */
 function receive(socket: Socket, task: Task): Promise<Timing> {
   return new Promise((resolve) => {
     let total = 0;
+    let acknowledged = 0;
     let from: { bytes: number; at: number } | undefined;
     let last = 0;
     const finish = () => {
@@ -49,37 +68,48 @@ function receive(socket: Socket, task: Task): Promise<Timing> {
       total += data.length;
       last = performance.now();
       if (!from && total >= task.skip) from = { bytes: total, at: last };
+      const due = Math.floor(total / ACKNOWLEDGED_BYTES);
+      socket.write('.'.repeat(due - acknowledged));
+      acknowledged = due;
       if (total >= task.bytes) finish();
     });
     socket.on('close', finish);
   });
 }
 
+function taskOf([bytes = 0, skip = 0, window = 0, deadlineMs = 0]: readonly number[]): Task {
+  return { bytes, skip, window, deadlineMs };
+}
+
 /** The first line says what the client wants; nothing follows it before an answer. */
 async function serve(socket: Socket): Promise<void> {
   const [line] = (await once(socket, 'data')) as [Buffer];
   const [direction, ...numbers] = line.toString().trim().split(' ');
-  const [bytes = 0, skip = 0, deadlineMs = 0] = numbers.map(Number);
-  if (direction === 'down') return send(socket, bytes);
-  const timing = receive(socket, { bytes, skip, deadlineMs });
+  const task = taskOf(numbers.map(Number));
+  if (direction === 'down') return send(socket, task);
+  const timing = receive(socket, task);
   socket.write('ready\n');
   socket.end(`${JSON.stringify(await timing)}\n`);
 }
 
-async function request(direction: string, socket: Socket, task: Task): Promise<Timing> {
+async function request(direction: string, socket: Socket, numbers: string[]): Promise<Timing> {
+  const task = taskOf(numbers.map(Number));
   await once(socket, 'connect');
-  socket.write(`${direction} ${task.bytes} ${task.skip} ${task.deadlineMs}\n`);
+  socket.write(`${[direction, ...numbers].join(' ')}\n`);
   if (direction === 'down') return receive(socket, task);
   await once(socket, 'data');
-  const answered = once(socket, 'data');
-  // Cut short if the other side's time is up.
-  send(socket, task.bytes).catch(() => {});
-  const [answer] = (await answered) as [Buffer];
-  return JSON.parse(answer.toString());
+  let said = '';
+  socket.on('data', (data) => {
+    said += data;
+  });
+  send(socket, task);
+  await once(socket, 'end');
+  // After the acknowledgements.
+  return JSON.parse(said.slice(said.indexOf('{')));
 }
 
 if (import.meta.main) {
-  const [what, address, port, ...numbers] = process.argv.slice(2) as [string, string, string];
+  const [what, address, port, ...numbers] = process.argv.slice(2) as [string, string, ...string[]];
   if (what === 'serve') {
     const server = createServer((socket) => {
       // A client that goes away has what it wanted.
@@ -90,9 +120,8 @@ if (import.meta.main) {
     await once(server, 'listening');
     console.log((server.address() as AddressInfo).port);
   } else {
-    const [bytes = 0, skip = 0, deadlineMs = 0] = (numbers as string[]).map(Number);
     const socket = connect(Number(port), address);
-    console.log(JSON.stringify(await request(what, socket, { bytes, skip, deadlineMs })));
+    console.log(JSON.stringify(await request(what, socket, numbers)));
     socket.destroy();
   }
 }

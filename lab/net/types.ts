@@ -49,7 +49,10 @@ export interface LinkMeasurement {
   readonly direction: 'up' | 'down';
   readonly when: 'before' | 'after';
   readonly setBytesPerSecond: number;
-  /** Payload bytes per second of one TCP transfer, converted to what the shaper counts. */
+  /**
+   * Payload bytes per second of a TCP transfer, converted to what the shaper counts. The median
+   * of three where the first was off by more than MAX_LINK_ERROR.
+   */
   readonly measuredBytesPerSecond: number;
   /** measured / set - 1. */
   readonly error: number;
