@@ -1,6 +1,9 @@
 import { connect, type Socket } from 'node:net';
 import type { TokenBucket } from './bucket.ts';
 
+/** Per connection: about what a server's own socket holds. */
+const READ_AHEAD_BYTES = 64 * 1024;
+
 /** Connects clients to a server on this machine; all that servers send shares one bucket. */
 export class Relay {
   upBytes = 0;
@@ -39,35 +42,42 @@ export class Relay {
     this.#shape(server, client);
   }
 
-  /** Passes on what `from` sends as the bucket allows, with at most one block of it in hand. */
+  /**
+   * Passes on what `from` sends as the bucket allows. It reads ahead: a server on a busy machine must
+   * not leave the link idle as long as it has something to send.
+   */
   #shape(from: Socket, to: Socket): void {
-    let block: Buffer = Buffer.alloc(0);
+    let held: Buffer = Buffer.alloc(0);
+    let state: 'empty' | 'waiting' | 'draining' = 'empty';
     let ended = false;
     const next = () => {
       if (to.destroyed) return;
-      if (block.length > 0) this.#bucket.wait(take);
+      state = held.length > 0 ? 'waiting' : 'empty';
+      if (state === 'waiting') this.#bucket.wait(take);
       else if (ended) to.end();
-      else from.resume();
     };
     const take = (most: number): number => {
       if (to.destroyed) return 0;
-      const part = block.subarray(0, most);
-      block = block.subarray(part.length);
+      const part = held.subarray(0, most);
+      held = held.subarray(part.length);
       this.upBytes += part.length;
-      // A reader that is slower than the link must not keep others waiting.
+      if (held.length < READ_AHEAD_BYTES) from.resume();
       if (to.write(part)) next();
-      else to.once('drain', next);
+      else {
+        // A reader that is slower than the link must not keep others waiting.
+        state = 'draining';
+        to.once('drain', next);
+      }
       return part.length;
     };
     from.on('data', (data: Buffer) => {
-      from.pause();
-      block = data;
-      this.#bucket.wait(take);
+      held = held.length > 0 ? Buffer.concat([held, data]) : data;
+      if (held.length >= READ_AHEAD_BYTES) from.pause();
+      if (state === 'empty') next();
     });
     from.on('end', () => {
       ended = true;
-      // Otherwise the last turn ends it.
-      if (block.length === 0) to.end();
+      if (state === 'empty') next();
     });
   }
 

@@ -24,6 +24,7 @@ const DRIVER = `
 interface Driver {
   readonly pid: number;
   readonly crash: () => void;
+  readonly kill: (signal: NodeJS.Signals) => void;
   readonly ended: Promise<unknown>;
   /** Address of the driver on its network. */
   readonly address: string;
@@ -40,7 +41,13 @@ async function start(shaper: string): Promise<Driver> {
   const ended = once(child, 'exit');
   const message = await Promise.race([once(child, 'message'), ended]);
   assert.equal(typeof message[0], 'object', 'the driver made no network');
-  return { pid: child.pid!, crash: () => child.send('crash'), ended, ...message[0] };
+  return {
+    pid: child.pid!,
+    crash: () => child.send('crash'),
+    kill: (signal) => child.kill(signal),
+    ended,
+    ...message[0],
+  };
 }
 
 /** What there still is of a network: none of it may stay. */
@@ -60,17 +67,27 @@ async function vanished(driver: Driver, shaper: string): Promise<void> {
 }
 
 describe('end of a network', function () {
-  this.timeout(20_000);
+  this.timeout(30_000);
+  const drivers: Driver[] = [];
+  const begin = async (shaper: string) => {
+    const driver = await start(shaper);
+    drivers.push(driver);
+    return driver;
+  };
+  // Of tests that failed.
+  afterEach(() => {
+    for (const driver of drivers.splice(0)) driver.kill('SIGKILL');
+  });
 
   for (const shaper of ['tc', 'proxy'])
     for (const [how, end] of [
       // As a terminal does: the whole process group hears of it.
       ['Ctrl-C', (driver) => process.kill(-driver.pid, 'SIGINT')],
       ['an uncaught exception', (driver) => driver.crash()],
-      ['SIGKILL', (driver) => process.kill(driver.pid, 'SIGKILL')],
+      ['SIGKILL', (driver) => driver.kill('SIGKILL')],
     ] as [string, (driver: Driver) => void][])
       it(`leaves nothing behind after ${how} (${shaper})`, async () => {
-        const driver = await start(shaper);
+        const driver = await begin(shaper);
         assert.ok((await left(driver, shaper)).length > 0);
         end(driver);
         await driver.ended;
@@ -78,13 +95,13 @@ describe('end of a network', function () {
       });
 
   it('removes what a run left whose reaper was killed too', async () => {
-    const driver = await start('tc');
+    const driver = await begin('tc');
     const list = (await run('ps', ['-eo', 'pid=,ppid=,args='])).split('\n');
     const reaper = list.find(
       (line) => line.includes('reaper.ts') && line.trim().split(/\s+/)[1] === `${driver.pid}`,
     );
     process.kill(Number.parseInt(reaper!, 10), 'SIGKILL');
-    process.kill(driver.pid, 'SIGKILL');
+    driver.kill('SIGKILL');
     await driver.ended;
     assert.ok((await left(driver, 'tc')).length > 0);
     const net = await createNet({ shaper: 'tc' });
@@ -93,12 +110,14 @@ describe('end of a network', function () {
   });
 
   it('spares the networks of others that run', async () => {
-    const driver = await start('tc');
-    const before = await left(driver, 'tc');
+    const driver = await begin('tc');
+    const before = await namespaces(`zfn-${driver.pid}.`);
+    assert.ok(before.length > 4);
     const net = await createNet({ shaper: 'tc' });
     await net.close();
-    assert.deepEqual(await left(driver, 'tc'), before);
-    process.kill(driver.pid, 'SIGTERM');
+    assert.deepEqual(await namespaces(`zfn-${driver.pid}.`), before);
+    process.kill(-driver.group, 0);
+    driver.kill('SIGTERM');
     await driver.ended;
     await vanished(driver, 'tc');
   });
