@@ -8,7 +8,7 @@
  * What a host sends is shaped where it leaves eth0, what it gets where it leaves hN.
  */
 import { networkInterfaces } from 'node:os';
-import { inside, ip, run, tc, urgently } from './command.ts';
+import { inside, ip, run, tc } from './command.ts';
 import { DelayLine } from './delay.ts';
 import { type Direction, measureAll, serveTransfers } from './measure.ts';
 import { addNamespace, newPrefix, remove, removeLeftovers } from './namespaces.ts';
@@ -24,7 +24,7 @@ import {
   shape,
 } from './shaping.ts';
 import { type Link, TcHost } from './tc-host.ts';
-import type { Host, HostOptions, LinkMeasurement, Net } from './types.ts';
+import type { HostOptions, LinkMeasurement, Net } from './types.ts';
 
 /** Addresses .2 to .253; .1 is the driver's, .254 that of the other end of measurements. */
 const MOST_HOSTS = 252;
@@ -231,14 +231,7 @@ export class TcNet implements Net {
       ({ options }) => options.upBytesPerSecond ?? options.downBytesPerSecond,
     );
     await Promise.all(limited.map((host) => this.#lose(host, 0)));
-    const prefix = await urgently();
-    const urgent =
-      (host: TcHost): Host['spawn'] =>
-      (command, args, options) => {
-        const [first, ...rest] = [...prefix, command, ...args];
-        return host.spawn(first!, rest, options);
-      };
-    const { port, child } = await serveTransfers(urgent(probe), probe.address);
+    const { port, child } = await serveTransfers(probe.spawn, probe.address);
     try {
       const directions = limited.flatMap((host) => {
         const { name, options } = host;
@@ -251,7 +244,7 @@ export class TcNet implements Net {
                   direction,
                   bytesPerSecond,
                   rttMs: options.rttMs ?? 0,
-                  spawn: urgent(host),
+                  spawn: host.spawn,
                   client: direction,
                   server: { host: probe.address, port },
                   bytesPerPayloadByte: FRAME_BYTES / FRAME_PAYLOAD_BYTES,
