@@ -61,6 +61,7 @@ export async function echo(host: Host): Promise<number> {
 /**
  * Sends datagrams from one socket to echo servers, every 2 ms.
  * @param targets `ADDRESS:PORT`
+ * @param waitMs for the last answers, unless all have come
  * @returns for each target: what came back, the least time of that in ms, the port seen there
  */
 export async function ping(
@@ -78,8 +79,18 @@ export async function ping(
       const target = from.address + ':' + from.port;
       times[target].push(performance.now() - sent[target][times[target].length]);
       seen[target] = Number(message);
+      if (Object.values(times).every((of) => of.length === Number(count))) finish();
     });
-    let left = Number(count);
+    let left = Number(count), waiting;
+    const finish = () => {
+      clearTimeout(waiting);
+      console.log(JSON.stringify(targets.split(',').map((target) => ({
+        answers: times[target].length,
+        leastMs: times[target].length > 0 ? Math.min(...times[target]) : null,
+        seenPort: seen[target] ?? null,
+      }))));
+      socket.close();
+    };
     const timer = setInterval(() => {
       for (const target of targets.split(',')) {
         const [address, port] = target.split(':');
@@ -88,14 +99,7 @@ export async function ping(
       }
       if (--left > 0) return;
       clearInterval(timer);
-      setTimeout(() => {
-        console.log(JSON.stringify(targets.split(',').map((target) => ({
-          answers: times[target].length,
-          leastMs: times[target].length > 0 ? Math.min(...times[target]) : null,
-          seenPort: seen[target] ?? null,
-        }))));
-        socket.close();
-      }, Number(wait));
+      waiting = setTimeout(finish, Number(wait));
     }, 2);`;
   const child = script(host, source, targets.join(','), count, waitMs);
   return (await said(child)) as { answers: number; leastMs: number; seenPort: number }[];
