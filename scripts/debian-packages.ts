@@ -1,5 +1,6 @@
 /**
- * Installs the Debian packages that the tests need and npm cannot bring: a browser, its driver, git.
+ * Installs the Debian packages that the tests need and npm cannot bring: a browser, its driver, git,
+ * and what the lab is made of.
  * Does nothing where they are there already, from wherever. Ends with an error where it cannot help.
  */
 import { spawnSync } from 'node:child_process';
@@ -37,6 +38,7 @@ export const LAB_NEEDS: readonly Need[] = [
   { debianPackage: 'socat', programs: ['socat'] },
   { debianPackage: 'nginx-light', programs: ['nginx', '/usr/sbin/nginx'] },
   { debianPackage: 'coturn', programs: ['turnserver'] },
+  { debianPackage: 'procps', programs: ['ps'] },
 ];
 
 type Environment = Readonly<Record<string, string | undefined>>;
