@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createNet } from './index.ts';
 import { fetchAll, said, script, sender } from './net-test-tools.ts';
+import { asOrdinaryUser } from './ordinary-user.ts';
 import { MAX_LINK_ERROR, type Net } from './types.ts';
 
 const KB = 1024;
@@ -98,24 +101,23 @@ describe('network of proxies', function () {
 
   it('is what others than root get, and tc tells them why not', async () => {
     const source = `
-      const { createNet } = await import('./index.ts');
-      // Whoever is root becomes nobody: now, as nobody may not be able to read these files.
-      if (process.getuid?.() === 0) {
-        process.setgid(65534);
-        process.setuid(65534);
-      }
+      const { createNet } = await import(process.argv[1]);
       const net = await createNet();
       await net.close();
       const refused = await createNet({ shaper: 'tc' }).catch((error) => error);
       console.log(JSON.stringify([net.shaper, net.why, refused.message]));`;
-    const child = spawn(process.execPath, ['--input-type=module', '-e', source], {
-      cwd: fileURLToPath(new URL('.', import.meta.url)),
+    const dir = mkdtempSync(join(tmpdir(), 'zf-user-'));
+    chmodSync(dir, 0o777);
+    const index = fileURLToPath(new URL('index.ts', import.meta.url));
+    const child = asOrdinaryUser(dir, ['--input-type=module', '-e', source, index], {
       stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, NODE_V8_COVERAGE: '' },
     });
     const [shaper, why, refused] = (await said(child)) as string[];
     assert.equal(shaper, 'proxy');
     const reason = process.platform === 'linux' ? /not root/ : /tc is Linux/;
     assert.match(why!, reason);
     assert.match(refused!, reason);
+    rmSync(dir, { recursive: true });
   });
 });

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createNet } from '../net/index.ts';
+import { asOrdinaryUser } from '../net/ordinary-user.ts';
 import type { Net } from '../net/types.ts';
 import { photoSite } from '../origin/assets.ts';
 import type { ResultRow, Summary } from '../results.ts';
@@ -143,16 +143,13 @@ describe('The lab, with real browsers', function () {
     chmodSync(dir, 0o777);
     const out = join(dir, 'out');
     const args = [BENCH, 'lone', '--runs', '1', '--modes', 'http,zauberflote', '--out', out];
-    // An ordinary user, but for this: it may read a checkout that only root may enter.
-    const caps = ['--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search'];
-    const as = ['--reuid=65534', '--regid=65534', '--clear-groups', ...caps];
-    const [command, ...rest] = [...(ROOT ? ['setpriv', ...as] : []), process.execPath, ...args];
-    const child = spawn(command as string, rest, {
-      env: { ...process.env, HOME: dir, TMPDIR: dir },
+    const child = asOrdinaryUser(dir, args, {
+      // No coverage: it would be written where nobody may not.
+      env: { ...process.env, HOME: dir, TMPDIR: dir, NODE_V8_COVERAGE: '' },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let said = '';
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (said += data));
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (data) => (said += data));
     const [code] = await once(child, 'close');
     assert.equal(code, 0, said);
     assert.match(said, /shaper proxy: tc cannot work here/);
