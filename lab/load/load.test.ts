@@ -49,8 +49,9 @@ describe('lab/load: both trackers', () => {
       for (const bytes of [of.bytesPerIntroduction, of.asItsClientAsks.bytesPerIntroduction])
         assert.ok(bytes > least && bytes < most, `${bytes} bytes`);
       assert.ok(of.introductionsPerCpuSecond > 0);
-      assert.ok(of.activeBytesPerConnection > 0);
-      assert.ok(of.beforeCollection.activeBytesPerConnection > 0);
+      // Over so few connections, memory that was free before may serve them all.
+      assert.ok(Number.isFinite(of.activeBytesPerConnection));
+      assert.ok(Number.isFinite(of.beforeCollection.activeBytesPerConnection));
       assert.ok(of.p50Ms > 0 && of.p50Ms <= of.p99Ms && of.p99Ms <= of.latency.maxMs);
       assert.equal(of.latency.introductions, TINY.latency.count);
       assert.deepEqual(

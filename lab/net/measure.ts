@@ -9,7 +9,7 @@ const PROGRAM = fileURLToPath(new URL('transfer.ts', import.meta.url));
 /** Time enough for 1 % on a link that is busy without a break. */
 const SECONDS = 1.8;
 /** If the first is off, the median of so many counts: the machine may have been busy. */
-const ATTEMPTS = 3;
+const ATTEMPTS = 5;
 /** Time for TCP to fill the link, and round trips that doing so may take. */
 const SKIP_SECONDS = 0.25;
 const SKIP_ROUND_TRIPS = 5;

@@ -60,7 +60,7 @@ describe('network of namespaces', function () {
         best = Math.min(best, (await fetchAll(visitor, origin.address, port)).seconds);
       const expected = (bytes * FRAME_BYTES) / FRAME_PAYLOAD_BYTES / (64 * KB);
       const error = best / expected - 1;
-      assert.ok(Math.abs(error) < MAX_LINK_ERROR, `${bytes} bytes took ${best} s`);
+      assert.ok(error > -MAX_LINK_ERROR && error < 0.5, `${bytes} bytes took ${best} s`);
     }
   });
 
@@ -122,7 +122,7 @@ describe('network of namespaces', function () {
     assert.equal(fromFar!.answers, 200);
     // A busy machine makes some late; nothing may come early, by more than a timer's resolution.
     assert.ok(fromFar!.leastMs > 58.9 && fromFar!.leastMs < 66, `${fromFar!.leastMs} ms`);
-    const [fromLossy] = await ping(near, [`${lossy.address}:${await echo(lossy)}`], 1000, 1000);
+    const [fromLossy] = await ping(near, [`${lossy.address}:${await echo(lossy)}`], 1000, 5000);
     // There and back: 0.9² = 810 of 1 000 come back; 5 standard deviations are 62.
     assert.ok(Math.abs(fromLossy!.answers - 810) < 62, `${fromLossy!.answers} of 1000`);
     const [link] = await net.measure('before');

@@ -44,6 +44,8 @@ export function judge({
           `${complaint}${rival ? ' (a rival: told, not judged)' : ''}`,
       );
     }
+  // A run of rivals alone in which nothing was shown: there is nothing to be satisfied with.
+  failed ||= trials.every(({ mode, rows }) => isRival(mode) && rows.every(({ ok }) => !ok));
   const verdict =
     unsupported !== undefined
       ? 'unsupported'

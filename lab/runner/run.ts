@@ -76,7 +76,7 @@ export async function runBench(options: BenchOptions, around: Surroundings): Pro
     },
     cells: summarize(
       rows,
-      trials.map(({ grid, ...trial }) => ({ ...trial, ...grid })),
+      countedTrials(trials).map(({ grid, ...trial }) => ({ ...trial, ...grid })),
       { bytes: assetBytes },
       await fluidLimits(options, assets),
     ),
@@ -84,6 +84,18 @@ export async function runBench(options: BenchOptions, around: Surroundings): Pro
   writeFileSync(join(around.out, 'summary.json'), `${JSON.stringify(summary, null, 2)}\n`);
   await writeReport(around.out, summary, rows);
   return summary;
+}
+
+/**
+ * Those whose origin counters mean something: a trial that showed nothing would bring its cell's
+ * mean down, so it counts only where its cell has no other.
+ */
+function countedTrials(trials: readonly Trial[]): Trial[] {
+  const cell = ({ mode, grid, rateBytesPerSecond }: Trial) =>
+    [mode, grid.seeders, grid.leechers, rateBytesPerSecond].join();
+  const shown = trials.filter(({ rows }) => rows.some(({ ok }) => ok));
+  const cells = new Set(shown.map(cell));
+  return [...shown, ...trials.filter((trial) => !cells.has(cell(trial)))];
 }
 
 /** One experiment under way. */

@@ -49,7 +49,17 @@ describe('The lab, with real browsers', function () {
   }
 
   it('measures two visitors who load from two others, beside plain HTTP', async () => {
-    const args = ['fig3', '--n', '2', '--runs', '1', '--modes', 'http,zauberflote'];
+    const args = [
+      'fig3',
+      '--n',
+      '2',
+      '--rate',
+      '128KB',
+      '--runs',
+      '1',
+      '--modes',
+      'http,zauberflote',
+    ];
     const { summary, rows, log } = await bench(args);
     assert.equal(summary.verdict, 'ok', summary.why.join('\n'));
     assert.equal(rows.length, 4);
@@ -59,7 +69,7 @@ describe('The lab, with real browsers', function () {
     );
     assert.ok(http && zauberflote);
     // Two copies through a link of 512 KB/s: the slower one cannot be faster than that.
-    assert.ok((http.maxMs ?? 0) >= ((2 * 786_432) / 512_000) * 1000 * 0.9, `${http.maxMs} ms`);
+    assert.ok((http.maxMs ?? 0) >= ((2 * 786_432) / 128_000) * 1000 * 0.9, `${http.maxMs} ms`);
     assert.ok(http.originCopies >= 2 && http.originCopies < 2.2, `${http.originCopies} copies`);
     const fromPeers = rows.flatMap(({ bytes }) => bytes?.peers ?? []);
     assert.ok(fromPeers.length === 2 && fromPeers.every((bytes) => bytes > 0), `${fromPeers}`);
@@ -99,7 +109,7 @@ describe('The lab, with real browsers', function () {
     assert.equal(summary.verdict, 'void');
     assert.match(
       summary.why.join('\n'),
-      /the link of origin .* carried 61\d.* KB\/s, not 512 KB\/s/,
+      /the link of origin .* carried (5[4-9]|6\d)\d.* KB\/s, not 512 KB\/s/,
     );
 
     const of = (mode: string) => rows.find((row) => row.mode === mode);

@@ -37,7 +37,7 @@ export const fig2: Scenario = {
   },
   quick: { modes: ['zauberflote'], cells: grid([1, 4], [1, 4]), runs: 1 },
   full: { cells: grid([1, 2, 5, 10, 15, 20], [1, 2, 5, 10, 15, 20]), runs: 5 },
-  checks: [allShown(), nothingFromPeers('control-no-peers')],
+  checks: [allShown(), fromPeers('zauberflote', 0.5), nothingFromPeers('control-no-peers')],
 };
 
 export const fig3: Scenario = {
@@ -48,7 +48,12 @@ export const fig3: Scenario = {
   setup: { ...SETUP, cells: diagonal(1, 2, 5, 10) },
   quick: { cells: diagonal(1, 3, 6), runs: 1 },
   full: { cells: diagonal(1, 2, 5, 10, 15, 20, 25, 33) },
-  checks: [allShown(), nothingFromPeers('control-no-peers'), nothingFromPeers('http')],
+  checks: [
+    allShown(),
+    fromPeers('zauberflote', 0.5),
+    nothingFromPeers('control-no-peers'),
+    nothingFromPeers('http'),
+  ],
 };
 
 export const flash: Scenario = {
