@@ -1,6 +1,7 @@
 import type {
   Candidate,
   ContentId,
+  Lease,
   PeerMessage,
   SessionDescription,
   SessionRequest,
@@ -80,6 +81,9 @@ export function decodeSessionRequest(frame: Uint8Array): SessionRequest {
       checkIds(message.body.value.holdings.map((holding) => holding.content));
       for (const holding of message.body.value.holdings) checkSize(holding.size);
       break;
+    case 'lease':
+      checkLease(message.body.value);
+      break;
     case 'signal':
       checkSignal(message.body.value);
   }
@@ -111,6 +115,11 @@ export function decodeSessionResponse(frame: Uint8Array): SessionResponse {
         }
       }
       break;
+    case 'grant':
+      checkContentId(message.body.value.content);
+      if (message.body.value.first + message.body.value.count > limits.MAX_CHUNKS)
+        malformed('a grant ends beyond the last unit there can be');
+      break;
     case 'signal':
       checkSignal(message.body.value);
   }
@@ -125,20 +134,43 @@ export function decodeSessionResponse(frame: Uint8Array): SessionResponse {
 export function decodePeerMessage(frame: Uint8Array): PeerMessage {
   const message = decode<PeerMessage>(PeerMessageTable, frame, limits.MAX_PEER_MESSAGE_BYTES);
   const { body } = message;
-  if (body.case === undefined) return message;
-  if (body.value.requestId === 0) malformed('request_id is 0');
-  if (body.case === 'request') {
-    checkContentId(body.value.content);
-    checkSize(body.value.offset);
-    const { length } = body.value;
-    if (length < 1 || length > limits.MAX_REQUEST_BYTES)
-      malformed(`length ${length} of a request is not within 1 to ${limits.MAX_REQUEST_BYTES}`);
-  } else if (body.case === 'fragment') {
-    const { length } = body.value.data;
-    if (length < 1 || length > limits.MAX_FRAGMENT_BYTES)
-      malformed(`a fragment of ${length} bytes is not within 1 to ${limits.MAX_FRAGMENT_BYTES}`);
-    if (body.value.offset + length > limits.MAX_REQUEST_BYTES)
-      malformed('a fragment ends beyond the longest range that can be requested');
+  switch (body.case) {
+    case 'request': {
+      checkRequestId(body.value.requestId);
+      checkContentId(body.value.content);
+      checkSize(body.value.offset);
+      const { length } = body.value;
+      if (length < 1 || length > limits.MAX_REQUEST_BYTES)
+        malformed(`length ${length} of a request is not within 1 to ${limits.MAX_REQUEST_BYTES}`);
+      break;
+    }
+    case 'fragment': {
+      checkRequestId(body.value.requestId);
+      const { length } = body.value.data;
+      if (length < 1 || length > limits.MAX_FRAGMENT_BYTES)
+        malformed(`a fragment of ${length} bytes is not within 1 to ${limits.MAX_FRAGMENT_BYTES}`);
+      if (body.value.offset + length > limits.MAX_REQUEST_BYTES)
+        malformed('a fragment ends beyond the longest range that can be requested');
+      break;
+    }
+    case 'cancel':
+    case 'refuse':
+      checkRequestId(body.value.requestId);
+      break;
+    case 'holdings': {
+      checkContentId(body.value.content);
+      checkSize(body.value.size);
+      if (body.value.chunkSize > limits.MAX_CHUNK_BYTES) malformed('chunk_size is too large');
+      checkBitfield(body.value.bitfield);
+      break;
+    }
+    case 'got': {
+      checkContentId(body.value.content);
+      const { chunks } = body.value;
+      if (chunks.length < 1 || chunks.length > limits.MAX_CHUNKS_PER_GOT)
+        malformed(`${chunks.length} chunks in a got`);
+      checkChunks(chunks);
+    }
   }
   return message;
 }
@@ -190,6 +222,32 @@ function checkIds(ids: readonly (ContentId | undefined)[]): void {
 
 function checkSize(size: bigint): void {
   if (size > BigInt(limits.MAX_CONTENT_BYTES)) malformed(`${size} is beyond 2^53 - 1`);
+}
+
+function checkRequestId(id: number): void {
+  if (id === 0) malformed('request_id is 0');
+}
+
+function checkBitfield({ length }: Uint8Array): void {
+  if (length > limits.MAX_CHUNKS / 8) malformed(`a bitfield of ${length} bytes`);
+}
+
+function checkChunks(chunks: readonly number[]): void {
+  for (const chunk of chunks)
+    if (chunk >= limits.MAX_CHUNKS) malformed(`chunk ${chunk} is beyond the last there can be`);
+}
+
+function checkLease({ content, unitBytes, units, wanted, ...lease }: Lease): void {
+  checkContentId(content);
+  if (unitBytes < 1 || unitBytes > limits.MAX_CHUNK_BYTES)
+    malformed(`unit_bytes ${unitBytes} is not within 1 to ${limits.MAX_CHUNK_BYTES}`);
+  if (units > limits.MAX_CHUNKS || wanted > limits.MAX_CHUNKS)
+    malformed(`more than ${limits.MAX_CHUNKS} units`);
+  checkBitfield(lease.needed);
+  for (const named of [lease.fetched, lease.returned]) {
+    if (named.length > limits.MAX_CHUNKS) malformed('more units named than there can be');
+    checkChunks(named);
+  }
 }
 
 function checkPeerId(id: bigint): void {

@@ -36,6 +36,15 @@ export const MAX_CONTENT_BYTES = Number.MAX_SAFE_INTEGER;
 /** Largest chunk a manifest may use, in bytes. */
 export const MAX_CHUNK_BYTES = 16_777_216;
 
+/**
+ * Most chunks of one content, and units of a lease: a bitfield of them is 8 KiB. With the chunk sizes
+ * of `zauberflote-manifest` that is 64 GiB.
+ */
+export const MAX_CHUNKS = 65_536;
+
+/** Most chunks named in one Got: a peer that fell behind catches up with a few messages. */
+export const MAX_CHUNKS_PER_GOT = 256;
+
 /** Longest media type in a manifest, in characters. */
 export const MAX_MEDIA_TYPE_LENGTH = 255;
 
