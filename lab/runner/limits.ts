@@ -6,10 +6,10 @@ import type { BenchOptions } from './options.ts';
 
 /**
  * The fluid limit of each cell in ms. Where the limited origin sends page and script too, their
- * bytes are part of it.
+ * bytes are part of it. Liars are no seeders: what they hold and send helps nobody.
  */
 export async function fluidLimits(
-  { setup, scriptFrom }: BenchOptions,
+  { scenario, setup, scriptFrom }: BenchOptions,
   assets: readonly Asset[],
 ): Promise<(cell: CellKey) => number | null> {
   const extra = new Map<string, number>();
@@ -29,7 +29,7 @@ export async function fluidLimits(
   return ({ mode, seeders, leechers, rateBytesPerSecond }) =>
     fluidLimitMs({
       bytes,
-      seeders,
+      seeders: Math.max(0, seeders - (scenario.liars ?? 0)),
       leechers,
       originBytesPerSecond: rateBytesPerSecond,
       peerUpBytesPerSecond: setup.peerUp,

@@ -72,8 +72,7 @@ function show(
       `round trip ${scenario.rttMs} ms, churn ${scenario.churn}, seed ${scenario.seed}`,
     `completed        ${result.completed}, failed ${result.failed}, left before ${result.left}`,
     `time             ${distribution(result.timeMs, (ms) => `${(ms / 1_000).toFixed(2)} s`)}`,
-    `of fluid limit   ${distribution(result.ofFluidLimit, (times) => `${times.toFixed(2)}×`)}` +
-      (result.fluidLimitMs === null ? '' : ` of ${(result.fluidLimitMs / 1_000).toFixed(2)} s`),
+    ...limits(result),
     `origin           ${result.originCopies.toFixed(2)} copies, ${mib(result.originBytes)}`,
     `peers sent       ${mib(result.peerBytes)}, Gini ${result.uploadsGini.toFixed(3)}; ` +
       `received in vain ${mib(result.wastedBytes)}, lost ${mib(result.lostBytes)}`,
@@ -81,6 +80,25 @@ function show(
     `simulated        ${(result.virtualMs / 1_000).toFixed(0)} s in ` +
       `${(machine.wallMs / 1_000).toFixed(1)} s (CPU ${(machine.cpuMs / 1_000).toFixed(1)} s)`,
   ].join('\n');
+}
+
+/** Each bound by name, with what it counts, as neither is right for every arrival. */
+function limits({ scenario, timeMs, left, ...result }: Result): string[] {
+  const { fluidLimitMs, fluidLimitPeers, ofFluidLimit, leastMeanMs } = result;
+  if (fluidLimitMs === null || timeMs === null) return [];
+  const s = (ms: number) => `${(ms / 1_000).toFixed(2)} s`;
+  const had = scenario.arrivalMs > 0 ? ', had all come at once' : '';
+  const counted = left > 0 ? `, for ${fluidLimitPeers} peers, leavers left out` : '';
+  return [
+    `of fluid limit   ${distribution(ofFluidLimit, (times) => `${times.toFixed(2)}×`)} ` +
+      `of ${s(fluidLimitMs)}${had}${counted}`,
+    ...(leastMeanMs === null
+      ? []
+      : [
+          `of least mean    ${(timeMs.mean / leastMeanMs).toFixed(2)}× of ${s(leastMeanMs)}, ` +
+            'the bound for peers who come as these did',
+        ]),
+  ];
 }
 
 function distribution(of: Distribution | null, show: (value: number) => string): string {

@@ -193,8 +193,11 @@ describe('lab/sim: a swarm', () => {
         if (one.ending === 'complete')
           assert.ok(one.fromPeers + one.fromOrigin >= world.scenario.bytes);
       assert.ok(result.wastedBytes >= 0);
-      // Who comes late finds others done, so the limit holds only for those who come together.
+      // Who comes late finds others done, so this limit holds only for those who come together.
       if (story.arrivalMs === 0) assert.ok((result.ofFluidLimit?.max ?? 0) > 1);
+      assert.equal(result.fluidLimitPeers, peers - result.left);
+      if (result.timeMs && result.leastMeanMs)
+        assert.ok(result.timeMs.mean > result.leastMeanMs, `${result.leastMeanMs}`);
       const online = all.filter(({ gone }) => !gone).length;
       assert.equal(world.registry.stats().peers, online);
       assert.equal(world.registry.stats().holdings, online);
@@ -207,6 +210,24 @@ describe('lab/sim: a swarm', () => {
     close(result.left, 50, 20);
     assert.equal(result.completed + result.left, 200);
     assert.ok(result.lostBytes > 0);
+  });
+
+  it('bounds the mean of those who come late by what they can need, not by what all at once would', () => {
+    // 100 peers over a day find seeders with nothing else to do.
+    const { result } = simulate(scenario({ peers: 100, seeders: 5, arrivalMs: 86_400_000 }));
+    const { bytes: size, peerDownBytesPerSecond, peerUpBytesPerSecond } = result.scenario;
+    const atOnce = (100 * size) / (64_000 + 105 * peerUpBytesPerSecond);
+    close(result.fluidLimitMs ?? undefined, atOnce * 1_000, 1);
+    assert.ok(result.leastMeanMs! < result.fluidLimitMs!);
+    close(result.leastMeanMs!, (size / peerDownBytesPerSecond) * 1_000, 30);
+    assert.ok(result.timeMs!.mean > result.leastMeanMs!);
+  });
+
+  it('leaves those who left out of the fluid limit, but not what they could send', () => {
+    const { result } = simulate(scenario({ peers: 60, seeders: 3, churn: 1, arrivalMs: 0 }));
+    const stayed = 60 - result.left;
+    assert.ok(stayed > 0 && result.left > 0);
+    close(result.fluidLimitMs!, (stayed * bytes * 1_000) / (64_000 + 63 * 250_000), 1);
   });
 
   it('gives the same result for the same seed, to the byte, and another for another', () => {
@@ -261,7 +282,11 @@ describe('lab/sim: the command', () => {
         const args = [MAIN, '--peers', '10', '--arrival', '1s', '--seed', '5', '--out', out];
         const text = execFileSync(process.execPath, args, { encoding: 'utf8' });
         assert.match(text, /^completed +1?\d, failed 0/m);
-        assert.match(text, /^of fluid limit +mean .*× of 12\.29 s$/m);
+        assert.match(
+          text,
+          /^of fluid limit +mean .*× of 12\.29 s, had all come at once(, for \d peers, leavers left out)?$/m,
+        );
+        assert.match(text, /^of least mean +\d+\.\d\d× of 1[12]\.\d\d s, the bound for peers who/m);
         const { result, machine, conditions } = JSON.parse(readFileSync(out, 'utf8'));
         assert.ok(machine.wallMs > 0 && machine.cpuMsPerPeer > 0);
         assert.equal(conditions.seed, 5);
@@ -271,6 +296,12 @@ describe('lab/sim: the command', () => {
     } finally {
       rmSync(folder, { recursive: true });
     }
+  });
+
+  it('says nothing of arrivals where all come at once', () => {
+    const args = [MAIN, '--peers', '3', '--arrival', '0', '--churn', '0'];
+    const text = execFileSync(process.execPath, args, { encoding: 'utf8' });
+    assert.match(text, /^of fluid limit +mean .*× of 12\.29 s$/m);
   });
 
   it('ends with 2 on wrong options, and says where help is', () => {

@@ -1,4 +1,4 @@
-import { fluidLimitMs, gini, mean, percentile } from '../stats/index.ts';
+import { fluidLimitMs, gini, leastMeanMs, mean, percentile } from '../stats/index.ts';
 import type { Scenario } from './scenario.ts';
 import { Visitor } from './visitor.ts';
 import { World } from './world.ts';
@@ -22,10 +22,20 @@ export interface Result {
   readonly left: number;
   /** From arrival to completion; null if nobody completed. */
   readonly timeMs: Distribution | null;
-  /** T_min of DESIGN section 5, for all peers arriving at once; null when nothing is limited. */
+  /**
+   * T_min of DESIGN section 5 for `fluidLimitPeers`, had all come at once; null when nothing is
+   * limited. Where they come one after the other it is a yardstick and bounds nobody's time.
+   */
   readonly fluidLimitMs: number | null;
-  /** timeMs as multiples of fluidLimitMs. */
+  /** Peers whose downloads it counts: all but those who left before they had the content. */
+  readonly fluidLimitPeers: number;
+  /** Of each who completed, the time from arrival to completion over fluidLimitMs. */
   readonly ofFluidLimit: Distribution | null;
+  /**
+   * Bound of timeMs.mean for these peers, coming when they did; null when nothing is limited or
+   * nobody completed.
+   */
+  readonly leastMeanMs: number | null;
   /** Payload bytes that left the origin, and in copies of the content. */
   readonly originBytes: number;
   readonly originCopies: number;
@@ -52,42 +62,61 @@ export function simulate(scenario: Scenario): { result: Result; world: World; al
     return new Visitor(world, leaves ? 2 * world.random() : Infinity);
   });
   // One round trip later everybody at the tracker knows of the seeders.
-  for (const peer of peers)
-    world.clock.after(scenario.rttMs + world.random() * scenario.arrivalMs, () =>
-      peer.startAsLeecher(),
-    );
+  const arrivals = peers.map((peer) => {
+    const at = scenario.rttMs + world.random() * scenario.arrivalMs;
+    world.clock.after(at, () => peer.startAsLeecher());
+    return at;
+  });
   world.clock.run(LIMIT_MS);
   return {
-    result: resultOf(world, peers, [...seeders, ...peers]),
+    result: resultOf(world, peers, arrivals, [...seeders, ...peers]),
     world,
     all: [...seeders, ...peers],
   };
 }
 
-function resultOf(world: World, peers: readonly Visitor[], all: readonly Visitor[]): Result {
+function resultOf(
+  world: World,
+  peers: readonly Visitor[],
+  arrivals: readonly number[],
+  all: readonly Visitor[],
+): Result {
   const { scenario } = world;
+  const { bytes, seeders, originBytesPerSecond, peerUpBytesPerSecond, peerDownBytesPerSecond } =
+    scenario;
   const completed = peers.filter(({ ending }) => ending === 'complete');
   const timeMs = distribution(completed.map(({ tookMs }) => tookMs));
-  const limit = fluidLimitMs({
-    bytes: scenario.bytes,
-    seeders: scenario.seeders,
-    leechers: scenario.peers,
-    originBytesPerSecond: scenario.originBytesPerSecond,
-    peerUpBytesPerSecond: scenario.peerUpBytesPerSecond,
-    peerDownBytesPerSecond: scenario.peerDownBytesPerSecond,
-  });
-  const times = limit === null ? [] : completed.map(({ tookMs }) => tookMs / limit);
   const count = (what: Visitor['ending']) => peers.filter(({ ending }) => ending === what).length;
+  const left = count('left');
+  const leechers = peers.length - left;
+  const cameMs = (is: (peer: Visitor) => boolean) =>
+    arrivals.filter((_, index) => is(peers[index] as Visitor));
+  const links = { originBytesPerSecond, peerUpBytesPerSecond, peerDownBytesPerSecond };
+  const limit =
+    leechers === 0 ? null : fluidLimitMs({ bytes, seeders, leechers, helpers: left, ...links });
+  const least =
+    completed.length === 0
+      ? null
+      : leastMeanMs({
+          bytes,
+          seeders,
+          gotMs: cameMs(({ ending }) => ending === 'complete'),
+          leftMs: cameMs(({ ending }) => ending !== 'complete'),
+          ...links,
+        });
+  const times = limit === null ? [] : completed.map(({ tookMs }) => tookMs / limit);
   const sum = (of: readonly Visitor[], bytes: (visitor: Visitor) => number) =>
     of.reduce((total, visitor) => total + bytes(visitor), 0);
   return {
     scenario,
     completed: completed.length,
     failed: count('failed'),
-    left: count('left'),
+    left,
     timeMs,
     fluidLimitMs: limit,
+    fluidLimitPeers: leechers,
     ofFluidLimit: distribution(times),
+    leastMeanMs: least,
     originBytes: world.originBytes,
     originCopies: world.originBytes / scenario.bytes,
     peerBytes: sum(all, ({ uploaded }) => uploaded),

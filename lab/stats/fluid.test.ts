@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { type Distribution, fluidLimitMs } from './index.ts';
+import { type Arrivals, type Distribution, fluidLimitMs, leastMeanMs } from './index.ts';
 
 const BYTES = 786_432;
 const KB = 1000;
@@ -64,6 +64,18 @@ describe('fluid limit', () => {
       },
       3125,
     ],
+    [
+      'who leaves gives, but need not be given',
+      {
+        bytes: BYTES,
+        seeders: 2,
+        leechers: 5,
+        helpers: 3,
+        originBytesPerSecond: 50 * KB,
+        peerUpBytesPerSecond: 25 * KB,
+      },
+      (5 * BYTES * 1000) / 300_000,
+    ],
     ['nothing limited has no limit', { bytes: BYTES, seeders: 0, leechers: 5 }, null],
     [
       'a rate of 0 means not limited',
@@ -108,6 +120,110 @@ describe('fluid limit', () => {
           const now = fluidLimitMs(distribution)!;
           const then = fluidLimitMs({ ...distribution, [better]: distribution[better] + 1 })!;
           assert.ok(then <= now * (1 + 1e-12), `${then} > ${now} with more ${better}`);
+        },
+      ),
+    );
+  });
+});
+
+describe('least mean time of those who come one after the other', () => {
+  const none = { originBytesPerSecond: 0, peerUpBytesPerSecond: 0, peerDownBytesPerSecond: 0 };
+  const cases: [what: string, Arrivals, ms: number | null][] = [
+    [
+      'nothing limited has none',
+      { bytes: 100, seeders: 0, gotMs: [0, 5], leftMs: [], ...none },
+      null,
+    ],
+    [
+      // Nobody holds it: 10 s for one copy from 1 s on. Waits of 10, 6 and 0 s.
+      'the first copy is waited for, by who comes later less long',
+      { bytes: 1000, seeders: 0, gotMs: [5000, 1000, 90_000], leftMs: [], ...none, originBytesPerSecond: 100 },
+      16_000 / 3,
+    ],
+    [
+      // The origin has been asked by who did not stay.
+      'the first copy may be sent to one who leaves',
+      { bytes: 1000, seeders: 0, gotMs: [5000], leftMs: [1000], ...none, originBytesPerSecond: 100 },
+      6000,
+    ],
+    [
+      'a download takes its time for each',
+      { bytes: 1000, seeders: 1, gotMs: [0, 0, 7000], leftMs: [], ...none, peerDownBytesPerSecond: 500 },
+      2000,
+    ],
+    [
+      // By hand: the first alone with 100 + 2 × 100 bytes/s, so 900 are sent when the second comes at
+      // 3 s, then 400/s: done at 3.25 and, at the best, 5.75 s. Waits of 3.25 and 2.75 s.
+      'all uplinks together send one copy after the other',
+      {
+        ...{ bytes: 1000, seeders: 1, gotMs: [0, 3000], leftMs: [] },
+        ...{ originBytesPerSecond: 100, peerUpBytesPerSecond: 100, peerDownBytesPerSecond: 0 },
+      },
+      3000,
+    ],
+    [
+      // As above with 500/s from 3 s on: done at 3.2 and 5.2 s.
+      'an uplink counts although its owner leaves',
+      {
+        ...{ bytes: 1000, seeders: 1, gotMs: [0, 3000], leftMs: [3000] },
+        ...{ originBytesPerSecond: 100, peerUpBytesPerSecond: 100, peerDownBytesPerSecond: 0 },
+      },
+      (3200 + 2200) / 2,
+    ],
+  ]; // biome-ignore format: a case a line
+  for (const [what, arrivals, ms] of cases)
+    it(what, () => {
+      const actual = leastMeanMs(arrivals);
+      if (ms === null || actual === null) assert.equal(actual, ms);
+      else assert.ok(Math.abs(actual - ms) < 1e-6 * ms, `${actual} ≠ ${ms}`);
+    });
+
+  it('is below what an origin reaches that serves one after the other, and peers who relay', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 0, max: 20_000 }), { minLength: 1, maxLength: 12 }),
+        fc.integer({ min: 10, max: 1000 }),
+        (gotMs, originBytesPerSecond) => {
+          const bytes = 1000;
+          const took = (bytes / originBytesPerSecond) * 1000;
+          const sorted = gotMs.toSorted((a, b) => a - b);
+          // With uplinks a thousand times as fast, whoever has it gives it to all who come.
+          let [free, queued, relayed] = [0, 0, 0];
+          for (const at of sorted) {
+            free = Math.max(free, at) + took;
+            queued += free - at;
+            relayed += Math.max(0, sorted[0]! + took - at);
+          }
+          const least = (peerUpBytesPerSecond: number) =>
+            leastMeanMs({
+              ...{ bytes, seeders: 0, gotMs, leftMs: [], ...none },
+              ...{ originBytesPerSecond, peerUpBytesPerSecond },
+            })!;
+          assert.ok(least(1) <= (queued / gotMs.length) * (1 + 1e-9));
+          assert.ok(least(1) >= (relayed / gotMs.length) * (1 - 1e-9));
+          assert.ok(Math.abs(least(0) - relayed / gotMs.length) < 1e-6);
+        },
+      ),
+    );
+  });
+
+  it('is never above the limit of all at once, when they do come at once', () => {
+    fc.assert(
+      fc.property(
+        fc.record({
+          bytes: fc.integer({ min: 1, max: 1e6 }),
+          seeders: fc.integer({ min: 0, max: 5 }),
+          originBytesPerSecond: fc.integer({ min: 1, max: 1e6 }),
+          peerUpBytesPerSecond: fc.integer({ min: 1, max: 1e6 }),
+          peerDownBytesPerSecond: fc.integer({ min: 1, max: 1e6 }),
+        }),
+        fc.integer({ min: 1, max: 20 }),
+        fc.integer({ min: 0, max: 20 }),
+        (links, leechers, helpers) => {
+          const at = (count: number): number[] => Array(count).fill(77);
+          const least = leastMeanMs({ ...links, gotMs: at(leechers), leftMs: at(helpers) })!;
+          const limit = fluidLimitMs({ ...links, leechers, helpers })!;
+          assert.ok(least <= limit * (1 + 1e-9), `${least} > ${limit}`);
         },
       ),
     );

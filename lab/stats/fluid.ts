@@ -6,6 +6,8 @@ export interface Distribution {
   readonly seeders: number;
   /** Peers that want it, all from the start; at least 1. */
   readonly leechers: number;
+  /** Peers whose uploads count, but who need not get it: such as leave before they have it. @default 0 */
+  readonly helpers?: number | undefined;
   readonly originBytesPerSecond?: number | undefined;
   /** Of every peer, seeder or leecher. */
   readonly peerUpBytesPerSecond?: number | undefined;
@@ -33,7 +35,8 @@ const rate = (name: string, value: number | undefined): number =>
  *     max(F / u_origin [only if nobody holds it], F / d, L F / (u_origin + Σ u_peers))
  *
  * Bytes that only the origin can give are added to all three: to what it must send, to what each
- * leecher must receive, and to the total. All peers' uploads count, the leechers' too.
+ * leecher must receive, and to the total. All peers' uploads count, the leechers' too. It bounds the
+ * last to be done: where the third term binds, the mean of all may be below it.
  *
  * @returns null when nothing is limited
  * @throws {RangeError} on a number that makes no sense
@@ -42,6 +45,7 @@ export function fluidLimitMs(distribution: Distribution): number | null {
   const bytes = amount('bytes', distribution.bytes, 1);
   const seeders = amount('seeders', distribution.seeders, 0);
   const leechers = amount('leechers', distribution.leechers, 1);
+  const helpers = amount('helpers', distribution.helpers ?? 0, 0);
   const origin = rate('originBytesPerSecond', distribution.originBytesPerSecond);
   const up = rate('peerUpBytesPerSecond', distribution.peerUpBytesPerSecond);
   const down = rate('peerDownBytesPerSecond', distribution.peerDownBytesPerSecond);
@@ -53,7 +57,61 @@ export function fluidLimitMs(distribution: Distribution): number | null {
   const seconds = Math.max(
     ((seeders === 0 ? bytes : 0) + leechers * extra) / origin,
     (bytes + extra) / down,
-    (leechers * (bytes + extra)) / (origin + (seeders + leechers) * up),
+    (leechers * (bytes + extra)) / (origin + (seeders + leechers + helpers) * up),
   );
   return seconds > 0 ? seconds * 1000 : null;
+}
+
+/** Peers who come one after the other; rates as in {@link Distribution}. */
+export interface Arrivals {
+  readonly bytes: number;
+  readonly seeders: number;
+  /** When each came who got the asset, in ms; at least one. */
+  readonly gotMs: readonly number[];
+  /** When each came who left without it: their uploads count, too. */
+  readonly leftMs: readonly number[];
+  readonly originBytesPerSecond: number;
+  readonly peerUpBytesPerSecond: number;
+  readonly peerDownBytesPerSecond: number;
+}
+
+/**
+ * The fluid limit where not all come at once: no way of distributing makes the mean time from
+ * arrival to completion less. The k-th to be done cannot be so before the k-th to come has had F / d,
+ * nor, if nobody holds it, before the origin has sent one copy since the first came, nor before the
+ * origin and all peers who have come can have sent k copies.
+ *
+ * @returns ms; null when nothing is limited
+ * @throws {RangeError} on a number that makes no sense
+ */
+export function leastMeanMs(arrivals: Arrivals): number | null {
+  const bytes = amount('bytes', arrivals.bytes, 1);
+  const seeders = amount('seeders', arrivals.seeders, 0);
+  const [origin, up, down] = (
+    ['originBytesPerSecond', 'peerUpBytesPerSecond', 'peerDownBytesPerSecond'] as const
+  ).map((name) => rate(name, arrivals[name]) / 1000) as [number, number, number];
+  const gotMs = arrivals.gotMs.toSorted((a, b) => a - b);
+  amount('the number of who got it', gotMs.length, 1);
+  const allMs = [...gotMs, ...arrivals.leftMs].sort((a, b) => a - b);
+  const first = allMs[0] as number;
+  const oneCopy = seeders === 0 ? first + bytes / origin : first;
+  // Until `now`, `sent` bytes can have been sent by the origin, the seeders and `come` peers.
+  let [now, sent, come] = [first, 0, 1];
+  let waited = 0;
+  for (const [index, got] of gotMs.entries()) {
+    const wanted = (index + 1) * bytes;
+    for (;;) {
+      const perMs = origin + (seeders + come) * up;
+      const next = allMs[come] ?? Number.POSITIVE_INFINITY;
+      const enough = now + (wanted - sent) / perMs;
+      if (enough < next) {
+        [now, sent] = [enough, wanted];
+        break;
+      }
+      if (next > now) [now, sent] = [next, sent + (next - now) * perMs];
+      come++;
+    }
+    waited += Math.max(now, got + bytes / down, oneCopy) - got;
+  }
+  return waited > 0 ? waited / gotMs.length : null;
 }

@@ -1,5 +1,5 @@
 export { gini, mean, median, percentile } from './basic.ts';
-export { type Distribution, fluidLimitMs } from './fluid.ts';
+export { type Arrivals, type Distribution, fluidLimitMs, leastMeanMs } from './fluid.ts';
 export {
   type CellKey,
   compareCells,
