@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { ResultRow } from '../results.ts';
 import { allShown, fromPeers, nothingFromPeers, wasLiedTo } from '../scenarios/checks.ts';
-import type { Trial } from '../scenarios/index.ts';
+import { SCENARIOS, type Trial } from '../scenarios/index.ts';
 import { judge } from './judge.ts';
 
 const grid = { seeders: 1, leechers: 1 };
@@ -78,6 +78,16 @@ describe('The verdict on a run', () => {
     const none = trial('zauberflote', { bytes: null });
     assert.equal(judged([none], [fromPeers('zauberflote', 0.1)]).verdict, 'failed');
   });
+
+  /** In these there is nobody to get it from, or nobody honest in one of the cells. */
+  const withoutPeers = ['flash', 'lone', 'poison', 'tracker-down'];
+  for (const { name, checks } of SCENARIOS.filter(({ name }) => !withoutPeers.includes(name)))
+    it(`is failed in ${name} when the origin gave everything`, () => {
+      const bytes = { peers: 0, origin: 1000, store: 0 };
+      const { verdict, why } = judged([trial('zauberflote', { bytes })], [...checks]);
+      assert.equal(verdict, 'failed');
+      assert.match(why.join(), /0\.0 % of the bytes came from peers/);
+    });
 
   it('does not take the word of a mode without peers: the counters must agree', () => {
     const bytes = { peers: 0, origin: 1000, store: 0 };
