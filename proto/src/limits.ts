@@ -45,8 +45,11 @@ export const MAX_CHUNKS = 65_536;
 /** Most chunks named in one Got: a peer that fell behind catches up with a few messages. */
 export const MAX_CHUNKS_PER_GOT = 256;
 
-/** Longest media type in a manifest, in characters. */
+/** Longest media type in a manifest, in bytes, which are characters: it is ASCII. */
 export const MAX_MEDIA_TYPE_LENGTH = 255;
+
+/** Largest manifest, in bytes: a hash of 32 bytes for each of MAX_CHUNKS chunks, and the rest. */
+export const MAX_MANIFEST_BYTES = MAX_CHUNKS * 32 + 512;
 
 /** Name of the protocol: WebSocket subprotocol and data channel subprotocol. */
 export const SUBPROTOCOL = 'zauberflote.v1';

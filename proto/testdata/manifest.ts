@@ -3,7 +3,7 @@ import { ManifestSchema } from '../src/full.ts';
 import { base64, FILE, vectorsOf } from './build.ts';
 import type { Valid, Vector } from './types.ts';
 
-const { valid, wire } = vectorsOf(ManifestSchema);
+const { valid, rule, wire } = vectorsOf(ManifestSchema);
 
 /** The SHA-256 of each chunk of `file`, concatenated. */
 function chunkHashes(file: Uint8Array, chunkSize: number): string {
@@ -23,13 +23,15 @@ function manifest(name: string, description: string, json: Valid['json']): Valid
   return { ...vector, id: `zf1-${digest.digest('base64url')}` };
 }
 
-const papageno = manifest('papageno.txt', 'Four chunks of 64 bytes, the last of 60.', {
+const PAPAGENO = {
   size: '252',
   chunkSize: 64,
   chunkSha256: chunkHashes(FILE, 64),
   sha256: base64('sha256'),
   mediaType: 'text/plain;charset=utf-8',
-});
+};
+
+const papageno = manifest('papageno.txt', 'Four chunks of 64 bytes, the last of 60.', PAPAGENO);
 
 /** Digest of papageno's manifest in base64. */
 export const PAPAGENO_ID = Buffer.from(papageno.id!.slice(4), 'base64url').toString('base64');
@@ -53,6 +55,24 @@ export const MANIFEST: readonly Vector[] = [
     chunkSize: 1,
     sha256: base64('sha256', ''),
     mediaType: 'application/octet-stream',
+  }),
+  rule('beyond 2^53 - 1', 'the size is 2^53', { ...PAPAGENO, size: '9007199254740992' }),
+  rule('without chunk size', 'it is 0', { ...PAPAGENO, chunkSize: 0 }),
+  rule('chunk size too large', 'one byte beyond 16 MiB', { ...PAPAGENO, chunkSize: 16_777_217 }),
+  rule('too many chunks', '65,537 chunks of one byte', { ...PAPAGENO, size: 65_537, chunkSize: 1 }),
+  rule('hash of a chunk missing', 'five chunks of 63 bytes or less', {
+    ...PAPAGENO,
+    size: 253,
+    chunkSize: 63,
+  }),
+  rule('hash too many', 'three chunks', { ...PAPAGENO, size: 192 }),
+  rule('whole-file hash too short', '20 bytes', { ...PAPAGENO, sha256: base64('sha1') }),
+  rule('without whole-file hash', 'it has 0 bytes', { ...PAPAGENO, sha256: '' }),
+  rule('media type too long', '256 bytes', { ...PAPAGENO, mediaType: `text/${'x'.repeat(251)}` }),
+  rule('no media type', 'media_type has no slash', { ...PAPAGENO, mediaType: 'text' }),
+  rule('media type of two lines', 'a header is one line', {
+    ...PAPAGENO,
+    mediaType: 'text/plain;\r\nx: y',
   }),
   wire('truncated', 'the whole-file hash ends early', '08fc0110401a002220e3b0'),
   wire('not UTF-8', 'media_type is c3 28', '2a02c328'),
