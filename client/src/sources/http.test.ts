@@ -1,88 +1,57 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { gzipSync } from 'node:zlib';
+import type { ServerResponse } from 'node:http';
 import { browserPlatform } from '../platform.ts';
-import { fetchWhole, HTTP_STALL_MS } from './http.ts';
+import { fetchWhole, HTTP_STALL_MS, HttpError } from './http.ts';
+import { content, get, Origins } from './test-origin.ts';
 
-describe('fetchWhole', () => {
-  const servers: Server[] = [];
+const FILE = content(300_000);
 
-  afterEach(() => {
-    for (const server of servers.splice(0)) {
-      server.closeAllConnections();
-      server.close();
-    }
-  });
-
-  async function serve(listener: RequestListener): Promise<string> {
-    const server = createServer(listener).listen(0, '127.0.0.1');
-    servers.push(server);
-    await once(server, 'listening');
-    return `http://127.0.0.1:${(server.address() as AddressInfo).port}/file`;
-  }
-
+describe('fetchRange', () => {
+  const origins = new Origins();
   const platform = browserPlatform();
-  const options = { signal: new AbortController().signal, fresh: false, onProgress: () => {} };
+  afterEach(() => origins.close());
 
-  it('gives the body, its type and the progress', async () => {
-    const body = Buffer.alloc(300_000, 'zf');
-    const url = await serve((_, response) => {
-      response.writeHead(200, { 'content-type': 'image/png', 'content-length': body.length });
-      response.end(body);
+  it('gets a whole file as a browser would: without Range, through its cache', async () => {
+    const ranges: unknown[] = [];
+    const url = await origins.serve(({ headers }, response) => {
+      ranges.push(headers.range);
+      response.writeHead(200, { 'content-type': 'image/png', 'content-length': FILE.length });
+      response.end(FILE);
     });
-    const seen: [number, number | undefined][] = [];
-    const onProgress = (loaded: number, total: number | undefined) => seen.push([loaded, total]);
-    const { data, mediaType } = await fetchWhole(platform, url, { ...options, onProgress });
-    assert.deepEqual(Buffer.from(data), body);
-    assert.equal(mediaType, 'image/png');
-    assert.deepEqual(seen.at(-1), [300_000, 300_000]);
-    assert.ok(seen.every(([loaded], i) => i === 0 || loaded > (seen[i - 1]?.[0] as number)));
+    const { heads, data, error } = await get(url);
+    assert.equal(error, undefined);
+    assert.deepEqual(data, FILE);
+    const size = FILE.length;
+    assert.deepEqual(heads, [
+      { offset: 0, end: size, total: size, mediaType: 'image/png', ranged: false },
+    ]);
+    assert.deepEqual(ranges, [undefined]);
   });
 
-  it('does not take the length of a compressed body for that of its content', async () => {
-    const body = Buffer.alloc(50_000, 'a');
-    const url = await serve((_, response) => {
-      response.writeHead(200, { 'content-encoding': 'gzip' });
-      response.end(gzipSync(body));
+  for (const [offset, length, range] of [
+    [0, 100, 'bytes=0-99'],
+    [0, 1, 'bytes=0-0'],
+    [7, 1000, 'bytes=7-1006'],
+    [299_000, undefined, 'bytes=299000-'],
+  ] as const)
+    it(`gets ${range}`, async () => {
+      const end = offset + (length ?? FILE.length - offset);
+      const seen: unknown[] = [];
+      const url = await origins.serve(({ headers }, response) => {
+        seen.push([headers.range, headers['accept-encoding']]);
+        response.writeHead(206, { 'content-range': `bytes ${offset}-${end - 1}/${FILE.length}` });
+        response.end(FILE.subarray(offset, end));
+      });
+      const { heads, data, error } = await get(url, { offset, length });
+      assert.equal(error, undefined);
+      assert.deepEqual(data, FILE.subarray(offset, end));
+      assert.deepEqual(heads, [{ offset, end, total: FILE.length, mediaType: '', ranged: true }]);
+      // As browsers do: offsets are those of the file as it is, not of a compressed form.
+      assert.deepEqual(seen, [[range, 'identity']]);
     });
-    let total: number | undefined = 1;
-    const onProgress = (_: number, all: number | undefined) => {
-      total = all;
-    };
-    const { data, mediaType } = await fetchWhole(platform, url, { ...options, onProgress });
-    assert.equal(data.length, 50_000);
-    assert.equal(mediaType, '');
-    assert.equal(total, undefined);
-  });
 
-  it('gives an empty body', async () => {
-    const url = await serve((_, response) => response.end());
-    assert.equal((await fetchWhole(platform, url, options)).data.length, 0);
-  });
-
-  it('names the status of a refusal', async () => {
-    const url = await serve((_, response) => response.writeHead(503).end('busy'));
-    await assert.rejects(fetchWhole(platform, url, options), /\/file answered 503/);
-  });
-
-  it('names the URL when nobody answers', async () => {
-    const url = await serve(() => {});
-    servers.splice(0).map((server) => server.close());
-    await assert.rejects(fetchWhole(platform, url, options), /\/file could not be fetched/);
-  });
-
-  it('fails on a truncated body', async () => {
-    const url = await serve((_, response) => {
-      response.writeHead(200, { 'content-length': 1000 });
-      response.write('abc', () => response.destroy());
-    });
-    await assert.rejects(fetchWhole(platform, url, options));
-  });
-
-  it('asks past caches when told to', async () => {
-    const seen: (string | undefined)[] = [];
+  it('asks past caches when told to, and for ranges always', async () => {
+    const seen: unknown[] = [];
     const asked = {
       ...platform,
       fetch: (_: RequestInfo | URL, init?: RequestInit) => {
@@ -90,47 +59,198 @@ describe('fetchWhole', () => {
         return Promise.resolve(new Response('x'));
       },
     };
-    await fetchWhole(asked, '/x', options);
-    await fetchWhole(asked, '/x', { ...options, fresh: true });
-    assert.deepEqual(seen, ['default', 'reload']);
+    for (const fresh of [false, true])
+      for (const offset of [0, 5]) await get('/x', { fresh, offset }, asked);
+    assert.deepEqual(seen, ['default', 'no-store', 'reload', 'no-store']);
   });
 
-  it('stops when aborted, before and in the middle', async () => {
-    const controller = new AbortController();
-    const url = await serve((_, response) => {
-      response.writeHead(200);
-      response.write('part');
+  it('gives an empty file', async () => {
+    const { heads, data, error } = await get(await origins.serve((_, response) => response.end()));
+    assert.equal(error, undefined);
+    assert.equal(data.length, 0);
+    assert.equal(heads[0]?.total, 0);
+  });
+
+  it('names the status of a refusal, and the URL', async () => {
+    const url = await origins.serve((_, response) => response.writeHead(503).end('busy'));
+    const { heads, error } = await get(`${url}/file`, { offset: 5 });
+    assert.ok(error instanceof HttpError);
+    assert.deepEqual([error.kind, error.status, error.size], ['status', 503, undefined]);
+    assert.match(error.message, /\/file answered 503$/);
+    assert.deepEqual(heads, []);
+  });
+
+  it('tells the size that a range was beyond', async () => {
+    const url = await origins.serve(({ url }, response) =>
+      response.writeHead(416, url === '/said' ? { 'content-range': 'bytes */1234' } : {}).end(),
+    );
+    for (const [path, size] of [
+      ['/said', 1234],
+      ['/unsaid', undefined],
+    ] as const) {
+      const { error } = await get(url + path, { offset: 5000, length: 10 });
+      assert.ok(error instanceof HttpError);
+      assert.deepEqual([error.kind, error.status, error.size], ['status', 416, size]);
+    }
+  });
+
+  for (const offset of [0, 5])
+    it(`names the URL when nobody answers (from byte ${offset})`, async () => {
+      const url = await origins.serve(() => {});
+      origins.close();
+      const { error } = await get(`${url}/file`, { offset });
+      assert.ok(error instanceof HttpError);
+      assert.equal(error.kind, 'unreachable');
+      assert.match(error.message, /\/file could not be fetched \(network, or refused by CORS\)/);
+      assert.ok(error.cause instanceof TypeError);
     });
-    const body = fetchWhole(platform, url, {
-      ...options,
-      signal: controller.signal,
-      onProgress: () => controller.abort(),
+
+  describe('when aborted', () => {
+    it('asks nothing if it was before', async () => {
+      let requests = 0;
+      const url = await origins.serve((_, response) => {
+        requests++;
+        response.end();
+      });
+      const { error } = await get(url, { signal: AbortSignal.abort() });
+      assert.equal((error as Error).name, 'AbortError');
+      assert.equal(requests, 0);
     });
-    await assert.rejects(body, { name: 'AbortError' });
-    await assert.rejects(fetchWhole(platform, url, { ...options, signal: controller.signal }), {
-      name: 'AbortError',
+
+    for (const when of ['onHead', 'onData'] as const)
+      it(`in ${when} calls nothing more and closes the connection`, async () => {
+        const closed = Promise.withResolvers<void>();
+        const url = await origins.serve((request, response) => {
+          request.socket.once('close', () => closed.resolve());
+          response.writeHead(206, { 'content-range': 'bytes 5-299999/300000' });
+          response.write(FILE.subarray(5, 150_000));
+        });
+        const controller = new AbortController();
+        let calls = 0;
+        const reason = new Error('peers have the rest');
+        const { heads, error } = await get(url, {
+          offset: 5,
+          signal: controller.signal,
+          onData: () => void calls++,
+          [when]: () => {
+            calls++;
+            controller.abort(reason);
+          },
+        });
+        assert.equal(error, reason);
+        assert.deepEqual([heads.length, calls], [1, 1]);
+        await closed.promise;
+      });
+
+    it('while it waits for an answer closes the connection', async () => {
+      const controller = new AbortController();
+      const closed = Promise.withResolvers<void>();
+      const url = await origins.serve((request) => {
+        request.socket.once('close', () => closed.resolve());
+        controller.abort();
+      });
+      const { error } = await get(url, { offset: 5, signal: controller.signal });
+      assert.equal((error as Error).name, 'AbortError');
+      await closed.promise;
     });
   });
 
-  it('gives up a body that stalls', async () => {
-    const url = await serve((_, response) => {
-      response.writeHead(200);
-      response.write('part');
+  it('closes the connection when its caller throws, and throws that', async () => {
+    const closed = Promise.withResolvers<void>();
+    const url = await origins.serve((request, response) => {
+      request.socket.once('close', () => closed.resolve());
+      response.writeHead(200).write('part');
     });
-    const timers: (() => void)[] = [];
+    const mistake = new TypeError('of the caller');
+    const onData = () => {
+      throw mistake;
+    };
+    assert.equal((await get(url, { onData })).error, mistake);
+    await closed.promise;
+  });
+
+  describe('of an origin that pauses', () => {
+    let now: number;
+    let timers: { at: number; run: () => void }[];
     const clock = {
       ...platform,
-      setTimer: (ms: number, run: () => void) => {
-        assert.equal(ms, HTTP_STALL_MS);
-        timers.push(run);
-        return () => timers.splice(timers.indexOf(run), 1);
+      setTimer(ms: number, run: () => void) {
+        const timer = { at: now + ms, run };
+        timers.push(timer);
+        return () => (timers = timers.filter((other) => other !== timer));
       },
     };
-    const onProgress = () => timers[0]?.();
-    await assert.rejects(
-      fetchWhole(clock as typeof platform, url, { ...options, onProgress }),
-      /sent nothing for 60 s/,
-    );
-    assert.deepEqual(timers, []);
+    const pass = (ms: number) => {
+      now += ms;
+      for (const { at, run } of [...timers]) if (at <= now) run();
+    };
+
+    beforeEach(() => {
+      now = 0;
+      timers = [];
+    });
+
+    it('waits for every next byte as long as for the first', async () => {
+      let answer: ServerResponse | undefined;
+      const url = await origins.serve((_, response) => {
+        pass(HTTP_STALL_MS - 1);
+        answer = response.writeHead(206, { 'content-range': 'bytes 10-14/20' });
+        answer.write('a');
+      });
+      let pieces = 1;
+      const onData = () => {
+        pass(HTTP_STALL_MS - 1);
+        if (pieces++ < 5) answer?.write('a');
+        else answer?.end();
+      };
+      const { data, error } = await get(url, { offset: 10, length: 5, onData }, clock);
+      assert.equal(error, undefined);
+      assert.equal(String(data), 'aaaaa');
+      assert.equal(now, 6 * (HTTP_STALL_MS - 1));
+      assert.deepEqual(timers, []);
+    });
+
+    for (const [what, begin] of [
+      ['never answers', () => pass(HTTP_STALL_MS)],
+      ['sends no body', (response: ServerResponse) => response.writeHead(200).flushHeaders()],
+      ['stops in the middle', (response: ServerResponse) => response.writeHead(200).write('part')],
+    ] as const)
+      it(`gives up one that ${what}, and closes the connection`, async () => {
+        const closed = Promise.withResolvers<void>();
+        const url = await origins.serve((request, response) => {
+          request.socket.once('close', () => closed.resolve());
+          begin(response);
+        });
+        const stop = () => pass(HTTP_STALL_MS);
+        const on = what === 'sends no body' ? { onHead: stop } : { onData: stop };
+        const { error } = await get(`${url}/file`, on, clock);
+        assert.ok(error instanceof HttpError);
+        assert.equal(error.kind, 'stalled');
+        assert.match(error.message, /\/file sent nothing for 60 s/);
+        assert.deepEqual(timers, []);
+        await closed.promise;
+      });
+  });
+});
+
+describe('fetchWhole', () => {
+  const origins = new Origins();
+  after(() => origins.close());
+
+  it('gives the body, its type and the progress', async () => {
+    const url = await origins.serve((_, response) => {
+      response.writeHead(200, { 'content-type': 'image/png', 'content-length': FILE.length });
+      response.end(FILE);
+    });
+    const seen: [number, number | undefined][] = [];
+    const { data, mediaType } = await fetchWhole(browserPlatform(), url, {
+      signal: new AbortController().signal,
+      fresh: false,
+      onProgress: (...progress) => seen.push(progress),
+    });
+    assert.deepEqual(Buffer.from(data), FILE);
+    assert.equal(mediaType, 'image/png');
+    assert.deepEqual(seen.at(-1), [300_000, 300_000]);
+    assert.ok(seen.every(([loaded], i) => i === 0 || loaded > (seen[i - 1]?.[0] as number)));
   });
 });

@@ -3,6 +3,194 @@ import type { Platform } from '../platform.ts';
 /** A body without a byte for this long is given up: a browser's own patience is minutes. */
 export const HTTP_STALL_MS = 60_000;
 
+/** What the origin is about to send. */
+export interface RangeHead {
+  /** Of the first byte that comes, from the start of the file. */
+  readonly offset: number;
+  /** Of the byte behind the last; undefined if the origin does not say. */
+  readonly end: number | undefined;
+  /** Size of the whole file, as far as the origin says so where a page can see it. */
+  readonly total: number | undefined;
+  /** The Content-Type header; empty if there was none. */
+  readonly mediaType: string;
+  /** Whether it answered with a range (206); else the whole file comes, whatever was asked. */
+  readonly ranged: boolean;
+}
+
+export interface RangeOptions {
+  /** Of the first byte wanted. */
+  readonly offset: number;
+  /** Bytes wanted, at least 1; undefined: to the end. */
+  readonly length: number | undefined;
+  readonly signal: AbortSignal;
+  /** Asks past the browser's cache and any cache on the way; ranges are never cached here. */
+  readonly fresh: boolean;
+  /** Called once, before any data. It may be less than was asked for, or the whole file. */
+  onHead(head: RangeHead): void;
+  /** Consecutive bytes from `head.offset`; never beyond `head.end`. */
+  onData(data: Uint8Array<ArrayBuffer>): void;
+}
+
+export type HttpErrorKind =
+  /** No answer: network, or refused by CORS. */
+  | 'unreachable'
+  /** The answer is neither a file nor a range of one. */
+  | 'status'
+  /** The body ended before its end; what came until then may be right. */
+  | 'truncated'
+  /** Nothing came for HTTP_STALL_MS. */
+  | 'stalled'
+  /** The origin's ranges are of no use: not what was asked, compressed, or not as announced. */
+  | 'range';
+
+/** Why the origin did not give what was asked. */
+export class HttpError extends Error {
+  readonly kind: HttpErrorKind;
+  /** With kind `status`. */
+  readonly status: number | undefined;
+  /** Bytes of the file, where the origin says that the range asked is beyond them (status 416). */
+  readonly size: number | undefined;
+
+  constructor(
+    kind: HttpErrorKind,
+    message: string,
+    { status, size, cause }: { status?: number; size?: number | undefined; cause?: unknown } = {},
+  ) {
+    super(message, { cause });
+    this.name = 'HttpError';
+    this.kind = kind;
+    this.status = status;
+    this.size = size;
+  }
+}
+
+/**
+ * Gets a URL or a range of it. Resolves when all that the origin announced has come.
+ * @throws {HttpError} with a message for people
+ * @throws the signal's reason when it is aborted; nothing is called from then on
+ */
+export async function fetchRange(
+  platform: Platform,
+  url: string,
+  { offset, length, signal, fresh, onHead, onData }: RangeOptions,
+): Promise<void> {
+  const controller = new AbortController();
+  const abort = () => controller.abort(signal.reason);
+  signal.addEventListener('abort', abort);
+  if (signal.aborted) abort();
+  let cancelTimer = () => {};
+  const alive = () => {
+    cancelTimer();
+    cancelTimer = platform.setTimer(HTTP_STALL_MS, () =>
+      controller.abort(
+        new HttpError('stalled', `${url} sent nothing for ${HTTP_STALL_MS / 1000} s`),
+      ),
+    );
+  };
+  alive();
+  let loaded = 0;
+  const truncated = (cause?: unknown) =>
+    new HttpError('truncated', `${url} broke off after ${loaded} bytes`, { cause });
+  const broken = (cause: unknown) => {
+    controller.signal.throwIfAborted();
+    throw loaded
+      ? truncated(cause)
+      : new HttpError('unreachable', `${url} could not be fetched (network, or refused by CORS)`, {
+          cause,
+        });
+  };
+  try {
+    const range = `bytes=${offset}-${length ? offset + length - 1 : ''}`;
+    const response = await platform
+      .fetch(url, {
+        signal: controller.signal,
+        // Chrome's cache serialises ranges of one URL.
+        ...(offset || length
+          ? { cache: 'no-store', headers: { range } }
+          : { cache: fresh ? 'reload' : 'default' }),
+      })
+      .catch(broken);
+    const head = readHead(url, response, range, offset, length);
+    onHead(head);
+    const announced = head.end === undefined ? undefined : head.end - head.offset;
+    const reader = response.body?.getReader();
+    for (;;) {
+      const part = await reader?.read().catch(broken);
+      controller.signal.throwIfAborted();
+      if (!part || part.done) break;
+      alive();
+      loaded += part.value.length;
+      if (announced !== undefined && loaded > announced)
+        throw new HttpError('range', `${url} sent more than the ${announced} bytes it announced`);
+      onData(part.value);
+    }
+    if (announced !== undefined && loaded < announced) throw truncated();
+  } catch (error) {
+    // Whatever still comes is not wanted: the connection would carry it to its end.
+    controller.abort();
+    throw error;
+  } finally {
+    cancelTimer();
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+/**
+ * Figures are the origin's word, however large.
+ * @param range as it was asked, for the message
+ * @throws {HttpError} if the answer is of no use
+ */
+function readHead(
+  url: string,
+  { ok, status, type, headers }: Response,
+  range: string,
+  offset: number,
+  length: number | undefined,
+): RangeHead {
+  const contentRange = headers.get('content-range');
+  if (!ok)
+    throw new HttpError('status', `${url} answered ${status}`, {
+      status,
+      size: toNumber(/^bytes \*\/(\d+)$/i.exec(contentRange ?? '')?.[1]),
+    });
+  const mediaType = headers.get('content-type') ?? '';
+  const coding = headers.get('content-encoding');
+  // With a content coding the header counts other bytes than arrive here.
+  const bytes = coding ? undefined : toNumber(headers.get('content-length'));
+  if (status !== 206) {
+    // A page sees the length of another origin's answer, but not whether that is compressed.
+    const total = type === 'cors' ? undefined : bytes;
+    return { offset: 0, end: total, total, mediaType, ranged: false };
+  }
+  // Browsers ask for ranges uncompressed, and show another origin's Content-Range only if told to.
+  const wanted = length ? offset + length : undefined;
+  let start = offset;
+  let end = bytes === undefined ? wanted : offset + bytes;
+  let total: number | undefined;
+  if (contentRange) {
+    const match = /^bytes (\d+)-(\d+)\/(?:(\d+)|\*)$/i.exec(contentRange);
+    start = Number(match?.[1]);
+    end = Number(match?.[2]) + 1;
+    total = toNumber(match?.[3]);
+  }
+  if (
+    coding ||
+    /^multipart\/byteranges/i.test(mediaType) ||
+    start !== offset ||
+    (end !== undefined && !(end > start && end <= (wanted ?? end) && end <= (total ?? end)))
+  )
+    throw new HttpError(
+      'range',
+      `${url} answered ${range} with ${[contentRange, coding, mediaType].filter(Boolean).join(', ')}`,
+    );
+  return { offset, end, total, mediaType, ranged: true };
+}
+
+function toNumber(digits: string | null | undefined): number | undefined {
+  const number = Number.parseInt(digits ?? '', 10);
+  return number >= 0 ? number : undefined;
+}
+
 export interface HttpBody {
   readonly data: Uint8Array<ArrayBuffer>;
   /** The Content-Type header; empty if there was none. */
@@ -17,60 +205,29 @@ export interface HttpOptions {
   readonly onProgress: (loaded: number, total: number | undefined) => void;
 }
 
-/**
- * Gets the whole body of a URL.
- * @throws {Error} with a message for people: status, network failure, stalled, truncated.
- */
+/** Gets the whole body of a URL; see {@link fetchRange}. */
 export async function fetchWhole(
   platform: Platform,
   url: string,
   { signal, fresh, onProgress }: HttpOptions,
 ): Promise<HttpBody> {
-  const controller = new AbortController();
-  const abort = () => controller.abort(signal.reason);
-  signal.addEventListener('abort', abort);
-  if (signal.aborted) abort();
-  let cancelTimer = () => {};
-  const alive = () => {
-    cancelTimer();
-    cancelTimer = platform.setTimer(HTTP_STALL_MS, () =>
-      controller.abort(new Error(`${url} sent nothing for ${HTTP_STALL_MS / 1000} s`)),
-    );
-  };
-  alive();
-  try {
-    const response = await platform.fetch(url, {
-      signal: controller.signal,
-      cache: fresh ? 'reload' : 'default',
-    });
-    if (!response.ok) throw new Error(`${url} answered ${response.status}`);
-    const length = Number(response.headers.get('content-length'));
-    // With a content coding the header counts other bytes than arrive here.
-    const total = length > 0 && !response.headers.get('content-encoding') ? length : undefined;
-    const parts: Uint8Array<ArrayBuffer>[] = [];
-    let loaded = 0;
-    const reader = response.body?.getReader();
-    for (;;) {
-      const part = await reader?.read();
-      if (!part || part.done) break;
-      alive();
-      parts.push(part.value);
-      loaded += part.value.length;
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  let loaded = 0;
+  let total: number | undefined;
+  let mediaType = '';
+  await fetchRange(platform, url, {
+    offset: 0,
+    length: undefined,
+    signal,
+    fresh,
+    onHead: (head) => ({ total, mediaType } = head),
+    onData(data) {
+      parts.push(data);
+      loaded += data.length;
       onProgress(loaded, total);
-    }
-    return { data: concat(parts, loaded), mediaType: response.headers.get('content-type') ?? '' };
-  } catch (error) {
-    if (controller.signal.aborted && controller.signal.reason instanceof Error)
-      throw controller.signal.reason;
-    if (error instanceof TypeError)
-      throw new Error(`${url} could not be fetched (network, or refused by CORS)`, {
-        cause: error,
-      });
-    throw error;
-  } finally {
-    cancelTimer();
-    signal.removeEventListener('abort', abort);
-  }
+    },
+  });
+  return { data: concat(parts, loaded), mediaType };
 }
 
 /** Joins parts whose lengths add up to `length`. */
