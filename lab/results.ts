@@ -58,6 +58,9 @@ export interface Conditions {
   readonly kernel: string;
   readonly cores: number;
   readonly memoryBytes: number;
+  /** Load averages of one minute, before and after; not in results of before they were recorded. */
+  readonly loadBefore?: number;
+  readonly loadAfter?: number;
   readonly shaper: string;
   readonly options: Readonly<Record<string, unknown>>;
   readonly seed: number;

@@ -31,7 +31,10 @@ describe('where we are worse', () => {
   it('is nowhere when we are as fast and take no more', () => {
     const found = findings([cell('http', 2, 100), cell('zauberflote', 2, 100)]);
     assert.deepEqual(found.worse, []);
-    assert.match(praise(found)!, /Plain HTTP/);
+    assert.equal(
+      praise(found),
+      'In this run (2 loads a cell) no mean above that of Plain HTTP, nowhere more from the origin, no load of ours failed.',
+    );
   });
 
   it('is not claimed where nobody was compared', () => {
@@ -47,7 +50,9 @@ describe('where we are worse', () => {
         cell('zauberflote', 2, 10_356),
         cell('webtorrent', 2, 11_000),
       ]).worse,
-      ['Slower than Plain HTTP at 1 seeder, 2 leechers, 64 KB/s: 10.4 s against 3.08 s (3.36 ×).'],
+      [
+        'Slower than Plain HTTP at 1 seeder, 2 leechers, 64 KB/s: 10.4 s against 3.08 s (3.36 ×, 2 loads each).',
+      ],
     );
   });
 
@@ -57,22 +62,57 @@ describe('where we are worse', () => {
       cell('zauberflote', n, 100 + n),
     ]);
     assert.deepEqual(findings(cells).worse, [
-      'Slower than WebTorrent in 6 of 6 cells, worst at 1 seeder, 6 leechers, 64 KB/s: 106 ms against 100 ms (1.06 ×).',
+      'Slower than WebTorrent in 6 of 6 cells, worst at 1 seeder, 6 leechers, 64 KB/s: 106 ms against 100 ms (1.06 ×, 6 loads each).',
     ]);
   });
 
-  it('tells bytes from the origin and failed loads, but not that a failed rival was faster', () => {
+  it('tells bytes from the origin and failed loads', () => {
     assert.deepEqual(
       findings([
-        cell('http', 4, null),
+        cell('http', 4, 300),
         cell('zauberflote', 4, 100, { originCopies: 1.5, failed: 1 }),
-        cell('webtorrent', 4, 200, { originCopies: 0.5 }),
+        cell('webtorrent', 4, 200, { originCopies: 0.5, loads: 8 }),
       ]).worse,
       [
-        'More taken from the origin than by Plain HTTP at 1 seeder, 4 leechers, 64 KB/s: 1.50 copies against 0.00.',
-        'More taken from the origin than by WebTorrent at 1 seeder, 4 leechers, 64 KB/s: 1.50 copies against 0.50 (3.00 ×).',
+        'More taken from the origin than by Plain HTTP at 1 seeder, 4 leechers, 64 KB/s: 1.50 copies against 0.00 (4 loads each).',
+        'More taken from the origin than by WebTorrent at 1 seeder, 4 leechers, 64 KB/s: 1.50 copies against 0.50 (3.00 ×, 4 loads against 8).',
         '1 of 4 loads failed at 1 seeder, 4 leechers, 64 KB/s.',
       ],
+    );
+  });
+
+  it('compares neither way with a rival whose loads failed, and says so', () => {
+    for (const theirMean of [null, 50, 500]) {
+      const found = findings([
+        cell('http', 3, 100),
+        cell('zauberflote', 3, 100, { originCopies: 0.5 }),
+        cell('http', 4, theirMean, { failed: theirMean === null ? 4 : 1 }),
+        cell('zauberflote', 4, 100, { originCopies: 0.5 }),
+      ]);
+      assert.deepEqual(found.worse, [
+        'More taken from the origin than by Plain HTTP at 1 seeder, 3 leechers, 64 KB/s: 0.50 copies against 0.00 (3 loads each).',
+      ]);
+      assert.deepEqual(found.leftOut, [
+        `Not compared with Plain HTTP at 1 seeder, 4 leechers, 64 KB/s: ${theirMean === null ? 4 : 1} of its 4 loads failed.`,
+      ]);
+    }
+  });
+
+  it('praises nobody for being faster than what failed', () => {
+    const failed = [1, 2, 3, 4, 5].flatMap((n) => [
+      cell('webtorrent', n, null),
+      cell('zauberflote', n, 100),
+    ]);
+    const found = findings(failed);
+    assert.equal(praise(found), null);
+    assert.deepEqual(found.rivals, []);
+    assert.deepEqual(found.leftOut, [
+      'Not compared with WebTorrent in 5 of 5 cells: loads of it failed there.',
+    ]);
+    const more = findings([...failed, cell('webtorrent', 9, 200), cell('zauberflote', 9, 100)]);
+    assert.match(
+      praise(more)!,
+      /^In this run \(9 loads a cell\), in the cells that can be compared, no mean above/,
     );
   });
 
@@ -89,7 +129,7 @@ describe('where we are worse', () => {
   it('says so when none of our loads got through', () => {
     assert.match(
       findings([cell('http', 1, 50), cell('zauberflote', 1, null)]).worse[0]!,
-      /Slower than Plain HTTP .*: no load got through against 50 ms\.$/,
+      /Slower than Plain HTTP .*: no load got through against 50 ms \(1 load each\)\.$/,
     );
   });
 });

@@ -17,8 +17,8 @@ function limitText({ meanMs, fluidLimitMs }: Cell): string {
   return `${(meanMs / fluidLimitMs).toFixed(2)} × fluid limit`;
 }
 
-function failedText({ failed, loads }: Cell): string {
-  return failed === 0 ? '' : `${failed} of ${plural(loads, 'load')} failed`;
+function loadsText({ failed, loads }: Cell): string {
+  return failed === 0 ? plural(loads, 'load') : `${failed} of ${plural(loads, 'load')} failed`;
 }
 
 const joined = (...parts: string[]): string => parts.filter((part) => part !== '').join(' · ');
@@ -34,7 +34,7 @@ export function cellText(cell: Cell): string {
     time,
     limitText(cell),
     `${cell.originCopies.toFixed(2)} origin copies`,
-    failedText(cell),
+    loadsText(cell),
   );
 }
 
@@ -62,7 +62,7 @@ export function timeBar(cell: Cell, series: Series): Bar {
     text: joined(
       cell.meanMs === null ? '' : duration(cell.meanMs),
       limitText(cell),
-      failedText(cell),
+      loadsText(cell),
     ),
     tooltip: cellText(cell),
   };

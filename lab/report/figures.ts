@@ -42,7 +42,8 @@ const X_LABEL: Readonly<Record<Shape, string>> = {
   single: 'Leechers, loading at once',
 };
 
-const LIMIT = 'the fluid limit, the least time that any peer-assisted distribution can need';
+const LIMIT =
+  'the fluid limit, the least time in which any peer-assisted distribution can have served all';
 const COPIES =
   'What left the origin while the leechers loaded, by kernel counters, in copies of the image.';
 

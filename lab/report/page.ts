@@ -1,6 +1,6 @@
 /** The report as one file: no script, nothing loaded from elsewhere, light and dark. */
 import type { Cell, Summary } from '../results.ts';
-import { findings, placeOf, praise } from './compare.ts';
+import { findings, placeOf, plural, praise } from './compare.ts';
 import type { Figure } from './figures.ts';
 import { type Child, h, Markup } from './markup.ts';
 import { duration } from './scale.ts';
@@ -164,8 +164,8 @@ function tiles(cells: readonly Cell[]): Child {
   });
 }
 
-function tileText({ meanMs, fluidLimitMs, originCopies }: Cell): string {
-  const copies = `${originCopies.toFixed(2)} origin copies`;
+function tileText({ meanMs, fluidLimitMs, originCopies, loads }: Cell): string {
+  const copies = `${originCopies.toFixed(2)} origin copies · ${plural(loads, 'load')}`;
   return meanMs === null || fluidLimitMs === null
     ? copies
     : `${(meanMs / fluidLimitMs).toFixed(2)} × fluid limit · ${copies}`;
@@ -174,22 +174,30 @@ function tileText({ meanMs, fluidLimitMs, originCopies }: Cell): string {
 function worseBox(cells: readonly Cell[]): Child {
   const found = findings(cells);
   const good = praise(found);
-  if (found.worse.length === 0 && good === null) return null;
+  const { worse, leftOut } = found;
+  const list = (sentences: readonly string[]): Child =>
+    sentences.length === 0
+      ? null
+      : h(
+          'ul',
+          {},
+          sentences.map((sentence) => h('li', {}, sentence)),
+        );
+  if (worse.length + leftOut.length === 0 && good === null) return null;
   return h(
     'section',
     { class: 'worse', 'aria-label': 'Comparison' },
     h(
       'strong',
       {},
-      good === null ? 'Where Zauberflöte is worse' : 'Where Zauberflöte is worse: nowhere here',
+      good !== null
+        ? 'Where Zauberflöte is worse: nowhere in this run'
+        : worse.length > 0
+          ? 'Where Zauberflöte is worse in this run'
+          : 'Where Zauberflöte is worse: it cannot be said',
     ),
-    good === null
-      ? h(
-          'ul',
-          {},
-          found.worse.map((sentence) => h('li', {}, sentence)),
-        )
-      : h('p', {}, good),
+    good === null ? list(worse) : h('p', {}, good),
+    list(leftOut),
   );
 }
 

@@ -93,7 +93,7 @@ describe('report', () => {
 
   it('says of a void run that it means nothing, on the page and on each figure', () => {
     const { html, svgs } = page({ ...FIG3, over: { verdict: 'void', why: ['origin: 71.2 KB/s'] } });
-    assert.match(html, /the figures below mean nothing/);
+    assert.match(html, /figures of this run mean nothing/);
     assert.doesNotMatch(html, /class="tile"/);
     for (const svg of svgs) assert.match(svg, /VOID: origin: 71\.2 KB\/s/);
   });
@@ -110,6 +110,16 @@ describe('report', () => {
     assert.match(html([{ ...before!, error: -0.2 }]), /✕ .*−20\.0 %.*not measured/s);
     assert.match(html([{ ...before!, error: Number.NaN }]), /off by more than 5 %/);
     assert.match(html(CONDITIONS.links), /all within 5 % of what was set/);
+  });
+
+  it('shows the load average and the loads of a cell', () => {
+    const { html } = page({
+      ...FIG3,
+      over: { conditions: { ...CONDITIONS, loadBefore: 0.25, loadAfter: 1.5 } },
+    });
+    assert.match(html, /load average of one minute 0\.25 before, 1\.50 after</);
+    assert.match(html, /origin copies · 30 loads/);
+    assert.doesNotMatch(page(FIG3).html, /load average/);
   });
 
   it('takes whatever is in the results as text', () => {

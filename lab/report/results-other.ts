@@ -2,6 +2,7 @@
 import type { LoadResult } from './committed.ts';
 import { code, md, mdTable } from './markdown.ts';
 import { grouped } from './scale.ts';
+import { loadAverageOf } from './words.ts';
 
 /** The figures of DESIGN section 7, and which way is better. */
 const LOAD_FIGURES: readonly (readonly [key: string, words: string, better: 'more' | 'less'])[] = [
@@ -21,16 +22,29 @@ function figure(value: unknown): string {
   return Math.abs(value) >= 1000 ? grouped(value) : String(Number(value.toPrecision(3)));
 }
 
-/** Options may be whole objects; what is told of them fits one line. */
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Anything but a text in one line: what an object holds, by name. */
+function inLine(value: unknown): string {
+  if (typeof value === 'string') return value;
+  if (!isObject(value)) return JSON.stringify(value);
+  return flat(value)
+    .map((pair) => pair.join(' '))
+    .join(', ');
+}
+
 function conditionLines(conditions: unknown): string {
-  if (typeof conditions !== 'object' || conditions === null)
-    return 'Its conditions were not recorded.';
+  if (!isObject(conditions)) return 'Its conditions were not recorded.';
   return Object.entries(conditions)
-    .flatMap(([key, value]) =>
-      Array.isArray(value)
-        ? value.map((one) => `- ${md(typeof one === 'string' ? one : JSON.stringify(one))}`)
-        : [`- ${md(key)}: ${md(typeof value === 'string' ? value : JSON.stringify(value))}`],
-    )
+    .flatMap(([key, value]) => {
+      if (Array.isArray(value)) return value.map((one) => `- ${md(inLine(one))}`);
+      const load =
+        key === 'loadAverage' && isObject(value)
+          ? loadAverageOf(value.before, value.after, conditions.cores)
+          : null;
+      return [`- ${md(load ?? `${key}: ${inLine(value)}`)}`];
+    })
     .join('\n');
 }
 
@@ -66,7 +80,9 @@ export function loadSection(name: string, { conditions, trackers }: LoadResult):
         better,
       ]),
     ),
-    worse.length === 0 ? 'Nowhere worse.' : `**Where we are worse**\n\n${worse.join('\n')}`,
+    worse.length === 0
+      ? 'In this run no figure of the table is worse than another tracker’s.'
+      : `**Where we are worse in this run**\n\n${worse.join('\n')}`,
   ].join('\n\n');
 }
 
@@ -89,7 +105,7 @@ function recordTable(title: string, records: readonly object[]): string {
   const keys = [...new Set(rows.flatMap((row) => [...row.keys()]))];
   const heads = rows.map((row, index) => {
     const name = NAMES.map((key) => row.get(key)).find((one) => typeof one === 'string');
-    return typeof name === 'string' ? md(name) : String(index + 1);
+    return typeof name === 'string' ? md(name) : rows.length === 1 ? 'value' : String(index + 1);
   });
   return mdTable(
     [md(title), ...heads],
@@ -107,6 +123,32 @@ function isRecords(value: unknown): value is readonly object[] {
   );
 }
 
+/** What the bounds in a simulation's result are bounds of: it depends on how its peers came and went. */
+function limitWords(record: Readonly<Record<string, unknown>>): string[] {
+  const { scenario, fluidLimitMs, fluidLimitPeers, leastMeanMs, left } = record;
+  if (!isObject(scenario) || typeof fluidLimitMs !== 'number') return [];
+  const { peers, arrivalMs } = scenario;
+  const counted = typeof fluidLimitPeers === 'number' ? fluidLimitPeers : peers;
+  const spread = typeof arrivalMs === 'number' && arrivalMs > 0;
+  const words = [
+    `\`fluidLimitMs\` is the fluid limit of ${figure(counted)} peers${spread ? ', had all come at once' : ''}` +
+      (typeof left !== 'number' || left === 0
+        ? '.'
+        : counted === peers
+          ? `; the ${figure(left)} who left before they had the content are counted in.`
+          : `; the ${figure(left)} who left before they had the content are left out.`),
+    ...(spread
+      ? [
+          `They came within ${figure(arrivalMs / 1000)} s, so it bounds nobody’s time: \`ofFluidLimit\` compares with it as a yardstick only.`,
+        ]
+      : []),
+    ...(typeof leastMeanMs === 'number'
+      ? ['`leastMeanMs` bounds the mean time of peers who come as these did.']
+      : []),
+  ];
+  return [words.join(' ')];
+}
+
 /** Every list of records in the file is a table; without a list, the file is one record. */
 export function simSection(name: string, sim: Readonly<Record<string, unknown>>): string {
   const { conditions, ...rest } = sim;
@@ -115,5 +157,10 @@ export function simSection(name: string, sim: Readonly<Record<string, unknown>>)
     lists.length > 0
       ? lists.map(([key, value]) => recordTable(key, value as readonly object[]))
       : [recordTable('', [rest])];
-  return [`## Simulation (${md(name)})`, conditionLines(conditions), ...tables].join('\n\n');
+  return [
+    `## Simulation (${md(name)})`,
+    conditionLines(conditions),
+    ...(isObject(rest.result) ? limitWords(rest.result) : []),
+    ...tables,
+  ].join('\n\n');
 }

@@ -2,7 +2,7 @@
 import type { Cell, Summary } from '../results.ts';
 import { compareModes } from '../stats/index.ts';
 import type { Committed } from './committed.ts';
-import { findings, praise } from './compare.ts';
+import { findings, loadsOf, praise } from './compare.ts';
 import { shapeOf } from './figures.ts';
 import { code, md, mdTable } from './markdown.ts';
 import { PAPER_FIG2, PAPER_FIG3 } from './paper.ts';
@@ -14,6 +14,7 @@ import {
   aboutScenario,
   commandOf,
   commitOf,
+  loadAverageOf,
   machineOf,
   SCENARIO_ORDER,
   VERDICTS,
@@ -22,12 +23,16 @@ import {
 const INTRO = `# Results
 
 Written by \`npm run results\` from \`lab/results\`; a test compares the two, so edit neither by hand.
-Times are from navigation to the load event of the image (786\u202f432 bytes, as in the paper), in ms,
-means over all loads that succeeded; failed ones are counted beside them and averaged into nothing.
+Times are from navigation to the load event of the image (786\u202f432 bytes, as in the paper; in \`site\`,
+of the last file), in ms, means over all loads that succeeded; failed ones are counted beside them and
+not averaged in. The column of loads says how many loads a mean is of: as many as leechers in each run.
 Origin copies are what left the origin while the leechers loaded, by kernel counters, over the size of
-the image. The fluid limit is the least time that any peer-assisted distribution can need (Mundinger,
-Weber & Weiss 2008). The paper's figures were measured in 2015 on another machine: its text limits the
-origin of figure 3 to 64 KB/s, its recipe to 512 KB/s.`;
+the image, the mean of the runs that showed it at all; the headers of packets count where tc shapes, so
+that one download by HTTP takes some 1.05 copies. The fluid limit is the least time in which any
+peer-assisted distribution can have served all (Mundinger, Weber & Weiss 2008); it bounds the last to be
+done, so where uplinks of peers bind, a mean may be below it, and it is “–” where no link limits it.
+The paper's figures were measured in 2015 on another machine: its text limits the origin of figure 3 to
+64 KB/s, its recipe to 512 KB/s.`;
 
 const NONE =
   'There are no results yet: run `npm run bench -- fig3 --out lab/results/fig3`, then `npm run results`.';
@@ -52,6 +57,7 @@ export function resultsPage(results: readonly Committed[]): string {
 
 function benchSection(name: string, summary: Summary, figures: readonly string[]): string {
   const { scenario, verdict, why, conditions, cells } = summary;
+  const load = loadAverageOf(conditions.loadBefore, conditions.loadAfter, conditions.cores);
   const title = name === scenario ? md(scenario) : `${md(scenario)} (${md(name)})`;
   const parts = [
     `## ${title}`,
@@ -65,6 +71,7 @@ function benchSection(name: string, summary: Summary, figures: readonly string[]
           .map((pair) => pair.join(' '))
           .join(', '),
       )}`,
+      ...(load === null ? [] : [`- ${md(load)}`]),
       ...(conditions.links.length > 0 ? [`- ${md(linkTable(conditions.links).summary)}`] : []),
       ...conditions.notes.map((note) => `- ${md(note)}`),
     ].join('\n'),
@@ -78,17 +85,29 @@ function benchSection(name: string, summary: Summary, figures: readonly string[]
     );
   for (const [rate, own] of Map.groupBy(cells, (cell) => cell.rateBytesPerSecond)) {
     parts.push(`### Origin ${rate === 0 ? 'not limited' : `at ${rateText(rate)}`}`);
+    parts.push(runsText(own));
     parts.push(shapeOf(own) === 'grid' ? matrices(scenario, own) : placesTable(scenario, own));
   }
   const found = findings(cells);
   const good = praise(found);
   if (found.worse.length > 0)
     parts.push(
-      `**Where we are worse**\n\n${found.worse.map((line) => `- ${md(line)}`).join('\n')}`,
+      `**Where we are worse in this run**\n\n${found.worse.map((line) => `- ${md(line)}`).join('\n')}`,
     );
   else if (good !== null) parts.push(md(good));
+  if (found.leftOut.length > 0) parts.push(found.leftOut.map((line) => `- ${md(line)}`).join('\n'));
   return parts.join('\n\n');
 }
+
+/** How often each cell was run: a mean of one run may be chance. */
+function runsText(cells: readonly Cell[]): string {
+  const runs = [...new Set(cells.map(({ loads, leechers }) => loads / leechers))];
+  if (runs.every((count) => count === 1))
+    return 'Every cell was run once, so nothing is known of how far runs differ: a small difference may be chance.';
+  return `Every cell was run ${Math.min(...runs) === Math.max(...runs) ? '' : `${Math.min(...runs)} to `}${Math.max(...runs)} times.`;
+}
+
+const loadsText = (cells: readonly Cell[]): string => loadsOf(cells).replace(/ loads?$/, '');
 
 function meanText(cell: Cell | undefined): string {
   if (!cell) return '–';
@@ -113,6 +132,7 @@ function placesTable(scenario: string, cells: readonly Cell[]): string {
         paper && seeders === leechers ? PAPER_FIG3.find(({ n }) => n === leechers) : undefined;
       return [
         label,
+        loadsText(own),
         ...modes.map((mode) => meanText(cellOf(mode))),
         limit === null ? '–' : grouped(limit),
         limit === null || !ours || ours.meanMs === null ? '–' : (ours.meanMs / limit).toFixed(2),
@@ -126,6 +146,7 @@ function placesTable(scenario: string, cells: readonly Cell[]): string {
   return mdTable(
     [
       'Seeders : leechers',
+      'Loads of each mode',
       ...modes.map((mode) => `${md(labelOf(mode))}, ms`),
       'Fluid limit, ms',
       'Zauberflöte ÷ limit',
@@ -141,18 +162,32 @@ function matrices(scenario: string, cells: readonly Cell[]): string {
   const sorted = (values: number[]): number[] => [...new Set(values)].sort((a, b) => a - b);
   const seeders = sorted(cells.map((cell) => cell.seeders));
   const leechers = sorted(cells.map((cell) => cell.leechers));
-  const matrix = (title: string, at: (seeders: number, leechers: number) => string): string =>
+  const matrix = (
+    title: string,
+    at: (seeders: number, leechers: number) => string,
+    measured: readonly Cell[] = [],
+  ): string =>
     `${title}\n\n${mdTable(
-      ['leechers ↓ seeders →', ...seeders.map(String)],
-      leechers.map((l) => [`**${l}**`, ...seeders.map((s) => at(s, l))]),
+      [
+        'leechers ↓ seeders →',
+        ...seeders.map(String),
+        ...(measured.length > 0 ? ['loads a cell'] : []),
+      ],
+      leechers.map((l) => {
+        const row = measured.filter((cell) => cell.leechers === l);
+        return [
+          `**${l}**`,
+          ...seeders.map((s) => at(s, l)),
+          ...(row.length > 0 ? [loadsText(row)] : []),
+        ];
+      }),
     )}`;
-  const parts = modesOf(cells).map((mode) =>
-    matrix(`${md(labelOf(mode))}, mean ms`, (s, l) =>
-      meanText(
-        cells.find((cell) => cell.mode === mode && cell.seeders === s && cell.leechers === l),
-      ),
-    ),
-  );
+  const parts = modesOf(cells).map((mode) => {
+    const own = cells.filter((cell) => cell.mode === mode);
+    const at = (s: number, l: number) =>
+      meanText(own.find((cell) => cell.seeders === s && cell.leechers === l));
+    return matrix(`${md(labelOf(mode))}, mean ms`, at, own);
+  });
   if (scenario === 'fig2')
     parts.push(
       matrix('The paper’s figure 2, mean ms', (s, l) => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readCommitted } from './committed.ts';
-import { experiment, grid, type Wanted } from './fixtures.ts';
+import { CONDITIONS, experiment, grid, type Wanted } from './fixtures.ts';
 import { code, md } from './markdown.ts';
 import { resultsPage } from './results-page.ts';
 
@@ -49,7 +49,7 @@ describe('results page', () => {
     assert.match(text, /\| 2 : 2 \|.*\| 10\u202f356 \| 3\u202f082 \|\n/);
     assert.match(
       text,
-      /\*\*Where we are worse\*\*\n\n- Slower than WebTorrent at 1 seeder, 1 leecher, 64 KB\/s/,
+      /\*\*Where we are worse in this run\*\*\n\n- Slower than WebTorrent at 1 seeder, 1 leecher, 64 KB\/s/,
     );
     assert.match(
       text,
@@ -67,6 +67,62 @@ describe('results page', () => {
       text,
       /The paper’s figure 2, mean ms\n\n.*\n.*\n\| \*\*1\*\* \| 4\u202f020 \| 2\u202f043 \| 6\u202f394 \|/,
     );
+  });
+
+  it('says how many loads a mean is of, and that one run is one', () => {
+    const places = [2, 5].map((n) => ({ seeders: 1, leechers: n, rate: 64_000 }));
+    run('fig3', { scenario: 'fig3', places, runs: 1 });
+    assert.match(page(), /Every cell was run once, so nothing is known of how far runs differ/);
+    assert.match(page(), /\| Seeders : leechers \| Loads of each mode \|.*\n.*\n\| 1 : 2 \| 2 \|/);
+    run('fig3', { scenario: 'fig3', places, runs: 3 });
+    assert.match(page(), /Every cell was run 3 times\./);
+    assert.match(page(), /\n\| 1 : 5 \| 15 \|/);
+    assert.doesNotMatch(page(), /run once/);
+    run('fig3', { scenario: 'fig2', places: grid(2, 0), runs: 4 });
+    assert.match(
+      page(),
+      /\| loads a cell \|\n.*\n\| \*\*1\*\* .* \| 4 \|\n\| \*\*2\*\* .* \| 8 \|\n/,
+    );
+    assert.match(page(), /1 seeder, 1 leecher, .* \(1\.\d\d ×, 4 loads each\)\./);
+  });
+
+  it('names the rivals that could not be compared', () => {
+    const wanted = {
+      scenario: 'nat',
+      places: [{ seeders: 1, leechers: 3, rate: 64_000 }],
+      runs: 1,
+    };
+    const { summary } = experiment(wanted);
+    const cells = summary.cells.map((cell) =>
+      cell.mode === 'webtorrent' ? { ...cell, failed: 3, meanMs: null } : cell,
+    );
+    put('nat', 'summary.json', { ...summary, cells });
+    assert.match(
+      page(),
+      /In this run \(3 loads a cell\), in the cells that can be compared, no mean above that of Plain HTTP, .*\n\n- Not compared with WebTorrent at 1 seeder, 3 leechers, 64 KB\/s: 3 of its 3 loads failed\./,
+    );
+  });
+
+  it('shows how busy the machine was, where that was recorded', () => {
+    const wanted = { scenario: 'nat', places: [{ seeders: 1, leechers: 1, rate: 0 }] };
+    run('nat', wanted);
+    assert.doesNotMatch(page(), /load average/);
+    for (const [loadBefore, words] of [
+      [0.5, 'load average of one minute 0.50 before, 3.25 after\n'],
+      [
+        2.1,
+        'load average of one minute 2.10 before, 3.25 after: the machine had just had other work',
+      ],
+    ] as const) {
+      const conditions = { ...CONDITIONS, loadBefore, loadAfter: 3.25 };
+      run('nat', { ...wanted, over: { conditions } });
+      assert.ok(page().includes(`- ${words}`), page());
+    }
+    rmSync(join(folder, 'nat'), { recursive: true });
+    const conditions = { cores: 2, loadAverage: { before: 5, after: 1 }, options: { a: { b: 1 } } };
+    put('load', 'load.json', { conditions, trackers: {} });
+    assert.match(page(), /- load average of one minute 5\.00 before, 1\.00 after: the machine had/);
+    assert.match(page(), /- options: a\.b 1\n/);
   });
 
   it('counts failed loads beside the mean and quotes no figure of a void run', () => {
@@ -116,7 +172,7 @@ describe('results page', () => {
     assert.match(text, /\| Introductions per CPU second \| 20\u202f000 \| 18\u202f900 \| more \|/);
     assert.match(
       text,
-      /\*\*Where we are worse\*\*\n\n- Bytes per introduction: 3\u202f000 against 2\u202f800 of bittorrent-tracker\.\n/,
+      /\*\*Where we are worse in this run\*\*\n\n- Bytes per introduction: 3\u202f000 against 2\u202f800 of bittorrent-tracker\.\n/,
     );
     assert.match(text, /\| 1\.23 \| 2 \| less \|/);
     assert.match(text, /- a \\\| b/);
@@ -139,6 +195,28 @@ describe('results page', () => {
     assert.match(page(), /\| ofFluidLimit.mean \| 1\.18 \| 1\.3 \|/);
     put('sim', 'sim.json', { scenario: { peers: 7 }, timeMs: null });
     assert.match(page(), /\| scenario.peers \| 7 \|\n\| timeMs \| – \|/);
+  });
+
+  it('says what the bounds of a simulation are bounds of', () => {
+    const result = (over: object, arrivalMs: number) => ({
+      result: {
+        ...{ scenario: { peers: 1000, arrivalMs }, fluidLimitMs: 3114, left: 0 },
+        ...over,
+      },
+    });
+    put('sim', 'sim.json', result({ fluidLimitPeers: 1000 }, 0));
+    assert.match(page(), /`fluidLimitMs` is the fluid limit of 1\u202f000 peers\.\n/);
+    assert.doesNotMatch(page(), /at once/);
+    put('sim', 'sim.json', result({ left: 52 }, 10_000));
+    assert.match(
+      page(),
+      /peers, had all come at once; the 52 who left .* are counted in\. They came within 10 s, so it bounds nobody’s time/,
+    );
+    put('sim', 'sim.json', result({ left: 52, fluidLimitPeers: 948, leastMeanMs: 1500 }, 10_000));
+    assert.match(
+      page(),
+      /of 948 peers, had .* are left out\. .*`leastMeanMs` bounds the mean time/,
+    );
   });
 
   it('names the file that cannot be used, and the cure', () => {

@@ -5,7 +5,7 @@ import { plural } from './compare.ts';
 import { type Child, h, type Markup } from './markup.ts';
 import { grouped, rateText } from './scale.ts';
 import { labelOf } from './theme.ts';
-import { commitOf } from './words.ts';
+import { commitOf, loadAverageOf } from './words.ts';
 
 const DASH = '–';
 
@@ -116,6 +116,7 @@ function valueText(value: unknown): string {
 
 export function conditionsTable(conditions: Conditions): Markup {
   const { date, kernel, cores, memoryBytes, shaper, seed, versions, options } = conditions;
+  const load = loadAverageOf(conditions.loadBefore, conditions.loadAfter, cores);
   return table(
     'Conditions',
     ['What', 'Value'],
@@ -125,6 +126,7 @@ export function conditionsTable(conditions: Conditions): Markup {
       ['Kernel', kernel],
       ['Cores', cores],
       ['Memory', `${(memoryBytes / 2 ** 30).toFixed(1)} GiB`],
+      ...(load === null ? [] : [['Load', load]]),
       ['Shaper', shaper],
       ['Seed', seed],
       ...Object.entries(versions).map(([name, version]) => [`Version of ${name}`, version]),

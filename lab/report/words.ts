@@ -2,13 +2,13 @@
 import type { Conditions, Summary } from '../results.ts';
 
 const SCENARIOS: Readonly<Record<string, string>> = {
-  fig2: 'Figure 2 of the paper: load time over every number of seeders and leechers.',
-  fig3: 'Figure 3 of the paper, the “reddit effect”: n visitors hold the image, n more load it from a slow origin.',
+  fig2: 'Figure 2 of the paper: load time over the numbers of seeders and leechers.',
+  fig3: 'Figure 3 of the paper, the “reddit effect”: n visitors hold the image, n more come for it, and the origin is slow.',
   flash: 'Flash crowd: nobody holds the image and everybody comes at once.',
   lone: 'A lone visitor without any peer: what the library costs.',
-  churn: 'Churn: peers vanish in the middle of a transfer.',
-  poison: 'Poison: some peers send wrong bytes.',
-  'slow-peer': 'Slow peer: one of the peers hardly sends.',
+  churn: 'Churn: seeders vanish in the middle of a transfer.',
+  poison: 'Poison: some of the seeders send wrong bytes.',
+  'slow-peer': 'Slow peer: one of the seeders hardly sends.',
   'origin-down': 'The origin is down: peers are all there is.',
   'tracker-down': 'The tracker is down: the origin must do.',
   nat: 'Every peer behind a network address translator.',
@@ -24,9 +24,15 @@ export function aboutScenario(scenario: string): string {
 }
 
 export const VERDICTS: Readonly<Record<Summary['verdict'], { mark: string; words: string }>> = {
-  ok: { mark: '✓', words: 'Everything asked of this run held.' },
-  failed: { mark: '✕', words: 'The run was measured well, but not everything asked of it held.' },
-  void: { mark: '⊘', words: 'A link was off: the figures below mean nothing.' },
+  ok: { mark: '✓', words: 'Every check of this scenario held; rivals are told, not judged.' },
+  failed: {
+    mark: '✕',
+    words: 'The links kept to their rates, but not every check of this scenario held.',
+  },
+  void: {
+    mark: '⊘',
+    words: 'A link was off or could not be measured: figures of this run mean nothing.',
+  },
   unsupported: { mark: '–', words: 'This could not be run here.' },
 };
 
@@ -87,4 +93,18 @@ export function machineOf({ cores, memoryBytes, kernel, shaper }: Conditions): s
 
 export function commitOf({ commit, dirty }: Conditions): string {
   return `${commit.slice(0, 12)}${dirty ? ' with uncommitted changes' : ''}`;
+}
+
+/**
+ * Load averages of one minute in words; null where none was recorded. More runnable processes than
+ * cores before anything has begun means that the machine had other work.
+ */
+export function loadAverageOf(before: unknown, after: unknown, cores: unknown): string | null {
+  const said = [
+    ...(typeof before === 'number' ? [`${before.toFixed(2)} before`] : []),
+    ...(typeof after === 'number' ? [`${after.toFixed(2)} after`] : []),
+  ];
+  if (said.length === 0) return null;
+  const busy = typeof before === 'number' && typeof cores === 'number' && before > cores;
+  return `load average of one minute ${said.join(', ')}${busy ? ': the machine had just had other work' : ''}`;
 }
