@@ -153,7 +153,7 @@ describe('codec against hostile frames', function () {
       // Most start with the tag of a body, or hardly any would get beyond the first byte.
       const frames = fc
         .tuple(
-          fc.option(fc.constantFrom(0x0a, 0x12, 0x1a, 0x22, 0x2a)),
+          fc.option(fc.constantFrom(0x0a, 0x12, 0x1a, 0x22, 0x2a, 0x32)),
           fc.uint8Array({ maxLength: 60 }),
         )
         .map(([tag, rest]) => (tag === null ? rest : Uint8Array.from([tag, rest.length, ...rest])));

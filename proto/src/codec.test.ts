@@ -10,6 +10,9 @@ import {
   encodeSessionRequest,
   encodeSessionResponse,
   HashAlgorithm,
+  MAX_CHUNK_BYTES,
+  MAX_CHUNKS,
+  MAX_CHUNKS_PER_GOT,
   MAX_FRAGMENT_BYTES,
   MAX_HOLDERS_PER_SWARM,
   MAX_IDS_PER_MESSAGE,
@@ -107,16 +110,59 @@ describe('codec', () => {
     const holders = Array.from({ length: MAX_HOLDERS_PER_SWARM }, (_, i) => ({
       peerId: 2n ** 64n - 1n - BigInt(i),
       size: 2n ** 53n - 1n,
+      partial: true,
     }));
-    const peers = encodeSessionResponse({
-      case: 'peers',
-      value: { swarms: ids.map((content) => ({ content, holders, totalHolders: 2 ** 32 - 1 })) },
-    });
+    const total = 2 ** 32 - 1;
+    const swarms = ids.map((content) => ({
+      content,
+      holders,
+      totalHolders: total,
+      totalPartial: total,
+    }));
+    const peers = encodeSessionResponse({ case: 'peers', value: { swarms } });
     assert(peers.length > MAX_SESSION_MESSAGE_BYTES, 'a limit of requests would not do');
     assert(peers.length <= MAX_SESSION_RESPONSE_BYTES);
     decodeSessionResponse(peers);
 
     decodeSessionRequest(encodeSessionRequest(offer('v'.repeat(MAX_RAW_SDP_BYTES))));
+  });
+
+  it('has room for as many chunks as are allowed', () => {
+    const content = longId(1);
+    const bitfield = new Uint8Array(MAX_CHUNKS / 8).fill(255);
+    const chunks = Array.from({ length: MAX_CHUNKS_PER_GOT }, (_, i) => MAX_CHUNKS - 1 - i);
+    for (const body of [
+      { case: 'holdings', value: { content, bitfield } },
+      { case: 'got', value: { content, chunks } },
+    ] as const)
+      assert.equal(decodePeerMessage(encodePeerMessage(body)).body.case, body.case);
+    // A lease may name what is needed, and that it has fetched a quarter of it since.
+    const fetched = Array.from({ length: MAX_CHUNKS / 4 }, (_, i) => i * 4);
+    const value = { content, unitBytes: MAX_CHUNK_BYTES, needed: bitfield, fetched };
+    decodeSessionRequest(encodeSessionRequest({ case: 'lease', value }));
+  });
+
+  it('says which rule of chunks and leases was broken', () => {
+    const content = longId(1);
+    const lease = (changes: object) => () =>
+      decodeSessionRequest(
+        encodeSessionRequest({ case: 'lease', value: { content, unitBytes: 1, ...changes } }),
+      );
+    lease({})();
+    refuses(ErrorCode.MALFORMED, /^unit_bytes 0 is not within 1 to/, lease({ unitBytes: 0 }));
+    refuses(ErrorCode.MALFORMED, /^more than 65536 units/, lease({ wanted: MAX_CHUNKS + 1 }));
+    refuses(ErrorCode.MALFORMED, /^more than 65536 units/, lease({ units: MAX_CHUNKS + 1 }));
+    refuses(ErrorCode.MALFORMED, /^chunk 65536 is beyond/, lease({ returned: [MAX_CHUNKS] }));
+    const needed = new Uint8Array(MAX_CHUNKS / 8 + 1);
+    refuses(ErrorCode.MALFORMED, /^a bitfield of 8193 bytes/, lease({ needed }));
+    refuses(ErrorCode.MALFORMED, /^0 chunks in a got/, () =>
+      decodePeerMessage(encodePeerMessage({ case: 'got', value: { content } })),
+    );
+    refuses(ErrorCode.MALFORMED, /^a grant ends beyond/, () =>
+      decodeSessionResponse(
+        encodeSessionResponse({ case: 'grant', value: { content, first: MAX_CHUNKS, count: 1 } }),
+      ),
+    );
   });
 
   it('counts a raw SDP in bytes, not in characters', () => {
@@ -145,7 +191,25 @@ describe('codec', () => {
     refuses(ErrorCode.MALFORMED, /wire type 3/, () => decodeSessionRequest(frame));
   });
 
+  it('reads repeated numbers packed and one by one, as many as a frame holds', () => {
+    const units = Array.from({ length: 20_000 }, (_, unit) => unit);
+    const content = { algorithm: HashAlgorithm.SHA1, digest: new Uint8Array(20) };
+    const value = { content, unitBytes: 1, fetched: units, returned: [7] };
+    const packed = encodeSessionRequest({ case: 'lease', value });
+    const { body } = decodeSessionRequest(packed);
+    assert(body.case === 'lease');
+    assert.deepEqual(body.value.fetched, units);
+    // Fields of a later lease are added: 7 once more by itself, as protobuf 2 wrote it.
+    const again = decodeSessionRequest(Uint8Array.of(...packed, 0x2a, 2, 0x38, 7));
+    assert(again.body.case === 'lease');
+    assert.deepEqual(again.body.value.returned, [7, 7]);
+  });
+
   it('refuses fields of another wire type', () => {
+    const chunksAsFixed32 = Uint8Array.of(0x32, 0x05, 0x15, 1, 0, 0, 0);
+    refuses(ErrorCode.MALFORMED, /chunks has wire type 5/, () =>
+      decodePeerMessage(chunksAsFixed32),
+    );
     const cancelWithFixed32 = Uint8Array.of(0x12, 0x05, 0x0d, 1, 0, 0, 0);
     refuses(ErrorCode.MALFORMED, /requestId has wire type 5/, () =>
       decodePeerMessage(cancelWithFixed32),

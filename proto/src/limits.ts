@@ -6,7 +6,7 @@
 /** Largest SessionRequest, in bytes: 64 ids of 64 bytes, or an SDP, with room. */
 export const MAX_SESSION_MESSAGE_BYTES = 65_536;
 
-/** Largest SessionResponse, in bytes: 64 swarms of 64 holders take 87,104 bytes. */
+/** Largest SessionResponse, in bytes: 64 swarms of 64 holders take 95,556 bytes. */
 export const MAX_SESSION_RESPONSE_BYTES = 131_072;
 
 /** Most content ids in one Want, Have or Drop: a page of 30 assets in one message, twice over. */

@@ -34,7 +34,10 @@ const START_GROUP = 3;
 const END_GROUP = 4;
 const BIT32 = 5;
 
-/** Elements one repeated field may have before the rules of the protocol count them. */
+/**
+ * Elements one repeated field may have before the rules of the protocol count them; of numbers, as
+ * many as the frame has bytes.
+ */
 const MAX_ELEMENTS = 1024;
 
 /** Groups are obsolete; unknown ones are skipped, but not into any depth. */
@@ -83,6 +86,13 @@ class Reader {
     const length = this.uint32(end);
     this.advance(length, end);
     return this.buffer.subarray(this.at - length, this.at);
+  }
+
+  /** Where the message or packed numbers that begin here end. */
+  stop(end: number): number {
+    const length = this.uint32(end);
+    if (length > end - this.at) throw new Error('a field ends beyond its message');
+    return this.at + length;
   }
 
   advance(length: number, end: number): void {
@@ -144,9 +154,11 @@ class Reader {
       const [number, wireType] = this.tag(end);
       const row = table.find((candidate) => candidate[0] === number);
       if (row) {
-        if (wireType !== wireTypeOf(row[2]))
-          throw new Error(`field ${row[1]} has wire type ${wireType}`);
-        this.field(row, end, into);
+        if (wireType === wireTypeOf(row[2])) this.field(row, end, into);
+        else if (wireType === DELIMITED && row[3])
+          // Numbers come one by one or packed (protobuf encoding guide, Packed Repeated Fields).
+          for (const stop = this.stop(end); this.at < stop; ) this.field(row, stop, into);
+        else throw new Error(`field ${row[1]} has wire type ${wireType}`);
       } else this.skip(number, wireType, end);
     }
     return into;
@@ -157,16 +169,15 @@ class Reader {
     const before = oneof ? (into[oneof] as Fields) : undefined;
     let value: unknown;
     if (kind === Kind.MESSAGE) {
-      const length = this.uint32(end);
-      if (length > end - this.at) throw new Error('a field ends beyond its message');
+      const stop = this.stop(end);
       // A message that comes twice is one, its fields merged (protobuf encoding guide, Last One Wins).
       const old = before ? before.case === name && before.value : !repeated && into[name];
       const fields = (old || empty(table as Table)) as Fields;
-      value = this.message(table as Table, this.at + length, fields);
+      value = this.message(table as Table, stop, fields);
     } else value = this.value(kind, end);
     if (oneof) into[oneof] = { case: name, value };
     else if (!repeated) into[name] = value;
-    else if ((into[name] as unknown[]).push(value) > MAX_ELEMENTS)
+    else if ((into[name] as unknown[]).push(value) > MAX_ELEMENTS && kind >= Kind.STRING)
       throw new Error(`${name} has more than ${MAX_ELEMENTS} elements`);
   }
 }
@@ -232,6 +243,11 @@ function writeFields(table: Table, message: Fields, parts: (number[] | Uint8Arra
       values = chosen?.case === name ? [chosen.value] : [];
     } else if (repeated) values = [...((message[name] as unknown[]) ?? [])].reverse();
     else values = isDefault(kind, message[name]) ? [] : [message[name]];
+    if (repeated && kind < Kind.STRING && values.length > 0) {
+      const length = values.reduce<number>((sum, value) => sum + put(scalar(kind, value)), 0);
+      total += length + put(varint(length)) + put(varint(number * 8 + DELIMITED));
+      continue;
+    }
     for (const value of values) {
       let length: number;
       if (kind === Kind.MESSAGE) {
@@ -242,15 +258,19 @@ function writeFields(table: Table, message: Fields, parts: (number[] | Uint8Arra
           kind === Kind.STRING ? encoder.encode(value as string) : (value as Uint8Array);
         length = put(bytes);
         length += put(varint(length));
-      } else if (kind === Kind.FIXED64) {
-        const bytes = new Uint8Array(8);
-        new DataView(bytes.buffer).setBigUint64(0, value as bigint, true);
-        length = put(bytes);
-      } else length = put(varint(kind === Kind.UINT64 ? (value as bigint) : Number(value)));
+      } else length = put(scalar(kind, value));
       total += length + put(varint(number * 8 + wireTypeOf(kind)));
     }
   }
   return total;
+}
+
+function scalar(kind: number, value: unknown): number[] | Uint8Array {
+  if (kind === Kind.UINT64) return varint(value as bigint);
+  if (kind !== Kind.FIXED64) return varint(Number(value));
+  const bytes = new Uint8Array(8);
+  new DataView(bytes.buffer).setBigUint64(0, value as bigint, true);
+  return bytes;
 }
 
 function isDefault(kind: number, value: unknown): boolean {

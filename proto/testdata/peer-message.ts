@@ -1,5 +1,5 @@
 import { PeerMessageSchema } from '../src/full.ts';
-import { base64, FILE, NOT_PROTOBUF, varint, vectorsOf, zeros } from './build.ts';
+import { base64, FILE, field, NOT_PROTOBUF, varint, vectorsOf, zeros } from './build.ts';
 import { PAPAGENO_ID } from './manifest.ts';
 import type { Hex, Vector } from './types.ts';
 
@@ -17,6 +17,16 @@ function fragment(bytes: number): Hex {
 }
 
 const MAX_FRAME = 65_568;
+
+const LAST_CHUNK = 65_535;
+const chunks = (count: number) => Array.from({ length: count }, (_, i) => i);
+const bytes = (count: number) => Buffer.alloc(count, 0xff).toString('base64');
+/** `content`, as a field of number 1. */
+const CONTENT = field(
+  '0a',
+  '0802',
+  field('12', Buffer.from(content.digest, 'base64').toString('hex')),
+);
 
 export const PEER_MESSAGE: readonly Vector[] = [
   valid('request', 'The second half of papageno.txt.', { request: ask }),
@@ -46,6 +56,42 @@ export const PEER_MESSAGE: readonly Vector[] = [
   valid('fragment, last byte', 'The last byte of the longest range.', {
     fragment: { requestId: 2, offset: 1048575, data: 'AA==' },
   }),
+  valid('holdings of all', 'papageno.txt, complete: no bitfield is needed.', {
+    holdings: { content, size: '252', chunkSize: 16384, complete: true },
+  }),
+  valid('holdings of a part', 'Chunks 0, 2 and 8 of ten: bits count from the highest.', {
+    holdings: { content, size: '163840', chunkSize: 16384, bitfield: 'oIA=' },
+  }),
+  valid('holdings of nothing', 'A newcomer that knows neither the size nor a manifest.', {
+    holdings: { content },
+  }),
+  valid('holdings of nothing, empty', 'An empty file has no chunks and is complete.', {
+    holdings: { content, complete: true },
+  }),
+  valid('holdings, largest', 'The largest size and chunks, and as many bits as are allowed.', {
+    holdings: {
+      content,
+      size: '9007199254740991',
+      chunkSize: 16777216,
+      bitfield: bytes(8192),
+    },
+  }),
+  valid('got', 'The first and the last chunk there can be.', {
+    got: { content, chunks: [0, LAST_CHUNK] },
+  }),
+  valid('got 256', 'As many chunks as are allowed.', { got: { content, chunks: chunks(256) } }),
+  unusual(
+    'got, not packed',
+    'Each chunk as a field of its own: parsers accept both forms.',
+    field('32', CONTENT, '1001', '10ac02'),
+    { got: { content, chunks: [1, 300] } },
+  ),
+  unusual(
+    'got, packed in parts',
+    'Packed, single, nothing packed, packed: one list in this order.',
+    field('32', CONTENT, '12020102', '1003', '1200', '120104'),
+    { got: { content, chunks: [1, 2, 3, 4] } },
+  ),
   unusual('data first', 'Fields in another order.', '22091a03abcdef10070801', {
     fragment: { requestId: 1, offset: 7, data: 'q83v' },
   }),
@@ -74,6 +120,22 @@ export const PEER_MESSAGE: readonly Vector[] = [
   rule('fragment beyond every range', 'no range is longer than 1,048,576 bytes', {
     fragment: { requestId: 1, offset: 1048575, data: 'AAA=' },
   }),
+  rule('holdings of no content', 'content is missing', { holdings: { complete: true } }),
+  rule('holdings of 2^53 bytes', 'at most 2^53 - 1', {
+    holdings: { content, size: '9007199254740992', complete: true },
+  }),
+  rule('holdings in chunks of 16,777,217 bytes', 'at most 16,777,216', {
+    holdings: { content, size: '33554432', chunkSize: 16777217 },
+  }),
+  rule('holdings of 65,544 chunks', 'a bitfield has at most 8,192 bytes', {
+    holdings: { content, size: '163840', chunkSize: 16384, bitfield: bytes(8193) },
+  }),
+  rule('got of no content', 'content is missing', { got: { chunks: [1] } }),
+  rule('got nothing', '1 to 256 chunks', { got: { content } }),
+  rule('got 257', '1 to 256 chunks', { got: { content, chunks: chunks(257) } }),
+  rule('got chunk 65,536', 'chunks are below 65,536', {
+    got: { content, chunks: [0, LAST_CHUNK + 1] },
+  }),
   ruleHex(
     'too large',
     'at most 65,536 bytes of content and 32 around them',
@@ -81,6 +143,16 @@ export const PEER_MESSAGE: readonly Vector[] = [
     'ERROR_CODE_TOO_LARGE',
   ),
   wire('truncated fragment', 'data ends early', '220608011a10abcd'),
+  wire(
+    'packed number beyond its field',
+    'the last of the chunks does not end',
+    field('32', CONTENT, '12020180', '1001'),
+  ),
+  wire(
+    'packed field beyond its message',
+    '3 bytes of chunks are said to follow and 1 does',
+    field('32', CONTENT, '120301'),
+  ),
   wire('field beyond its message', 'a cancel of 1 byte whose request_id has 2', '12010807'),
   ...NOT_PROTOBUF.map(([name, why, hex]) => wire(name, why, hex)),
 

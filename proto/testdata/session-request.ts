@@ -20,6 +20,10 @@ const wantOf = (algorithm: string | number, bytes: number) => ({
 
 const MAX_FRAME = 65_536;
 
+/** Asks for 8 of 20 units. */
+const ask = { content: id, unitBytes: 65536, units: 20, wanted: 8 };
+const bits = (bytes: number) => Buffer.alloc(bytes, 0xff).toString('base64');
+
 export const SESSION_REQUEST: readonly Vector[] = [
   valid('want', 'One content, the number of peers left to the tracker.', {
     want: { contents: [sha256] },
@@ -51,6 +55,45 @@ export const SESSION_REQUEST: readonly Vector[] = [
   valid('have the largest', 'The largest size, 2^53 - 1 bytes.', {
     have: { holdings: [{ content: id, size: '9007199254740991' }] },
   }),
+  valid(
+    'have a part',
+    'Downloading: one content of known size, one of which nothing is known yet.',
+    {
+      have: {
+        holdings: [
+          { content: sha256, size: '252', partial: true },
+          { content: id, partial: true },
+        ],
+      },
+    },
+  ),
+  valid('lease', 'Any 8 of 20 units.', { lease: ask }),
+  valid('lease, size unknown', 'What a newcomer sends before it has heard anything.', {
+    lease: { content: id, unitBytes: 65536, wanted: 16 },
+  }),
+  valid('lease of certain units', 'Units 0, 2, 18 and 19 of 20, whichever are to be had.', {
+    lease: { ...ask, needed: 'oAAw' },
+  }),
+  valid('lease, report', 'Wants nothing: confirms, has fetched units 0, 1 and 300, gives back 2.', {
+    lease: { content: id, unitBytes: 16384, units: 400, fetched: [0, 1, 300], returned: [2] },
+  }),
+  valid('lease, largest', 'The largest unit, and as many units as are allowed.', {
+    lease: {
+      content: id,
+      unitBytes: 16777216,
+      units: 65536,
+      wanted: 65536,
+      needed: bits(8192),
+      fetched: [65535],
+      returned: [65534],
+    },
+  }),
+  unusual(
+    'lease, not packed',
+    'Units as fields of their own: parsers accept both forms.',
+    field('2a', field('0a', ID), '10808004', '30ac02', '3001', '3802'),
+    { lease: { content: id, unitBytes: 65536, fetched: [300, 1], returned: [2] } },
+  ),
   valid('drop', 'Two contents.', { drop: { contents: [sha256, id] } }),
   ...GOOD_SIGNALS.map(([name, description, signal]) => valid(name, description, { signal })),
   unusual(
@@ -129,6 +172,28 @@ export const SESSION_REQUEST: readonly Vector[] = [
   rule('have without content', 'content is missing', { have: { holdings: [{ size: '5' }] } }),
   rule('have of 2^53 bytes', 'at most 2^53 - 1', {
     have: { holdings: [{ content: id, size: '9007199254740992' }] },
+  }),
+  rule('have a part of 2^53 bytes', 'at most 2^53 - 1, also of a part', {
+    have: { holdings: [{ content: id, size: '9007199254740992', partial: true }] },
+  }),
+  rule('lease of nothing', 'content is missing', {
+    lease: { unitBytes: 65536, units: 20, wanted: 8 },
+  }),
+  rule('lease with a wrong digest', 'a SHA-256 has 32 bytes', {
+    lease: { ...ask, content: { ...id, algorithm: 'HASH_ALGORITHM_SHA256' } },
+  }),
+  rule('lease of units of 0 bytes', '1 to 16,777,216 bytes', { lease: { ...ask, unitBytes: 0 } }),
+  rule('lease of units of 16,777,217 bytes', '1 to 16,777,216 bytes', {
+    lease: { ...ask, unitBytes: 16777217 },
+  }),
+  rule('lease of 65,537 units', 'at most 65,536', { lease: { ...ask, units: 65537 } }),
+  rule('lease, 65,537 wanted', 'at most 65,536', { lease: { ...ask, wanted: 65537 } }),
+  rule('lease, 65,544 needed', 'at most 8,192 bytes', { lease: { ...ask, needed: bits(8193) } }),
+  rule('lease, unit 65,536 fetched', 'units are below 65,536', {
+    lease: { ...ask, fetched: [65536] },
+  }),
+  rule('lease, unit 65,536 returned', 'units are below 65,536', {
+    lease: { ...ask, returned: [0, 65536] },
   }),
   rule('drop nothing', 'at least one id', { drop: {} }),
   rule('drop 65', 'at most 64 ids', { drop: { contents: many(65) } }, 'ERROR_CODE_LIMIT_EXCEEDED'),

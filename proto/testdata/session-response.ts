@@ -35,6 +35,35 @@ export const SESSION_RESPONSE: readonly Vector[] = [
       ],
     },
   }),
+  valid(
+    'peers, some of them partial',
+    'One that is complete, one that knows the size, one not yet.',
+    {
+      peers: {
+        swarms: [
+          {
+            content: sha256,
+            holders: [
+              { peerId: '1', size: '252' },
+              { peerId: '2', size: '252', partial: true },
+              { peerId: '3', partial: true },
+            ],
+            totalHolders: 1,
+            totalPartial: 40,
+          },
+        ],
+      },
+    },
+  ),
+  valid('grant', 'Units 8 to 11 of 64 KiB each.', {
+    grant: { content: id, first: 8, count: 4, unitBytes: 65536 },
+  }),
+  valid('grant of nothing', 'None is to be had; others count in units of 16 KiB.', {
+    grant: { content: id, unitBytes: 16384 },
+  }),
+  valid('grant of the last', 'The last unit there can be.', {
+    grant: { content: id, first: 65535, count: 1, unitBytes: 16777216 },
+  }),
   valid('peers, 64 holders', 'As many as are allowed in a swarm.', {
     peers: { swarms: [{ content: id, holders: holders(64), totalHolders: 64 }] },
   }),
@@ -99,6 +128,19 @@ export const SESSION_RESPONSE: readonly Vector[] = [
   }),
   rule('holder of 2^53 bytes', 'at most 2^53 - 1', {
     peers: { swarms: [{ content: id, holders: [{ peerId: '1', size: '9007199254740992' }] }] },
+  }),
+  rule('partial holder without peer_id', 'peer_id is never 0', {
+    peers: { swarms: [{ content: id, holders: [{ partial: true }] }] },
+  }),
+  rule('grant of no content', 'content is missing', { grant: { count: 1, unitBytes: 65536 } }),
+  rule('grant with a wrong digest', 'a SHA-1 has 20 bytes', {
+    grant: { content: { ...id, digest: sha256.digest }, count: 1, unitBytes: 65536 },
+  }),
+  rule('grant beyond the last', 'there are at most 65,536 units', {
+    grant: { content: id, first: 65535, count: 2, unitBytes: 65536 },
+  }),
+  rule('grant of more than there can be', 'there are at most 65,536 units', {
+    grant: { content: id, first: 0, count: 65537, unitBytes: 65536 },
   }),
   rule('undeliverable to nobody', 'peer_id is never 0', { undeliverable: { attempt: 1 } }),
   ...BAD_SIGNALS.map(([name, why, signal]) => rule(name, why, { signal })),

@@ -17,18 +17,28 @@ function check(schema: DescMessage, reader: BinaryReader, end: number): void {
   while (reader.pos < end) {
     const [number, wireType] = reader.tag();
     const field = schema.fields.find((candidate) => candidate.number === number);
-    if (field && wireType !== wireTypeOf(field))
+    const packed = field?.fieldKind === 'list' && wireType === WireType.LengthDelimited;
+    if (packed && wireTypeOf(field) === WireType.Varint) {
+      const stop = stopOf(reader, end);
+      while (reader.pos < stop) reader.skip(WireType.Varint, number);
+      if (reader.pos !== stop) throw new Error('a packed number ends beyond its field');
+    } else if (field && wireType !== wireTypeOf(field))
       throw new Error(`${field.parent.typeName}.${field.name} has wire type ${wireType}`);
-    if (field?.message) {
-      const length = reader.uint32();
-      if (length > end - reader.pos) break;
-      check(field.message, reader, reader.pos + length);
+    else if (field?.message) {
+      check(field.message, reader, stopOf(reader, end));
     } else reader.skip(wireType, number);
   }
   if (reader.pos !== end) throw new Error('a field ends beyond its message');
 }
 
-/** Of a field of the kinds that the schema uses: no maps, no repeated numbers, no groups. */
+/** Where the field whose length comes next ends. */
+function stopOf(reader: BinaryReader, end: number): number {
+  const length = reader.uint32();
+  if (length > end - reader.pos) throw new Error('a field ends beyond its message');
+  return reader.pos + length;
+}
+
+/** Of a field of the kinds that the schema uses: no maps, no groups; of repeated numbers, unpacked. */
 function wireTypeOf(field: DescField): WireType {
   if (field.enum) return WireType.Varint;
   switch (field.scalar) {
