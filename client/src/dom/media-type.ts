@@ -1,36 +1,5 @@
+import { typeByExtension } from '../sources/media-types.ts';
 import { parseUrl } from './url.ts';
-
-/** Media types by file extension, of what web pages embed. */
-const BY_EXTENSION: Readonly<Record<string, string>> = {
-  avif: 'image/avif',
-  css: 'text/css',
-  gif: 'image/gif',
-  html: 'text/html',
-  ico: 'image/x-icon',
-  jpeg: 'image/jpeg',
-  jpg: 'image/jpeg',
-  js: 'text/javascript',
-  json: 'application/json',
-  m4a: 'audio/mp4',
-  mjs: 'text/javascript',
-  mp3: 'audio/mpeg',
-  mp4: 'video/mp4',
-  oga: 'audio/ogg',
-  ogg: 'audio/ogg',
-  ogv: 'video/ogg',
-  otf: 'font/otf',
-  pdf: 'application/pdf',
-  png: 'image/png',
-  svg: 'image/svg+xml',
-  ttf: 'font/ttf',
-  txt: 'text/plain',
-  vtt: 'text/vtt',
-  wav: 'audio/wav',
-  webm: 'video/webm',
-  webp: 'image/webp',
-  woff: 'font/woff',
-  woff2: 'font/woff2',
-};
 
 /** What the paper (section 3.5) gives everything but scripts and stylesheets. */
 export const UNKNOWN_TYPE = 'application/octet-stream';
@@ -56,8 +25,8 @@ export interface MediaTypeHints {
 export function mediaType({ served, declared, url, head }: MediaTypeHints): string {
   if (essence(served) !== '' && essence(served) !== UNKNOWN_TYPE) return served;
   if (declared?.includes('/')) return declared.trim();
-  const extension = /\.([a-z0-9]+)$/i.exec(parseUrl(url)?.pathname ?? '')?.[1]?.toLowerCase();
-  if (extension && Object.hasOwn(BY_EXTENSION, extension)) return BY_EXTENSION[extension]!;
+  const expected = typeByExtension(parseUrl(url)?.pathname ?? '');
+  if (expected) return expected;
   const start = new TextDecoder().decode(head.subarray(0, SNIFFED_BYTES));
   return /<svg[\s>]/i.test(start) ? 'image/svg+xml' : UNKNOWN_TYPE;
 }

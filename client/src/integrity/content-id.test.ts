@@ -24,7 +24,25 @@ describe('parseContentId', () => {
     }
   });
 
+  it('reads the ids of manifests, all of base64url', () => {
+    const texts = Array.from({ length: 50 }, (_, i) =>
+      createHash('sha256').update(`${i}`).digest(),
+    );
+    for (const expected of texts) {
+      const { algorithm, digest } = parseContentId(` zf1-${expected.toString('base64url')} `);
+      assert.equal(algorithm, HashAlgorithm.MANIFEST_SHA256);
+      assert.deepEqual(Buffer.from(digest), expected);
+    }
+    const used = texts.map((digest) => digest.toString('base64url')).join('');
+    assert.ok(used.includes('-') && used.includes('_'), 'none had what base64 has not');
+  });
+
   it('gives equal keys to equal ids only', () => {
+    const sha256 = createHash('sha256').update('a').digest();
+    assert.notEqual(
+      parseContentId(`zf1-${sha256.toString('base64url')}`).key,
+      parseContentId(`sha256-${sha256.toString('base64')}`).key,
+    );
     const keys = ['a', 'b'].flatMap((text) =>
       ['sha256', 'sha512'].map(
         (name) => parseContentId(`${name}-${createHash(name).update(text).digest('base64')}`).key,
@@ -44,7 +62,11 @@ describe('parseContentId', () => {
       [`sha512-${sha256}`, /64 bytes, not 32/],
       ['sha256-AAAA', /32 bytes, not 3/],
       ['sha256-A', /32 bytes, not garbage/],
-      ['zf1-AAAA', /not supported yet/],
+      ['zf1-AAAA', /43 characters of base64url/],
+      [`zf1-${sha256}`, /43 characters of base64url/],
+      [`zf1-${'A'.repeat(42)}B`, /43 characters of base64url/],
+      [`zf1-${'A'.repeat(42)}+`, /43 characters of base64url/],
+      [`zf1-${'A'.repeat(44)}`, /43 characters of base64url/],
       [`${sha256.repeat(9)}`, /\.\.\."/],
     ] as const)
       assert.throws(
@@ -60,6 +82,7 @@ describe('parseContentId', () => {
       fc.string({ unit: 'binary' }),
       fc.string().map((tail) => `sha256-${tail}`),
       fc.base64String().map((tail) => `sha384-${tail}`),
+      fc.stringMatching(/^zf1-[\w+/=-]{40,44}$/),
     );
     fc.assert(
       fc.property(text, (value) => {
@@ -82,5 +105,9 @@ describe('formatContentId', () => {
     }
     const hex = createHash('sha1').update('x').digest('hex');
     assert.equal(formatContentId(parseContentId(hex)), hex);
+    for (let i = 0; i < 50; i++) {
+      const text = `zf1-${createHash('sha256').update(`${i}`).digest('base64url')}`;
+      assert.equal(formatContentId(parseContentId(text)), text);
+    }
   });
 });

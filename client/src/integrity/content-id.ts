@@ -11,6 +11,8 @@ export interface Content {
 }
 
 const SRI = /^sha(256|384|512)-([A-Za-z0-9+/]+={0,2})$/;
+/** 32 bytes in base64url; the last of 43 characters has two bits to spare, which are 0. */
+const ZF1 = /^zf1-[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/;
 const SRI_ALGORITHMS = {
   '256': { algorithm: HashAlgorithm.SHA256, bytes: 32 },
   '384': { algorithm: HashAlgorithm.SHA384, bytes: 48 },
@@ -18,8 +20,9 @@ const SRI_ALGORITHMS = {
 } as const;
 
 /**
- * Reads the value of a `data-zf-hash` attribute: 40 hex digits (SHA-1, the paper's form) or
- * `sha256-`, `sha384-`, `sha512-` and base64 (Subresource Integrity). White space around it is ignored.
+ * Reads the value of a `data-zf-hash` attribute: `zf1-` and the SHA-256 of the manifest in base64url,
+ * 40 hex digits (SHA-1, the paper's form), or `sha256-`, `sha384-`, `sha512-` and base64 (Subresource
+ * Integrity). White space around it is ignored.
  * @throws {ZfError} `bad-hash`, saying what is wrong.
  */
 export function parseContentId(text: string): Content {
@@ -32,15 +35,29 @@ export function parseContentId(text: string): Content {
     if (digest?.length === bytes) return content(algorithm, digest);
     throw bad(value, `its base64 should hold ${bytes} bytes, not ${digest?.length ?? 'garbage'}`);
   }
-  if (value.startsWith('zf1-')) throw bad(value, 'manifest ids (zf1-) are not supported yet');
-  throw bad(value, 'it should be 40 hex digits (SHA-1) or sha256-, sha384-, sha512- and base64');
+  if (value.startsWith('zf1-')) {
+    const digest =
+      ZF1.test(value) && fromBase64(value.slice(4).replaceAll('-', '+').replaceAll('_', '/'));
+    if (digest) return content(HashAlgorithm.MANIFEST_SHA256, digest);
+    throw bad(
+      value,
+      'zf1- should be followed by 43 characters of base64url, as zauberflote-manifest prints them',
+    );
+  }
+  throw bad(
+    value,
+    'it should be zf1- and base64url, sha256-, sha384- or sha512- and base64, or 40 hex digits (SHA-1)',
+  );
 }
 
 /** The attribute form of an id; the inverse of {@link parseContentId}. */
 export function formatContentId({ algorithm, digest }: Omit<Content, 'key'>): string {
   if (algorithm === HashAlgorithm.SHA1)
     return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
-  return `sha${digest.length * 8}-${btoa(String.fromCharCode(...digest))}`;
+  const base64 = btoa(String.fromCharCode(...digest));
+  if (algorithm === HashAlgorithm.MANIFEST_SHA256)
+    return `zf1-${base64.slice(0, -1).replaceAll('+', '-').replaceAll('/', '_')}`;
+  return `sha${digest.length * 8}-${base64}`;
 }
 
 function content(algorithm: HashAlgorithm, digest: Uint8Array): Content {
@@ -53,7 +70,8 @@ function fromHex(hex: string): Uint8Array {
   );
 }
 
-function fromBase64(text: string): Uint8Array | undefined {
+/** White space in it is ignored; undefined if it is not base64. */
+export function fromBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
   try {
     return Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
   } catch {

@@ -1,6 +1,7 @@
 import { HashAlgorithm } from '@zauberflote/proto';
 import { ZfError } from '../errors.ts';
 import type { Content } from './content-id.ts';
+import type { ManifestInfo } from './manifest.ts';
 
 type Hash = (data: Uint8Array) => Uint8Array;
 
@@ -17,10 +18,11 @@ const NAMES: Partial<Record<HashAlgorithm, [subtle: string, library: keyof HashL
   [HashAlgorithm.SHA256]: ['SHA-256', 'sha256'],
   [HashAlgorithm.SHA384]: ['SHA-384', 'sha384'],
   [HashAlgorithm.SHA512]: ['SHA-512', 'sha512'],
+  [HashAlgorithm.MANIFEST_SHA256]: ['SHA-256', 'sha256'],
 };
 
 /**
- * Says whether bytes have the hash of a content. Uses crypto.subtle, or, on plain-http pages where
+ * Says whether bytes have the hash of a content, or of a chunk in a manifest. Uses crypto.subtle, or, on plain-http pages where
  * there is none, a library loaded when first needed.
  */
 export class Verifier {
@@ -41,17 +43,48 @@ export class Verifier {
     if (!this.#subtle) await this.#loaded();
   }
 
+  /**
+   * @param data the file, or for the id of a manifest the bytes of that
+   * @throws {ZfError} `no-hash-library`
+   */
+  async matches(
+    { algorithm, digest }: Pick<Content, 'algorithm' | 'digest'>,
+    data: Uint8Array<ArrayBuffer>,
+  ): Promise<boolean> {
+    const actual = await this.#digest(algorithm, data);
+    return actual?.length === digest.length && actual.every((byte, i) => byte === digest[i]);
+  }
+
+  /**
+   * Whether `data` is chunk `index` of the file that a manifest describes.
+   * @throws {ZfError} `no-hash-library`
+   */
+  async matchesChunk(
+    { size, chunkSize, count, chunkSha256 }: ManifestInfo,
+    index: number,
+    data: Uint8Array<ArrayBuffer>,
+  ): Promise<boolean> {
+    if (index >= count || data.length !== Math.min(chunkSize, size - index * chunkSize))
+      return false;
+    const digest = chunkSha256.subarray(32 * index, 32 * index + 32);
+    return this.matches({ algorithm: HashAlgorithm.SHA256, digest }, data);
+  }
+
   /** @throws {ZfError} `no-hash-library` */
-  async matches(content: Content, data: Uint8Array<ArrayBuffer>): Promise<boolean> {
-    const names = NAMES[content.algorithm];
-    if (!names) return false;
-    const digest = this.#subtle
+  async sha256(data: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
+    return (await this.#digest(HashAlgorithm.SHA256, data)) as Uint8Array;
+  }
+
+  /** Undefined for an algorithm that is not known. */
+  async #digest(
+    algorithm: HashAlgorithm,
+    data: Uint8Array<ArrayBuffer>,
+  ): Promise<Uint8Array | undefined> {
+    const names = NAMES[algorithm];
+    if (!names) return undefined;
+    return this.#subtle
       ? new Uint8Array(await this.#subtle.digest(names[0], data))
       : (await this.#loaded())[names[1]](data);
-    return (
-      digest.length === content.digest.length &&
-      digest.every((byte, i) => byte === content.digest[i])
-    );
   }
 
   #loaded(): Promise<HashLibrary> {
