@@ -32,7 +32,7 @@ export interface RangeOptions {
 }
 
 export type HttpErrorKind =
-  /** No answer: network, or refused by CORS. */
+  /** No answer: network, or refused by CORS. Chromium's word, too, for a range that came compressed. */
   | 'unreachable'
   /** The answer is neither a file nor a range of one. */
   | 'status'
@@ -158,11 +158,12 @@ function readHead(
   // With a content coding the header counts other bytes than arrive here.
   const bytes = coding ? undefined : toNumber(headers.get('content-length'));
   if (status !== 206) {
-    // A page sees the length of another origin's answer, but not whether that is compressed.
-    const total = type === 'cors' ? undefined : bytes;
+    // A page sees the length of another origin's answer, but not whether that is compressed. It is
+    // not if a range was asked: browsers ask for these uncompressed.
+    const total = type === 'cors' && !(offset || length) ? undefined : bytes;
     return { offset: 0, end: total, total, mediaType, ranged: false };
   }
-  // Browsers ask for ranges uncompressed, and show another origin's Content-Range only if told to.
+  // Of another origin a page sees Content-Range only if that origin exposes it.
   const wanted = length ? offset + length : undefined;
   let start = offset;
   let end = bytes === undefined ? wanted : offset + bytes;
