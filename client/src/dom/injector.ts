@@ -22,6 +22,8 @@
  *   do unmarked scripts. In a module `import` needs absolute URLs (a blob: URL is no base).
  * - Frames (`iframe`, HTML in `embed` and `object`) get the fallback URL itself, as in plain HTML,
  *   unverified and without `zf:` events: a page needs its own address, see `isFrame`.
+ * - `<script type="application/zauberflote-manifest">BASE64</script>` holds a manifest, for the hash
+ *   `zf1-…` that it has. It is known to what comes after it.
  * - Every failure gives the `error` event, `zf:error` and one message on the console.
  *
  * A Content Security Policy has to allow `blob:` for what is marked; where it does not, elements get
@@ -51,6 +53,7 @@ import {
   wishOf,
 } from './elements.ts';
 import { announce, NO_PROGRESS, reportFailure } from './events.ts';
+import { InlineManifests } from './inline-manifests.ts';
 import { Nearness, playWanted, postponement } from './postpone.ts';
 import { type Place, ScriptOrder, scriptKind } from './scripts.ts';
 import { isFrame, show, unshow, urlFor, whenLoaded } from './show.ts';
@@ -62,6 +65,7 @@ const OBSERVED = { subtree: true, childList: true, attributeFilter: WATCHED };
 export class Injector {
   readonly #document: Document;
   readonly #assets: Assets;
+  readonly #manifests: InlineManifests;
   readonly #uses: Record<Slot, Map<Element, Use>> = { main: new Map(), poster: new Map() };
   /** Wishes of pictures and scripts that were loaded for good: moving them needs no second time. */
   readonly #finished = new WeakMap<Element, string>();
@@ -74,7 +78,10 @@ export class Injector {
   constructor(downloads: Downloads, document: Document = globalThis.document) {
     this.#document = document;
     this.#assets = new Assets(downloads);
-    this.#scripts = new ScriptOrder(parsed(document));
+    this.#manifests = new InlineManifests(downloads);
+    const whenParsed = parsed(document);
+    void whenParsed.then(() => this.#manifests.collect(document));
+    this.#scripts = new ScriptOrder(whenParsed);
     this.#observer = new MutationObserver((records) => this.#changed(records));
   }
 
@@ -87,6 +94,7 @@ export class Injector {
   async inject(root: ParentNode): Promise<void> {
     const tree = root.getRootNode();
     if (isShadowRoot(tree)) this.#observer.observe(tree, OBSERVED);
+    this.#manifests.collect(root);
     const settled: Promise<void>[] = [];
     for (const owner of ownersUnder(root)) {
       this.#update(owner);
@@ -120,6 +128,7 @@ export class Injector {
     const touch = (owner: Element | null) => owner && touched.add(owner);
     for (const { type, target, addedNodes, removedNodes } of records) {
       if (type === 'attributes') touch(ownerOf(target as Element));
+      for (const node of addedNodes) this.#manifests.collect(node);
       for (const node of [...removedNodes, ...addedNodes]) {
         for (const owner of ownersUnder(node)) touch(owner);
         // A <source> that was taken out does not know any more whose it was, and one that was

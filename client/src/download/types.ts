@@ -33,4 +33,6 @@ export interface Downloads {
    * @throws {ZfError}
    */
   download(hash: string, options?: DownloadOptions): Promise<Blob>;
+  /** Takes a manifest that the page holds, for the `zf1-` hash that it has; garbage is dropped. */
+  addManifest?(bytes: Uint8Array<ArrayBuffer>): void;
 }

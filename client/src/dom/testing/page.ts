@@ -2,6 +2,7 @@
  * The page's side of the browser tests: an Injector over a download manager that only knows HTTP.
  * It verifies what it gets, as the real one does, and keeps books.
  */
+import { HashAlgorithm } from '@zauberflote/proto';
 import type { DownloadOptions, Downloads } from '../../download/types.ts';
 import { ZfError } from '../../errors.ts';
 import { formatContentId, parseContentId } from '../../integrity/content-id.ts';
@@ -10,6 +11,16 @@ import { Injector } from '../injector.ts';
 class HttpDownloads implements Downloads {
   readonly started: string[] = [];
   readonly aborted: string[] = [];
+  /** Ids of manifests, in the order they were found. */
+  readonly manifests: Promise<string>[] = [];
+
+  addManifest(bytes: Uint8Array<ArrayBuffer>): void {
+    const digest = crypto.subtle.digest('SHA-256', bytes);
+    const algorithm = HashAlgorithm.MANIFEST_SHA256;
+    this.manifests.push(
+      digest.then((buffer) => formatContentId({ algorithm, digest: new Uint8Array(buffer) })),
+    );
+  }
 
   async download(hash: string, { fallback, signal, onProgress }: DownloadOptions): Promise<Blob> {
     const path = new URL(fallback!).pathname;

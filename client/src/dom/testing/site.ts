@@ -11,6 +11,8 @@ export class Site {
   readonly #server: Server;
   readonly #files = new Map<string, { type: string; body: Buffer }>();
   readonly #held = new Map<string, ServerResponse[]>();
+  /** Bytes of a held file that are not held. */
+  readonly #begun = new Map<string, number>();
   /** Paths in the order they were asked for. */
   requests: string[] = [];
 
@@ -19,8 +21,10 @@ export class Site {
       const path = new URL(request.url!, 'http://x').pathname;
       this.requests.push(path);
       const held = this.#held.get(path);
-      if (held) held.push(response);
-      else this.#answer(path, response);
+      if (!held) return this.#answer(path, response);
+      held.push(response);
+      const begun = this.#begun.get(path);
+      if (begun) this.#head(path, response).write(this.#files.get(path)!.body.subarray(0, begun));
     });
   }
 
@@ -54,9 +58,10 @@ export class Site {
     return `sha256-${createHash('sha256').update(body).digest('base64')}`;
   }
 
-  /** Requests for `path` get no answer until `release`. */
-  hold(path: string): void {
+  /** Requests for `path` get no answer, or only the first `begun` bytes, until `release`. */
+  hold(path: string, begun = 0): void {
     this.#held.set(path, []);
+    this.#begun.set(path, begun);
   }
 
   release(path: string): void {
@@ -77,9 +82,15 @@ export class Site {
   }
 
   #answer(path: string, response: ServerResponse): void {
+    const body = this.#files.get(path)?.body;
+    if (response.headersSent) response.end(body?.subarray(this.#begun.get(path)));
+    else this.#head(path, response).end(body);
+  }
+
+  #head(path: string, response: ServerResponse): ServerResponse {
     const file = this.#files.get(path);
     if (file?.type) response.setHeader('content-type', file.type);
-    response.writeHead(file ? 200 : 404).end(file?.body);
+    return response.writeHead(file ? 200 : 404);
   }
 }
 
