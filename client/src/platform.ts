@@ -14,6 +14,16 @@ export interface Platform {
   /** Absent where the browser or its owner switched WebRTC off. */
   readonly RTCPeerConnection: typeof RTCPeerConnection | undefined;
   readonly fetch: typeof fetch;
+  /** Absent in browsers that do not tell, as Firefox and Safari. */
+  readonly networkInformation?: NetworkInformation | undefined;
+}
+
+/** As much of `navigator.connection` as is used here; each browser has another part of it. */
+export interface NetworkInformation extends Partial<EventTarget> {
+  /** The visitor asked to save data. */
+  readonly saveData?: boolean;
+  /** `wifi`, `cellular`, …; only where the device has several networks. */
+  readonly type?: string;
 }
 
 /**
@@ -35,5 +45,8 @@ export function browserPlatform(): Platform {
       return globalThis.RTCPeerConnection;
     },
     fetch: (input, init) => globalThis.fetch(input, init),
+    get networkInformation() {
+      return (globalThis.navigator as { connection?: NetworkInformation } | undefined)?.connection;
+    },
   };
 }

@@ -92,6 +92,10 @@ export class ConnectionManager implements Connections {
     return this.#open(peer)?.isWritable ?? false;
   }
 
+  queuedBytes(peer: PeerId): number {
+    return this.#open(peer)?.queuedBytes ?? 0;
+  }
+
   /** 0 if there is no open connection. */
   maxFragmentBytes(peer: PeerId): number {
     return this.#open(peer)?.maxFragmentBytes ?? 0;

@@ -86,18 +86,44 @@ describe('OpenConnection', () => {
     assert.ok(frame.length <= 16_384);
   });
 
-  it('says when the queue has drained', () => {
+  it('says when half of the queue has drained, then half of the rest, to the end', () => {
     const { connection, data, told } = setUp();
-    assert.equal(data.bufferedAmountLowThreshold, LOW_WATER_BYTES);
     for (let n = 0; n < 16; n++) {
       assert.ok(connection.isWritable);
       connection.send(fragment(65_536));
     }
     assert.equal(connection.isWritable, false);
-    data.bufferedAmount = LOW_WATER_BYTES;
-    data.onbufferedamountlow!();
-    assert.deepEqual(told, ['writable']);
+    assert.equal(connection.queuedBytes, data.bufferedAmount);
+    assert.equal(data.bufferedAmountLowThreshold, LOW_WATER_BYTES);
+    for (const [left, next] of [
+      [LOW_WATER_BYTES, LOW_WATER_BYTES / 2],
+      [100, 50],
+      [1, 0],
+    ] as const) {
+      data.bufferedAmount = left;
+      data.onbufferedamountlow!();
+      assert.equal(data.bufferedAmountLowThreshold, next);
+    }
+    assert.deepEqual(told, ['writable', 'writable', 'writable']);
     assert.ok(connection.isWritable);
+    data.bufferedAmount = 0;
+    connection.send(fragment(10));
+    assert.equal(data.bufferedAmountLowThreshold, data.bufferedAmount >> 1);
+  });
+
+  it('sets no threshold that the queue has passed meanwhile', () => {
+    const { connection, data } = setUp();
+    // As a channel whose queue is sent by another thread: with each look less is left.
+    let left = 100_000;
+    Object.defineProperty(data, 'bufferedAmount', {
+      get: () => {
+        left = Math.max(0, left - 30_000);
+        return left;
+      },
+      set: () => {},
+    });
+    connection.send(fragment(10));
+    assert.ok(left === 0 || data.bufferedAmountLowThreshold < left);
   });
 
   it('is idle since something last came, went or drained from the queue', () => {

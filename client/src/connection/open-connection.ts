@@ -8,7 +8,10 @@ import type { Platform } from '../platform.ts';
  */
 export const HIGH_WATER_BYTES = 1_048_576;
 
-/** Below this the sender is told to go on, in bytes waiting: enough to keep the line busy meanwhile. */
+/**
+ * When half of what waits has gone, but at the latest from here on, the sender is told to go on, in
+ * bytes waiting: enough to keep the line busy meanwhile.
+ */
 export const LOW_WATER_BYTES = 262_144;
 
 /**
@@ -67,8 +70,10 @@ export class OpenConnection {
       channel.onmessage = (event) => this.receive(event.data);
       channel.onclose = () => this.#fail('lost');
     }
-    data.bufferedAmountLowThreshold = LOW_WATER_BYTES;
-    data.onbufferedamountlow = () => handlers.onWritable();
+    data.onbufferedamountlow = () => {
+      this.#watchQueue();
+      handlers.onWritable();
+    };
     pc.onconnectionstatechange = () => {
       this.#cancelGrace?.();
       this.#cancelGrace = undefined;
@@ -80,7 +85,12 @@ export class OpenConnection {
   }
 
   get isWritable(): boolean {
-    return this.#state === 'open' && this.#link.data.bufferedAmount < HIGH_WATER_BYTES;
+    return this.#state === 'open' && this.queuedBytes < HIGH_WATER_BYTES;
+  }
+
+  /** Bytes of fragments that wait to be sent. */
+  get queuedBytes(): number {
+    return this.#link.data.bufferedAmount;
   }
 
   get maxFragmentBytes(): number {
@@ -104,6 +114,7 @@ export class OpenConnection {
       (body?.case === 'fragment' ? data : control).send(encodePeerMessage(body));
       this.#usedAt = this.#platform.now();
       this.#queued = data.bufferedAmount;
+      if (body?.case === 'fragment') this.#watchQueue();
       if (control.bufferedAmount <= MAX_CONTROL_BYTES) return true;
     } catch {
       // A full queue (OperationError) or a channel that is closing (InvalidStateError).
@@ -132,6 +143,14 @@ export class OpenConnection {
     this.#state = 'ended';
     this.#cancelGrace?.();
     closeLink(this.#link);
+  }
+
+  /** Has the channel tell when it has sent half of its queue. */
+  #watchQueue(): void {
+    const { data } = this.#link;
+    // Outside of browsers the queue may shrink meanwhile, unheard.
+    do data.bufferedAmountLowThreshold = Math.min(LOW_WATER_BYTES, data.bufferedAmount >> 1);
+    while (data.bufferedAmount && data.bufferedAmount <= data.bufferedAmountLowThreshold);
   }
 
   #fail(reason: 'lost' | 'malformed'): void {

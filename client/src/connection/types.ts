@@ -19,7 +19,7 @@ export interface ConnectionHandlers {
   onMessage(peer: PeerId, message: PeerMessage): void;
   /** Once for every `connect()` that does not end open, and once for every open connection. */
   onClose(peer: PeerId, reason: CloseReason): void;
-  /** What waits to be sent to the peer fell below the low-water mark. */
+  /** Half of what waited to be sent to the peer has gone, then half of the rest, to the last byte. */
   onWritable(peer: PeerId): void;
 }
 
@@ -35,6 +35,8 @@ export interface Connections {
   send(peer: PeerId, body: PeerMessageBody): boolean;
   /** Whether less waits to be sent than the high-water mark. */
   isWritable(peer: PeerId): boolean;
+  /** Bytes of fragments that wait to be sent to the peer; 0 if there is no open connection. */
+  queuedBytes(peer: PeerId): number;
   /** Most content bytes in one Fragment to this peer; 0 if there is no open connection. */
   maxFragmentBytes(peer: PeerId): number;
   /** Ends the connection or attempt; `malformed` also bars the peer. */

@@ -1,61 +1,42 @@
 import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { PeerMessageBody, Request } from '@zauberflote/proto';
-import { HashAlgorithm, RefuseReason } from '@zauberflote/proto';
-import type { Connections } from '../connection/types.ts';
-import { MemoryStore } from '../store/memory-store.ts';
-import { FRAGMENT_BYTES, MAX_OPEN_REQUESTS, MIN_FRAGMENT_BYTES, Uploads } from './uploads.ts';
+import type { Request } from '@zauberflote/proto';
+import { HashAlgorithm, MAX_FRAGMENT_BYTES, RefuseReason } from '@zauberflote/proto';
+import { TestUplink } from './test-uplink.ts';
+import type { Servable, UploadOptions } from './uploads.ts';
+import {
+  blobServable,
+  FRAGMENT_BYTES,
+  MAX_OPEN_REQUESTS,
+  MIN_FRAGMENT_BYTES,
+  Uploads,
+} from './uploads.ts';
 
 const CONTENT = { algorithm: HashAlgorithm.SHA1, digest: new Uint8Array(20).fill(7) };
 const KEY = `1:${'07'.repeat(20)}`;
-const SIZE = 100_000;
-
-/** What peers receive, and whether they take more. */
-class Wires {
-  readonly sent: { peer: bigint; body: PeerMessageBody }[] = [];
-  readonly full = new Set<bigint>();
-  readonly gone = new Set<bigint>();
-  maxFragment = 65_536;
-
-  readonly connections = {
-    isWritable: (peer: bigint) => !this.full.has(peer),
-    maxFragmentBytes: () => this.maxFragment,
-    send: (peer: bigint, body: PeerMessageBody) => {
-      if (this.gone.has(peer)) return false;
-      this.sent.push({ peer, body });
-      return true;
-    },
-  } as unknown as Connections;
-
-  /** The bytes a request brought, put together. */
-  bytes(peer: bigint, requestId: number): Uint8Array {
-    const parts: [number, Uint8Array][] = [];
-    for (const { peer: to, body } of this.sent)
-      if (to === peer && body?.case === 'fragment' && body.value.requestId === requestId)
-        parts.push([body.value.offset ?? 0, body.value.data ?? new Uint8Array()]);
-    const whole = new Uint8Array(parts.reduce((sum, [, data]) => sum + data.length, 0));
-    for (const [offset, data] of parts) whole.set(data, offset);
-    return whole;
-  }
-
-  refusals(): [number | undefined, RefuseReason | undefined][] {
-    return this.sent.flatMap(({ body }) =>
-      body?.case === 'refuse' ? [[body.value.requestId, body.value.reason]] : [],
-    );
-  }
-}
+const SIZE = 200_000;
 
 describe('Uploads', () => {
-  const file = Uint8Array.from({ length: SIZE }, (_, i) => (i * 31) & 255);
-  let wires: Wires;
+  const file = Uint8Array.from({ length: SIZE }, (_, i) => (i * 31 + (i >> 8)) & 255);
+  const whole: Servable = {
+    size: SIZE,
+    read: (offset, length) => file.slice(offset, offset + length),
+  };
+  let line: TestUplink;
   let uploads: Uploads;
 
-  beforeEach(() => {
-    const store = new MemoryStore();
-    store.put(KEY, { blob: new Blob([file]) });
-    wires = new Wires();
-    uploads = new Uploads(wires.connections, store);
-  });
+  const start = (servable: Servable = whole, options?: UploadOptions) => {
+    line = new TestUplink();
+    uploads = new Uploads(
+      line.connections,
+      (key) => (key === KEY ? servable : undefined),
+      line.platform,
+      options,
+    );
+    line.onWritable = () => uploads.writable();
+  };
+
+  beforeEach(() => start());
 
   const request = (requestId: number, offset = 0, length = 1000): Request => ({
     requestId,
@@ -64,121 +45,182 @@ describe('Uploads', () => {
     length,
   });
 
-  /** Waits for what reads of Blobs bring, then for what must not come. */
-  const settle = async (messages: number) => {
-    while (wires.sent.length < messages) await pause(1);
-    await pause(5);
-    assert.equal(wires.sent.length, messages);
-  };
+  const sizes = () =>
+    line.sent.map(({ body }) => body?.case === 'fragment' && body.value.data?.length);
 
-  it('sends the range that was asked for, in fragments that interleave on slow links', async () => {
+  it('sends the range that was asked for, in small fragments on a slow uplink', async () => {
     assert.ok(uploads.request(1n, request(5, 500, 60_000)));
-    await settle(4);
-    assert.deepEqual(wires.bytes(1n, 5), file.subarray(500, 60_500));
-    for (const { body } of wires.sent)
-      assert.ok(body?.case === 'fragment' && (body.value.data?.length ?? 0) <= FRAGMENT_BYTES);
+    await line.run(1_000);
+    assert.deepEqual(line.bytes(1n, 5), file.subarray(500, 60_500));
+    assert.deepEqual(sizes(), [FRAGMENT_BYTES, FRAGMENT_BYTES, FRAGMENT_BYTES, 10_848]);
     assert.equal(uploads.bytes, 60_000);
+    assert.equal(line.timers, 0, 'nothing is left to wait for');
+  });
+
+  it('sends the largest fragments on a fast uplink', async () => {
+    line.rate = 20_000;
+    for (let id = 1; id <= 100; id++) uploads.request(1n, request(id, 0, SIZE));
+    await line.run(1_250); // 1,000 ms is what 20 MB take.
+    assert.deepEqual(line.bytes(1n, 100), file);
+    assert.ok(sizes().includes(MAX_FRAGMENT_BYTES));
   });
 
   it('keeps to what the peer can take in one message', async () => {
-    wires.maxFragment = 1200;
+    line.maxFragment = 1200;
     uploads.request(1n, request(1, 0, 3000));
-    await settle(3);
-    assert.equal(wires.sent.length, 3);
-    assert.deepEqual(wires.bytes(1n, 1), file.subarray(0, 3000));
+    await line.run(100);
+    assert.deepEqual(sizes(), [1200, 1200, 600]);
+    assert.deepEqual(line.bytes(1n, 1), file.subarray(0, 3000));
   });
 
-  it('refuses what it does not hold, and ranges beyond the end', async () => {
+  it('serves Blobs', async () => {
+    start(blobServable(new Blob([file])));
+    uploads.request(1n, request(1, 70_000, 70_000));
+    while (line.arrived.length < 5) {
+      await line.run(5);
+      await pause(1);
+    }
+    assert.deepEqual(line.bytes(1n, 1), file.subarray(70_000, 140_000));
+  });
+
+  it('serves the parts it has of a content whose size it does not know, and refuses the others', async () => {
+    start({
+      size: undefined,
+      read: (offset, length) =>
+        offset + length <= 100_000 ? file.slice(offset, offset + length) : undefined,
+    });
+    uploads.request(1n, request(1, 99_000, 1_001));
+    uploads.request(1n, request(2, 2 ** 50, 1));
+    uploads.request(1n, request(3, 99_000, 1_000));
+    await line.run(100);
+    assert.deepEqual(line.refusals(), [
+      [1, RefuseReason.NOT_HELD],
+      [2, RefuseReason.NOT_HELD],
+    ]);
+    assert.deepEqual(line.bytes(1n, 3), file.subarray(99_000, 100_000));
+  });
+
+  it('refuses at once what it does not hold, and ranges beyond the end', () => {
     const other = { algorithm: HashAlgorithm.SHA256, digest: new Uint8Array(32) };
     uploads.request(1n, { requestId: 1, content: other, offset: 0n, length: 1 });
     uploads.request(1n, request(2, SIZE - 10, 11));
     uploads.request(1n, request(3, SIZE - 10, 10));
-    await settle(3);
-    assert.deepEqual(wires.refusals(), [
+    assert.deepEqual(line.refusals(), [
       [1, RefuseReason.NOT_HELD],
       [2, RefuseReason.OUT_OF_RANGE],
     ]);
-    assert.deepEqual(wires.bytes(1n, 3), file.subarray(SIZE - 10));
-  });
-
-  it('waits for a peer that takes no more, without holding up others', async () => {
-    wires.full.add(1n);
-    uploads.request(1n, request(1));
-    uploads.request(2n, request(1));
-    await settle(1);
-    assert.equal(wires.bytes(1n, 1).length, 0);
-    assert.equal(wires.bytes(2n, 1).length, 1000);
-    wires.full.delete(1n);
-    uploads.writable(1n);
-    await settle(2);
-    assert.equal(wires.bytes(1n, 1).length, 1000);
-  });
-
-  it('stops in the middle of a range when the peer takes no more, and goes on there', async () => {
-    const { send } = wires.connections;
-    wires.connections.send = (peer, body) => {
-      wires.full.add(peer);
-      return send(peer, body);
-    };
-    uploads.request(1n, request(1, 0, 50_000));
-    for (let fragments = 1; fragments <= 4; fragments++) {
-      await settle(fragments);
-      wires.full.delete(1n);
-      uploads.writable(1n);
-    }
-    await settle(4);
-    assert.deepEqual(wires.bytes(1n, 1), file.subarray(0, 50_000));
-    assert.equal(uploads.bytes, 50_000);
-  });
-
-  it('does not serve a peer that takes tiny messages only', async () => {
-    wires.maxFragment = MIN_FRAGMENT_BYTES - 1;
-    uploads.request(1n, request(1));
-    await settle(1);
-    assert.deepEqual(wires.refusals(), [[1, RefuseReason.NOT_SERVING]]);
+    assert.deepEqual(sizes().at(-1), 10);
   });
 
   it('refuses what its store cannot read any more, and goes on with the rest', async () => {
-    const broken = {
-      size: SIZE,
-      slice: () => ({ arrayBuffer: () => Promise.reject(new Error()) }),
-    };
-    const store = new MemoryStore();
-    store.put(KEY, { blob: broken as unknown as Blob });
-    uploads = new Uploads(wires.connections, store);
-    uploads.request(1n, request(1));
-    uploads.request(1n, request(2));
-    await settle(2);
-    assert.deepEqual(wires.refusals(), [
+    let reads = 0;
+    const read = (offset: number, length: number) =>
+      ++reads < 3 ? Promise.reject(new Error('gone')) : whole.read(offset, length);
+    start({ size: SIZE, read });
+    for (const id of [1, 2, 3]) uploads.request(1n, request(id));
+    await line.run(100);
+    assert.deepEqual(line.refusals(), [
       [1, RefuseReason.NOT_HELD],
       [2, RefuseReason.NOT_HELD],
     ]);
+    assert.deepEqual(line.bytes(1n, 3), file.subarray(0, 1000));
   });
 
-  it('does not send what was cancelled, nor to a peer that is gone', async () => {
-    wires.full.add(1n);
-    for (const id of [1, 2, 3]) uploads.request(1n, request(id));
-    uploads.cancel(1n, 2);
-    wires.full.delete(1n);
-    uploads.writable(1n);
-    await settle(2);
-    assert.deepEqual(
-      [1, 2, 3].map((id) => wires.bytes(1n, id).length),
-      [1000, 0, 1000],
-    );
-    uploads.request(2n, request(1));
-    uploads.closed(2n);
-    wires.gone.add(3n);
-    uploads.request(3n, request(1));
-    await settle(2);
-    assert.equal(wires.bytes(2n, 1).length + wires.bytes(3n, 1).length, 0);
-    assert.equal(uploads.bytes, 2000);
+  it('does not serve a peer that takes tiny messages only', () => {
+    line.maxFragment = MIN_FRAGMENT_BYTES - 1;
+    uploads.request(1n, request(1));
+    assert.deepEqual(line.refusals(), [[1, RefuseReason.NOT_SERVING]]);
   });
 
-  it('refuses more open requests than one peer may have, and an id that is open', async () => {
-    wires.full.add(1n);
-    for (let id = 1; id <= MAX_OPEN_REQUESTS + 1; id++) assert.ok(uploads.request(1n, request(id)));
-    assert.deepEqual(wires.refusals(), [[MAX_OPEN_REQUESTS + 1, RefuseReason.BUSY]]);
+  it('refuses more open requests than one peer may have, and an id that is open', () => {
+    line.line(1n).rate = 0;
+    uploads.request(1n, request(1, 0, SIZE));
+    for (let id = 2; id <= MAX_OPEN_REQUESTS + 1; id++) assert.ok(uploads.request(1n, request(id)));
+    assert.deepEqual(line.refusals(), [[MAX_OPEN_REQUESTS + 1, RefuseReason.BUSY]]);
     assert.equal(uploads.request(1n, request(1)), false);
+    assert.equal(uploads.request(1n, request(MAX_OPEN_REQUESTS)), false);
+  });
+
+  it('does not send what was cancelled while it waited, was read, or was under way', async () => {
+    let finish = () => {};
+    start({
+      size: SIZE,
+      read: (offset, length) =>
+        offset === 7
+          ? new Promise((resolve) => {
+              finish = () => resolve(file.slice(7, 7 + length));
+            })
+          : whole.read(offset, length),
+    });
+    uploads.request(1n, request(1, 0, SIZE));
+    uploads.request(1n, request(2));
+    uploads.request(1n, request(3));
+    uploads.cancel(1n, 2);
+    uploads.cancel(1n, 77);
+    await line.run(200);
+    uploads.cancel(1n, 1);
+    const before = sizes().length;
+    await line.run(2_000);
+    assert.deepEqual(sizes().slice(before), [1000], 'nothing but request 3');
+    assert.equal(line.bytes(1n, 3).length, 1000);
+    uploads.request(1n, request(4, 7));
+    uploads.request(1n, request(5));
+    uploads.cancel(1n, 4);
+    finish();
+    await line.run(100);
+    assert.equal(line.bytes(1n, 4).length, 0);
+    assert.equal(line.bytes(1n, 5).length, 1000);
+  });
+
+  it('sends nothing more to a peer that is gone, and goes on with the others', async () => {
+    for (const peer of [1n, 2n, 3n]) uploads.request(peer, request(1, 0, SIZE));
+    line.gone.add(1n);
+    uploads.closed(2n);
+    const before = line.sent.length;
+    await line.run(2_000);
+    assert.deepEqual(line.bytes(3n, 1), file);
+    assert.ok(line.sent.slice(before).every(({ peer }) => peer === 3n));
+  });
+
+  it('keeps to its upload limit', async () => {
+    start(whole, { maxUploadBytesPerSecond: 20_000 });
+    for (const peer of [1n, 2n]) uploads.request(peer, request(1, 0, SIZE));
+    for (let second = 1; second <= 18; second++) {
+      await line.run(1_000);
+      const most = 20_000 * (second + 1) + FRAGMENT_BYTES;
+      assert.ok(uploads.bytes <= most, `${uploads.bytes} bytes after ${second} s`);
+      assert.ok(uploads.bytes >= 20_000 * second, `${uploads.bytes} bytes after ${second} s`);
+    }
+    await line.run(5_000);
+    assert.equal(uploads.bytes, 2 * SIZE);
+  });
+
+  it('serves nobody on mobile data, from the moment the visitor changes to it', async () => {
+    const told: boolean[] = [];
+    start(whole, { onServing: (serving) => told.push(serving) });
+    const become = (type: string) => {
+      Object.assign(line.network, { type });
+      line.network.dispatchEvent(new Event('change'));
+    };
+    assert.equal(uploads.serving, true);
+    uploads.request(1n, request(1, 0, SIZE));
+    uploads.request(1n, request(2));
+    become('cellular');
+    assert.equal(uploads.serving, false);
+    await line.run(1_000);
+    uploads.request(1n, request(3));
+    assert.deepEqual(
+      line.refusals(),
+      [1, 2, 3].map((id) => [id, RefuseReason.NOT_SERVING]),
+    );
+    become('bluetooth');
+    become('wifi');
+    uploads.request(1n, request(4));
+    await line.run(100);
+    assert.equal(line.bytes(1n, 4).length, 1000);
+    assert.deepEqual(told, [false, true]);
+    uploads.close();
+    become('cellular');
+    assert.deepEqual(told, [false, true]);
   });
 });

@@ -1,13 +1,22 @@
 import type { Request } from '@zauberflote/proto';
-import { contentKey, RefuseReason } from '@zauberflote/proto';
+import { contentKey, MAX_FRAGMENT_BYTES, RefuseReason } from '@zauberflote/proto';
+import { FRAGMENT_HEADER_BYTES, HIGH_WATER_BYTES } from '../connection/open-connection.ts';
 import type { Connections } from '../connection/types.ts';
-import type { MemoryStore } from '../store/memory-store.ts';
+import type { Platform } from '../platform.ts';
 import type { PeerId } from '../tracker/types.ts';
+import type { UploadPolicy } from './manners.ts';
+import { mayUpload, RateLimit } from './manners.ts';
+import type { Asker, Job } from './upload-queue.ts';
+import { SLOW_MS, UploadQueue } from './upload-queue.ts';
 
 /** Requests one peer may have open here: a page of 60 assets, each with the engine's pipeline of 8. */
 export const MAX_OPEN_REQUESTS = 512;
 
-/** Bytes in one fragment: small enough that several peers' fragments interleave on a slow uplink. */
+/**
+ * Bytes in one fragment as long as the uplink is not known to be fast. A message is sent without a
+ * break: on 250 KB/s the messages of the control channel wait 65 ms for this one, and for one of
+ * 64 KiB four times that. A fast uplink gets the largest fragments: each costs both sides a task.
+ */
 export const FRAGMENT_BYTES = 16 * 1024;
 
 /**
@@ -16,103 +25,179 @@ export const FRAGMENT_BYTES = 16 * 1024;
  */
 export const MIN_FRAGMENT_BYTES = 1024;
 
-/** A range that is being sent. */
-interface Job {
-  readonly request: Request;
-  /** Bytes of it that were handed to the network. */
-  sent: number;
+/** What can be served of a content. */
+export interface Servable {
+  /** Bytes of the whole content, once known. */
+  readonly size: number | undefined;
+  /** The bytes of a range, or undefined if some of them are not at hand. */
+  read(
+    offset: number,
+    length: number,
+  ): Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer>> | undefined;
 }
 
-interface Asker {
-  /** Open requests by id, oldest first. */
-  readonly queue: Map<number, Job>;
-  state: 'idle' | 'sending';
+/** All of a Blob. */
+export function blobServable(blob: Blob): Servable {
+  return {
+    size: blob.size,
+    read: async (offset, length) =>
+      new Uint8Array(await blob.slice(offset, offset + length).arrayBuffer()),
+  };
 }
 
-/** Serves stored contents to peers, one range at a time and peer, as fast as each one reads. */
+export interface UploadOptions {
+  /** @default 'auto' */
+  readonly upload?: UploadPolicy | undefined;
+  /** Most bytes of content per second, to all peers together. @default 0: no limit */
+  readonly maxUploadBytesPerSecond?: number | undefined;
+  /** {@link Uploads.serving} has changed: the visitor went to or from mobile data. */
+  readonly onServing?: (serving: boolean) => void;
+}
+
+/** Serves contents to peers: checks what they ask for, and sends it when the queue says so. */
 export class Uploads {
   readonly #connections: Connections;
-  readonly #store: MemoryStore;
-  readonly #askers = new Map<PeerId, Asker>();
+  readonly #find: (key: string) => Servable | undefined;
+  readonly #platform: Platform;
+  readonly #policy: UploadPolicy;
+  readonly #queue: UploadQueue;
+  readonly #limit: RateLimit;
+  readonly #stopListening: () => void;
+  #cancelTimer: (() => void) | undefined;
   /** Bytes of content handed to the network since the page was opened. */
   bytes = 0;
 
-  constructor(connections: Connections, store: MemoryStore) {
+  /** @param find by the key of a content id; undefined if nothing of it is here */
+  constructor(
+    connections: Connections,
+    find: (key: string) => Servable | undefined,
+    platform: Platform,
+    { upload = 'auto', maxUploadBytesPerSecond = 0, onServing }: UploadOptions = {},
+  ) {
     this.#connections = connections;
-    this.#store = store;
+    this.#find = find;
+    this.#platform = platform;
+    this.#policy = upload;
+    this.#queue = new UploadQueue(connections);
+    this.#limit = new RateLimit(platform, maxUploadBytesPerSecond);
+    const network = platform.networkInformation;
+    let told = this.serving;
+    const listen = () => {
+      if (this.serving === told) return;
+      told = !told;
+      onServing?.(told);
+      this.#pump();
+    };
+    network?.addEventListener?.('change', listen);
+    this.#stopListening = () => network?.removeEventListener?.('change', listen);
+  }
+
+  /** Whether peers are served at all. If not, nothing should be announced. */
+  get serving(): boolean {
+    return mayUpload(this.#policy, this.#platform.networkInformation);
   }
 
   /** @returns false if the request breaks the protocol: its id is open already. */
   request(peer: PeerId, request: Request): boolean {
-    let asker = this.#askers.get(peer);
-    if (!asker) {
-      asker = { queue: new Map(), state: 'idle' };
-      this.#askers.set(peer, asker);
-    }
-    if (asker.queue.has(request.requestId)) return false;
-    if (asker.queue.size >= MAX_OPEN_REQUESTS)
-      this.#refuse(peer, request.requestId, RefuseReason.BUSY);
+    const { requestId, content, offset, length } = request;
+    const { jobs } = this.#queue.asker(peer);
+    if (jobs.has(requestId)) return false;
+    const servable = this.#find(contentKey(content!)); // The codec checked that it is there.
+    const refuse = (reason: RefuseReason) => this.#refuse(peer, requestId, reason);
+    if (!this.serving || this.#connections.maxFragmentBytes(peer) < MIN_FRAGMENT_BYTES)
+      refuse(RefuseReason.NOT_SERVING);
+    else if (jobs.size >= MAX_OPEN_REQUESTS) refuse(RefuseReason.BUSY);
+    else if (!servable) refuse(RefuseReason.NOT_HELD);
+    else if (Number(offset) + length > (servable.size ?? Number.POSITIVE_INFINITY))
+      refuse(RefuseReason.OUT_OF_RANGE);
     else {
-      asker.queue.set(request.requestId, { request, sent: 0 });
-      void this.#pump(peer, asker);
+      jobs.set(requestId, { request, servable, data: undefined, sent: 0 });
+      this.#pump();
     }
     return true;
   }
 
   cancel(peer: PeerId, requestId: number): void {
-    this.#askers.get(peer)?.queue.delete(requestId);
+    this.#queue.asker(peer).jobs.delete(requestId);
   }
 
-  /** The peer takes more. */
-  writable(peer: PeerId): void {
-    const asker = this.#askers.get(peer);
-    if (asker) void this.#pump(peer, asker);
+  /** Some connection has sent some of what waited: there may be room for more, on any of them. */
+  writable(): void {
+    this.#pump();
   }
 
   closed(peer: PeerId): void {
-    this.#askers.get(peer)?.queue.clear();
-    this.#askers.delete(peer);
+    this.#queue.forget(peer);
+    this.#pump();
   }
 
-  async #pump(peer: PeerId, asker: Asker): Promise<void> {
-    if (asker.state === 'sending') return;
-    asker.state = 'sending';
-    for (const [id, job] of asker.queue) {
-      if (!this.#connections.isWritable(peer)) break;
-      const current = () => asker.queue.get(id) === job;
-      const refusal = await this.#send(peer, job, current).catch(() => RefuseReason.NOT_HELD);
-      if (!current()) continue;
-      if (refusal !== undefined) this.#refuse(peer, id, refusal);
-      else if (job.sent < job.request.length) break;
-      asker.queue.delete(id);
-    }
-    asker.state = 'idle';
+  /** Serves nobody any more. */
+  close(): void {
+    this.#stopListening();
+    this.#cancelTimer?.();
+    this.#queue.clear();
   }
 
-  /**
-   * Sends the rest of a range, as far as the peer takes it for now.
-   * @param current whether it is still wanted
-   * @returns why it cannot be sent at all
-   */
-  async #send(peer: PeerId, job: Job, current: () => boolean): Promise<RefuseReason | undefined> {
-    const { requestId, content, length } = job.request;
-    const asset = content && this.#store.get(contentKey(content));
-    const start = Number(job.request.offset);
-    if (!asset) return RefuseReason.NOT_HELD;
-    if (start + length > asset.blob.size) return RefuseReason.OUT_OF_RANGE;
-    const step = Math.min(FRAGMENT_BYTES, this.#connections.maxFragmentBytes(peer));
-    if (step < MIN_FRAGMENT_BYTES) return RefuseReason.NOT_SERVING;
-    const from = job.sent;
-    const slice = asset.blob.slice(start + from, start + length);
-    const data = new Uint8Array(await slice.arrayBuffer());
-    while (job.sent < length && current() && this.#connections.isWritable(peer)) {
-      const fragment = data.subarray(job.sent - from, job.sent - from + step);
-      const value = { requestId, offset: job.sent, data: fragment };
-      if (!this.#connections.send(peer, { case: 'fragment', value })) break;
-      job.sent += fragment.length;
-      this.bytes += fragment.length;
+  /** Sends as much as may wait to be sent. */
+  #pump(): void {
+    for (;;) {
+      const next = this.#limit.waitMs > 0 ? undefined : this.#queue.next(this.#platform.now());
+      if (!next) break;
+      this.#advance(...next);
     }
-    return undefined;
+    this.#cancelTimer?.();
+    // For the limit, and for connections that have become slow: else `writable` comes when there is room.
+    if (this.#queue.hasJobs)
+      this.#cancelTimer = this.#platform.setTimer(
+        this.#limit.waitMs > 0 ? this.#limit.waitMs : SLOW_MS,
+        () => this.#pump(),
+      );
+  }
+
+  /** Takes a request a step further: reads its bytes, or sends some of them. */
+  #advance(asker: Asker, job: Job): void {
+    const { peer, jobs } = asker;
+    const { data } = job;
+    const { requestId, offset, length } = job.request;
+    const end = (reason: RefuseReason) => {
+      jobs.delete(requestId);
+      this.#refuse(peer, requestId, reason);
+    };
+    if (!this.serving) end(RefuseReason.NOT_SERVING);
+    else if (data instanceof Uint8Array) this.#send(asker, job, data);
+    else {
+      const take = (read?: Uint8Array<ArrayBuffer>) => {
+        job.data = read;
+        if (!read && jobs.get(requestId) === job) end(RefuseReason.NOT_HELD);
+      };
+      this.#queue.begin(asker, length);
+      const read = job.servable.read(Number(offset), length);
+      if (!(read instanceof Promise)) return take(read);
+      job.data = 'reading';
+      asker.reading += length;
+      void read
+        .then(take, () => take())
+        .then(() => {
+          asker.reading -= length;
+          this.#pump();
+        });
+    }
+  }
+
+  #send(asker: Asker, job: Job, whole: Uint8Array<ArrayBuffer>): void {
+    const { peer, jobs } = asker;
+    const { requestId, length } = job.request;
+    const isFast = this.#queue.budget >= HIGH_WATER_BYTES;
+    const most = isFast ? MAX_FRAGMENT_BYTES : FRAGMENT_BYTES;
+    const step = Math.min(most, this.#connections.maxFragmentBytes(peer));
+    const data = whole.subarray(job.sent, job.sent + step);
+    const value = { requestId, offset: job.sent, data };
+    if (!this.#connections.send(peer, { case: 'fragment', value })) return jobs.clear();
+    job.sent += data.length;
+    if (job.sent >= length) jobs.delete(requestId);
+    this.#queue.gave(asker, data.length + FRAGMENT_HEADER_BYTES);
+    this.#limit.take(data.length);
+    this.bytes += data.length;
   }
 
   #refuse(peer: PeerId, requestId: number, reason: RefuseReason): void {

@@ -1,0 +1,171 @@
+import type { Request } from '@zauberflote/proto';
+import type { Connections } from '../connection/types.ts';
+import type { PeerId } from '../tracker/types.ts';
+import type { Servable } from './uploads.ts';
+
+/**
+ * Least that may wait in the network's send buffers, all connections together, in bytes: a page that
+ * is slow to hear of room (a busy one: tens of ms) still keeps an uplink of 1 MB/s busy.
+ */
+export const MIN_BUDGET_BYTES = 65_536;
+
+/**
+ * How long what waits there should take to leave, in ms. What is in a buffer can be neither taken
+ * back nor overtaken; more than a sender needs to wake up gains nothing.
+ */
+export const BUDGET_MS = 250;
+
+/**
+ * A connection that still holds bytes it was given so long ago, in ms, is slower than this uplink: what
+ * it holds does not count, and it is given more only when it is empty. (Uplinks below 64 KB/s take
+ * longer for the least budget: there every connection has its own request under way.)
+ */
+export const SLOW_MS = 1_000;
+
+/** A range that is to be sent. */
+export interface Job {
+  readonly request: Request;
+  readonly servable: Servable;
+  /** Its bytes, once its turn came. */
+  data: Uint8Array<ArrayBuffer> | 'reading' | undefined;
+  /** Bytes of it that were handed to the network. */
+  sent: number;
+}
+
+export interface Asker {
+  readonly peer: PeerId;
+  /** Open requests by id, oldest first. */
+  readonly jobs: Map<number, Job>;
+  /** Its place in line: the least is next. Grows with the bytes it is served. */
+  turn: number;
+  /** Bytes of requests that had their turn and are being read. They have their place in the budget. */
+  reading: number;
+  /** Bytes handed to its connection since connections were last looked at. */
+  given: number;
+  isSlow: boolean;
+}
+
+/**
+ * Whose request is served next, and whether now.
+ *
+ * A part of a file is of use to its receiver, who passes it on, only as a whole. So requests are
+ * served one after the other, in fair turns by bytes, and no more of them waits in the network's
+ * buffers than keeps the uplink busy. While several wait, none has more than half of that, so that
+ * a slow one is seen to be slow.
+ */
+export class UploadQueue {
+  readonly #connections: Connections;
+  readonly #askers = new Map<PeerId, Asker>();
+  /** The turn that was served last. */
+  #turn = 0;
+  #budget = MIN_BUDGET_BYTES;
+  /** Whether a request waited for the budget, and for nothing else. */
+  #isHeldBack = false;
+  /** When the rate was last measured, what waited then, and what was given since. */
+  #measuredAt = 0;
+  #waited = 0;
+  #given = 0;
+  #lookedAt = 0;
+
+  constructor(connections: Connections) {
+    this.#connections = connections;
+  }
+
+  /** What may wait in the network's buffers, in bytes. */
+  get budget(): number {
+    return this.#budget;
+  }
+
+  get hasJobs(): boolean {
+    for (const { jobs } of this.#askers.values()) if (jobs.size) return true;
+    return false;
+  }
+
+  asker(peer: PeerId): Asker {
+    let asker = this.#askers.get(peer);
+    if (!asker) {
+      asker = { peer, jobs: new Map(), turn: 0, reading: 0, given: 0, isSlow: false };
+      this.#askers.set(peer, asker);
+    }
+    return asker;
+  }
+
+  forget(peer: PeerId): void {
+    this.#askers.get(peer)?.jobs.clear();
+    this.#askers.delete(peer);
+  }
+
+  clear(): void {
+    for (const peer of this.#askers.keys()) this.forget(peer);
+  }
+
+  /** What to go on with: a request that has its bytes, else one whose turn it is; undefined: nothing now. */
+  next(now: number): [Asker, Job] | undefined {
+    const total = this.#measure(now);
+    let waiting = 0;
+    for (const { jobs, isSlow } of this.#askers.values()) if (jobs.size && !isSlow) waiting++;
+    const share = this.#budget / Math.min(2, waiting);
+    let [next, least] = [undefined as [Asker, Job] | undefined, Number.POSITIVE_INFINITY];
+    for (const asker of this.#askers.values()) {
+      if (!this.#connections.isWritable(asker.peer)) continue;
+      const job = nextJob(asker);
+      if (!job) continue;
+      const busy = this.#busy(asker);
+      const rank = job.data ? -1 : asker.turn;
+      if (asker.isSlow ? busy > 0 : total >= this.#budget || busy >= share)
+        this.#isHeldBack ||= !asker.isSlow;
+      else if (rank < least) [next, least] = [[asker, job], rank];
+    }
+    return next;
+  }
+
+  /** The asker has its turn, for so many bytes. Who came late or was held up has no claim to the past. */
+  begin(asker: Asker, length: number): void {
+    this.#turn = Math.max(this.#turn, asker.turn);
+    asker.turn = this.#turn + length;
+  }
+
+  /** So many bytes, with all that is around them, were handed to the asker's connection. */
+  gave(asker: Asker, bytes: number): void {
+    asker.given += bytes;
+    this.#given += bytes;
+  }
+
+  #busy({ peer, reading }: Asker): number {
+    return this.#connections.queuedBytes(peer) + reading;
+  }
+
+  /** @returns what takes of the budget, in bytes */
+  #measure(now: number): number {
+    let [all, total] = [0, 0];
+    const look = now - this.#lookedAt >= SLOW_MS;
+    if (look) this.#lookedAt = now;
+    for (const asker of this.#askers.values()) {
+      const queued = this.#connections.queuedBytes(asker.peer);
+      if (look) {
+        asker.isSlow = queued > asker.given;
+        asker.given = 0;
+      }
+      all += queued;
+      if (!asker.isSlow) total += queued + asker.reading;
+    }
+    const elapsed = now - this.#measuredAt;
+    if (all > 0 && elapsed < BUDGET_MS) return total;
+    // An uplink that ran dry while somebody waited could have taken more.
+    if (all > 0) {
+      const rate = (this.#waited + this.#given - all) / elapsed;
+      this.#budget = Math.max(MIN_BUDGET_BYTES, rate * BUDGET_MS);
+    } else if (this.#isHeldBack) this.#budget *= 2;
+    this.#isHeldBack = false;
+    this.#measuredAt = now;
+    this.#waited = all;
+    this.#given = 0;
+    return total;
+  }
+}
+
+/** The oldest that is not being read: those that have their bytes are ahead of those whose turn is to come. */
+function nextJob({ jobs }: Asker): Job | undefined {
+  for (const job of jobs.values()) if (job.data !== 'reading') return job;
+  return undefined;
+}
