@@ -72,7 +72,9 @@ export class World {
   }
 
   leave(visitor: Visitor): void {
-    this.clock.after(this.scenario.rttMs / 2, () => this.registry.disconnect(visitor));
+    this.clock.after(this.scenario.rttMs / 2, () =>
+      this.registry.disconnect(visitor, this.clock.now),
+    );
   }
 
   #carryOut(effects: readonly Effect<Visitor>[]): void {

@@ -75,7 +75,7 @@ export class World {
   }
 
   leave(visitor: Visitor): void {
-    this.registry.disconnect(visitor);
+    this.registry.disconnect(visitor, this.clock.now);
     if (visitor.id !== undefined) this.#online.delete(visitor.id);
   }
 
@@ -83,7 +83,7 @@ export class World {
   killTracker(): void {
     this.trackerUp = false;
     for (const visitor of this.#online.values()) {
-      this.registry.disconnect(visitor);
+      this.registry.disconnect(visitor, this.clock.now);
       visitor.trackerLost();
     }
   }

@@ -93,6 +93,11 @@ function checkReply({ body }: SessionRequest, seen: ReturnType<FakeSocket['take'
       reply.value.swarms.map(({ content }) => contentKey(content!)),
       body.value.contents.map((content) => contentKey(content)),
     );
+  } else if (body.case === 'lease' && body.value.wanted > 0) {
+    const [reply, ...rest] = seen;
+    assert.ok(reply?.case === 'grant' && rest.length === 0);
+    assert.equal(contentKey(reply.value.content!), contentKey(body.value.content!));
+    assert.ok(reply.value.count <= body.value.wanted);
   } else if (body.case === 'signal') {
     // Relayed, or answered with Undeliverable.
     assert.ok(seen.every((reply) => reply.case === 'undeliverable') && seen.length <= 1);
@@ -115,6 +120,7 @@ function undisturbed(): void {
     holdings: 10,
     introductions: 1,
     attempts: 0,
+    leases: 0,
   });
 }
 

@@ -20,10 +20,10 @@ export const MAX_CONNECTIONS = MAX_PEERS + 1_000;
 export const MAX_HOLDINGS_PER_PEER = 4_096;
 
 /**
- * Holders named for a content when the client leaves it to us: as many as a 768 KB photo has
- * chunks of 25 KB, so that each could come from another peer (paper, section 4).
+ * Holders named for a content when the client leaves it to us: a client downloads from 8 at a time,
+ * and some of those named are gone or busy.
  */
-export const DEFAULT_HOLDERS_PER_SWARM = 32;
+export const DEFAULT_HOLDERS_PER_SWARM = 12;
 
 /**
  * Most holders named in one Peers message, over all its swarms. At 20 bytes each it stays far
@@ -49,6 +49,39 @@ export const MAX_ATTEMPTS_PER_PEER = 128;
  * candidates included.
  */
 export const ATTEMPT_TTL_MS = 60_000;
+
+/** How long a lease lasts without another Lease that confirms it, in milliseconds (tracker.proto). */
+export const LEASE_TTL_MS = 15_000;
+
+/**
+ * Most clients of a swarm that have leases at once: more only slow each other at a weak origin, and
+ * what they fetch comes to the others later.
+ */
+export const MAX_FETCHERS_PER_SWARM = 16;
+
+/**
+ * Grants in which a client would get its share of what is free: large enough to be one request to
+ * the origin, small enough that one slow client does not hold up a swarm.
+ */
+export const GRANTS_PER_CLIENT = 4;
+
+/**
+ * Units that a content is taken to have while nobody knows: 1 MiB of 64 KiB. Beyond, one at a time
+ * is lent; whoever has asked the origin for one knows how many there are.
+ */
+export const ASSUMED_UNITS = 16;
+
+/**
+ * When a client leaves within this time after it has fetched a unit, in milliseconds, nobody may
+ * have it: it is lent again. Time for about three peers to copy a chunk of 64 KiB over a slow uplink.
+ */
+export const SPREAD_MS = 5_000;
+
+/**
+ * Units of all swarms for which leases are kept, at 14 bytes each; of more, the swarm in which
+ * nobody asked for the longest time forgets its own, and some units are fetched twice.
+ */
+export const MAX_LEASE_UNITS = 4_194_304;
 
 /**
  * Tries at a free peer id. The first one fails with a chance of MAX_PEERS / 2^64; when 8 do, the

@@ -49,6 +49,7 @@ describe('tracker over real sockets', () => {
       holdings: 1,
       introductions: 1,
       attempts: 0,
+      leases: 0,
     });
   });
 
@@ -96,6 +97,7 @@ describe('tracker over real sockets', () => {
       holdings: 0,
       introductions: 0,
       attempts: 0,
+      leases: 0,
     });
   });
 

@@ -73,7 +73,7 @@ export class Sessions {
   /** The socket closed, or will not be heard any more. */
   closed(socket: Socket): void {
     if (!this.#open.delete(socket)) return;
-    this.#registry.disconnect(socket);
+    this.#registry.disconnect(socket, this.#now());
   }
 
   /** Ends a session: says why, closes, and forgets the peer at once. */

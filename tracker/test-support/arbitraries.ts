@@ -1,15 +1,30 @@
 import { encodeSessionRequest } from '@zauberflote/proto';
 import fc from 'fast-check';
-import { drop, have, SIGNAL_KINDS, signal, want } from './messages.ts';
+import { drop, have, lease, SIGNAL_KINDS, signal, want } from './messages.ts';
 
 const ids = fc.uniqueArray(fc.integer({ min: 0, max: 100 }), { minLength: 1, maxLength: 64 });
+
+const units = fc.array(fc.nat({ max: 65_535 }), { maxLength: 6 });
 
 /** A valid frame; signals go to one of `peers`. */
 export function validFrame(peers: readonly bigint[]): fc.Arbitrary<Uint8Array> {
   return fc
     .oneof(
       fc.tuple(ids, fc.nat()).map(([contents, max]) => want(contents, max)),
-      fc.tuple(ids, fc.bigInt(0n, 2n ** 53n - 1n)).map(([contents, size]) => have(contents, size)),
+      fc.tuple(ids, fc.bigInt(0n, 2n ** 53n - 1n), fc.boolean()).map((args) => have(...args)),
+      fc
+        .tuple(
+          fc.nat({ max: 100 }),
+          fc.record({
+            unitBytes: fc.constantFrom(1, 16_384, 16_384, 16_777_216),
+            units: fc.constantFrom(0, 5, 65_536),
+            wanted: fc.nat({ max: 65_536 }),
+            needed: fc.option(units, { nil: undefined }),
+            fetched: units,
+            returned: units,
+          }),
+        )
+        .map((args) => lease(...args)),
       ids.map(drop),
       fc
         .tuple(
@@ -59,7 +74,7 @@ export const fieldNoise: fc.Arbitrary<Uint8Array> = fc
   .array(
     fc.oneof(
       fc
-        .tuple(fc.nat({ max: 6 }), fc.nat({ max: 7 }))
+        .tuple(fc.nat({ max: 7 }), fc.nat({ max: 7 }))
         .map(([number, type]) => [(number << 3) | type]),
       fc.nat({ max: 127 }).map((byte) => [byte]),
       fc.constantFrom([0xff, 0xff, 0xff, 0xff, 0x0f], [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80]),

@@ -1,5 +1,6 @@
 import type { ContentId, SessionRequest, SessionRequestBody } from '@zauberflote/proto';
 import { decodeSessionRequest, encodeSessionRequest, HashAlgorithm } from '@zauberflote/proto';
+import type { Ask } from './lease-model.ts';
 
 export type Body = NonNullable<SessionRequestBody>;
 export type SignalKind = 'offer' | 'answer' | 'candidates' | 'decline';
@@ -16,10 +17,20 @@ export function want(contents: readonly number[], maxPeers = 0): Body {
   return { case: 'want', value: { contents: contents.map(content), maxPeers } };
 }
 
-export function have(contents: readonly number[], size = 1000n): Body {
+export function have(contents: readonly number[], size = 1000n, partial = false): Body {
   return {
     case: 'have',
-    value: { holdings: contents.map((n) => ({ content: content(n), size })) },
+    value: { holdings: contents.map((n) => ({ content: content(n), size, partial })) },
+  };
+}
+
+/** By default of any units of 16 KiB of a content of unknown size. */
+export function lease(n: number, { needed, ...fields }: Partial<Ask> = {}): Body {
+  const bits = new Uint8Array(needed ? Math.max(8, ...needed.map((unit) => (unit >> 3) + 1)) : 0);
+  for (const unit of needed ?? []) bits[unit >> 3]! |= 128 >> (unit & 7);
+  return {
+    case: 'lease',
+    value: { content: content(n), unitBytes: 16_384, ...fields, needed: bits },
   };
 }
 

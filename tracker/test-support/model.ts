@@ -1,6 +1,13 @@
 import { UndeliverableReason } from '@zauberflote/proto';
 import type { RegistryStats } from '../src/registry/registry.ts';
+import type { Ask } from './lease-model.ts';
+import { LeaseModel } from './lease-model.ts';
 import type { SignalKind } from './messages.ts';
+
+export interface Held {
+  readonly size: bigint;
+  readonly partial: boolean;
+}
 
 interface Offer {
   readonly number: number;
@@ -14,8 +21,10 @@ interface Offer {
  */
 export class Model {
   readonly connected = new Set<string>();
-  /** Sizes by `name:content`. */
-  readonly holdings = new Map<string, bigint>();
+  /** By `name:content`. */
+  readonly holdings = new Map<string, Held>();
+  /** By content. */
+  readonly leases = new Map<number, LeaseModel>();
   readonly introductions = new Set<string>();
   readonly offers = new Map<string, Offer>();
   readonly #ttlMs: number;
@@ -24,13 +33,32 @@ export class Model {
     this.#ttlMs = ttlMs;
   }
 
-  holders(content: number, asker: string): Map<string, bigint> {
-    const found = new Map<string, bigint>();
+  holders(content: number, asker?: string): Map<string, Held> {
+    const found = new Map<string, Held>();
     for (const name of this.connected) {
-      const size = this.holdings.get(`${name}:${content}`);
-      if (name !== asker && size !== undefined) found.set(name, size);
+      const held = this.holdings.get(`${name}:${content}`);
+      if (name !== asker && held) found.set(name, held);
     }
     return found;
+  }
+
+  drop(name: string, content: number, now: number): void {
+    if (!this.holdings.delete(`${name}:${content}`)) return;
+    this.leases.get(content)?.leave(name, now);
+    if (this.holders(content).size === 0) this.leases.delete(content);
+  }
+
+  /** The units that are lent, or none. */
+  lease(name: string, content: number, ask: Ask, now: number): number[] {
+    const holders = this.holders(content);
+    if (!holders.has(name)) return [];
+    const before = this.leases.get(content);
+    const forsaken = !before || before.clients.size === 0;
+    if (before && !forsaken && before.unitBytes !== ask.unitBytes) return [];
+    if (forsaken && before?.unitBytes !== ask.unitBytes)
+      this.leases.set(content, new LeaseModel(ask.unitBytes));
+    const downloading = [...holders.values()].filter(({ partial }) => partial).length;
+    return this.leases.get(content)!.ask(name, ask, downloading, now);
   }
 
   /** Why a signal is not relayed, or undefined after noting its effect. */
@@ -57,16 +85,19 @@ export class Model {
     return undefined;
   }
 
-  disconnect(name: string): void {
+  disconnect(name: string, now: number): void {
+    for (const key of this.holdings.keys()) {
+      const [holder, content] = key.split(':');
+      if (holder === name) this.drop(name, Number(content), now);
+    }
     this.connected.delete(name);
-    for (const key of this.holdings.keys())
-      if (key.startsWith(`${name}:`)) this.holdings.delete(key);
     for (const pairs of [this.introductions, this.offers])
       for (const pair of pairs.keys()) if (pair.split('>').includes(name)) pairs.delete(pair);
   }
 
   stats(now: number): RegistryStats {
     const contents = [...this.holdings.keys()].map((key) => key.split(':')[1]);
+    for (const leases of this.leases.values()) leases.expire(now);
     const open = [...this.offers.values()].filter(({ since }) => now - since < this.#ttlMs);
     return {
       peers: this.connected.size,
@@ -74,6 +105,7 @@ export class Model {
       holdings: contents.length,
       introductions: this.introductions.size,
       attempts: open.length,
+      leases: [...this.leases.values()].reduce((sum, { lent }) => sum + lent.size, 0),
     };
   }
 

@@ -14,6 +14,7 @@ export const EMPTY: RegistryStats = {
   holdings: 0,
   introductions: 0,
   attempts: 0,
+  leases: 0,
 };
 
 /** Either what a connection is sent, as it decodes it, or that it is to end. */
@@ -55,7 +56,7 @@ export class Room {
   }
 
   leave(name: string): void {
-    this.registry.disconnect(name);
+    this.registry.disconnect(name, this.now);
   }
 }
 
@@ -72,6 +73,15 @@ export function swarms(seen: readonly Seen[]) {
   assert.equal(rest.length, 0);
   assert.ok(only && 'body' in only && only.body.case === 'peers');
   return only.body.value.swarms;
+}
+
+/** The units of the one Grant among `seen`. */
+export function granted(seen: readonly Seen[]): number[] {
+  const [only, ...rest] = seen;
+  assert.equal(rest.length, 0);
+  assert.ok(only && 'body' in only && only.body.case === 'grant');
+  const { first, count } = only.body.value;
+  return Array.from({ length: count }, (_, i) => first + i);
 }
 
 /** Who was sent a signal, of which kind and from whom; or the reason why it was not forwarded. */

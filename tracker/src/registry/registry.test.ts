@@ -135,6 +135,45 @@ describe('registry: swarms', () => {
     assert.equal(room.registry.stats().holdings, 1);
   });
 
+  it('counts and names partial holders apart', () => {
+    const room = new Room();
+    room.enter('a', 'b', 'asker');
+    room.send('a', have([1], 0n, true));
+    room.send('b', have([1], 5n));
+    const named = () => {
+      const [swarm] = swarms(room.send('asker', want([1])));
+      return {
+        holders: swarm!.holders.map(({ peerId, size, partial }) => ({ peerId, size, partial })),
+        totals: [swarm!.totalHolders, swarm!.totalPartial],
+      };
+    };
+    const [a, b] = [room.id('a'), room.id('b')];
+    const complete = { peerId: b, size: 5n, partial: false };
+    assert.deepEqual(named(), {
+      holders: [complete, { peerId: a, size: 0n, partial: true }],
+      totals: [1, 1],
+    });
+    room.send('a', have([1], 4n, true));
+    room.send('asker', have([1], 4n, true));
+    assert.deepEqual(named(), {
+      holders: [complete, { peerId: a, size: 4n, partial: true }],
+      totals: [1, 1],
+    });
+    room.send('a', have([1], 5n));
+    assert.deepEqual(named().totals, [2, 0]);
+    room.send('b', have([1], 5n, true));
+    assert.deepEqual(named(), {
+      holders: [
+        { peerId: a, size: 5n, partial: false },
+        { ...complete, partial: true },
+      ],
+      totals: [1, 1],
+    });
+    assert.equal(room.registry.stats().holdings, 3);
+    room.send('b', drop([1]));
+    assert.deepEqual(named().totals, [1, 0]);
+  });
+
   it('forgets what is dropped, and ignores drops of what is not held', () => {
     const room = new Room();
     room.enter('a', 'asker');
@@ -162,6 +201,7 @@ describe('registry: swarms', () => {
       holdings: 1,
       introductions: 1,
       attempts: 0,
+      leases: 0,
     });
     const reply = swarms(room.send('asker', want([1, 2])));
     assert.deepEqual(
@@ -210,28 +250,43 @@ describe('registry: samples', () => {
     ]);
   });
 
+  it('fills up with partial holders where there are too few complete ones, and only there', () => {
+    const room = crowded();
+    const [partial, complete] = [crowd.slice(0, 90), crowd.slice(90)];
+    for (const name of partial) room.send(name, have([1], 0n, true));
+    const kinds = (maxPeers: number) =>
+      swarms(room.send('asker', want([1], maxPeers)))[0]!.holders.map((holder) => holder.partial);
+    assert.deepEqual(kinds(10), Array(10).fill(false));
+    assert.deepEqual(kinds(13), [...Array(10).fill(false), true, true, true]);
+    for (const name of complete) room.leave(name);
+    const [swarm] = swarms(room.send('asker', want([1], 64)));
+    assert.equal(new Set(swarm!.holders.map(({ peerId }) => peerId)).size, 64);
+    assert.deepEqual([swarm!.totalHolders, swarm!.totalPartial], [0, 90]);
+  });
+
   it('names each holder at most once', () => {
     const [swarm] = swarms(crowded().send('asker', want([1], 64)));
     assert.equal(new Set(swarm!.holders.map(({ peerId }) => peerId)).size, 64);
     assert.equal(swarm!.totalHolders, 100);
   });
 
-  it('names every holder equally often', () => {
-    const room = crowded();
-    room.send('asker', have([1]));
-    const counts = new Map<bigint, number>();
-    const rounds = 2000;
-    for (let round = 0; round < rounds; round++)
-      for (const { peerId } of swarms(room.send('asker', want([1], 10)))[0]!.holders)
-        counts.set(peerId, (counts.get(peerId) ?? 0) + 1);
-    assert.equal(counts.size, crowd.length);
-    assert.equal(counts.has(room.id('asker')), false);
-    // Pearson's statistic with 99 degrees of freedom; below 149 in all but one of 1000 samples.
-    const expected = (rounds * 10) / crowd.length;
-    let statistic = 0;
-    for (const count of counts.values()) statistic += (count - expected) ** 2 / expected;
-    assert.ok(statistic < 149, `chi-squared is ${statistic}`);
-  });
+  for (const partial of [false, true])
+    it(`names every ${partial ? 'partial' : 'complete'} holder equally often`, () => {
+      const room = crowded();
+      for (const name of ['asker', ...crowd]) room.send(name, have([1], 0n, partial));
+      const counts = new Map<bigint, number>();
+      const rounds = 2000;
+      for (let round = 0; round < rounds; round++)
+        for (const { peerId } of swarms(room.send('asker', want([1], 10)))[0]!.holders)
+          counts.set(peerId, (counts.get(peerId) ?? 0) + 1);
+      assert.equal(counts.size, crowd.length);
+      assert.equal(counts.has(room.id('asker')), false);
+      // Pearson's statistic with 99 degrees of freedom; below 149 in all but one of 1000 samples.
+      const expected = (rounds * 10) / crowd.length;
+      let statistic = 0;
+      for (const count of counts.values()) statistic += (count - expected) ** 2 / expected;
+      assert.ok(statistic < 149, `chi-squared is ${statistic}`);
+    });
 
   it('keeps the largest reply within one message', () => {
     const room = new Room();

@@ -1,6 +1,7 @@
 import type {
   ContentId,
   Holding,
+  Lease,
   SessionRequest,
   SessionResponseBody,
   Signal,
@@ -14,6 +15,7 @@ import {
 } from '@zauberflote/proto';
 import * as limits from '../limits.ts';
 import { Attempts } from './attempts.ts';
+import { LeaseBook } from './lease-book.ts';
 import type { Effect } from './peer.ts';
 import { Peer } from './peer.ts';
 import { Swarm } from './swarm.ts';
@@ -22,14 +24,16 @@ import { Swarm } from './swarm.ts';
 export interface RegistryStats {
   /** Connected peers. */
   readonly peers: number;
-  /** Contents that at least one peer holds. */
+  /** Contents that at least one peer holds, or a part of them. */
   readonly swarms: number;
-  /** Announcements: pairs of a peer and a content it holds. */
+  /** Announcements: pairs of a peer and a content it holds, complete or not. */
   readonly holdings: number;
   /** Pairs of peers one of which may send the other an offer. */
   readonly introductions: number;
   /** Attempts whose signals are relayed. */
   readonly attempts: number;
+  /** Units of contents that one peer alone should fetch from the origin. */
+  readonly leases: number;
 }
 
 export interface RegistryOptions<C> {
@@ -56,6 +60,8 @@ export class Registry<C> {
   readonly #byId = new Map<bigint, Peer<C>>();
   readonly #swarms = new Map<string, Swarm<C>>();
   readonly #attempts = new Attempts<C>(limits.ATTEMPT_TTL_MS, limits.MAX_ATTEMPTS_PER_PEER);
+
+  readonly #leases = new LeaseBook<C>();
 
   constructor({ isCongested = () => false, maxPeers = limits.MAX_PEERS }: RegistryOptions<C> = {}) {
     this.#isCongested = isCongested;
@@ -95,10 +101,12 @@ export class Registry<C> {
       case 'want':
         return [{ to: connection, send: this.#want(peer, message.body.value, random) }];
       case 'have':
-        return this.#have(peer, message.body.value.holdings);
+        return this.#have(peer, message.body.value.holdings, now);
       case 'drop':
-        for (const id of message.body.value.contents) this.#drop(peer, contentKey(id));
+        for (const id of message.body.value.contents) this.#drop(peer, contentKey(id), now);
         return [];
+      case 'lease':
+        return this.#lease(peer, message.body.value, now);
       case 'signal':
         return this.#signal(peer, message.body.value, now);
       default:
@@ -107,22 +115,23 @@ export class Registry<C> {
   }
 
   /** A connection ended: its peer is forgotten at once. Does nothing if it is not connected. */
-  disconnect(connection: C): void {
+  disconnect(connection: C, now: number): void {
     const peer = this.#byConnection.get(connection);
     if (!peer) return;
     this.#byConnection.delete(connection);
     this.#byId.delete(peer.id);
-    for (const key of peer.holdings.keys()) this.#drop(peer, key);
+    for (const key of peer.holdings.keys()) this.#drop(peer, key, now);
     peer.forgetIntroductions();
     this.#attempts.forget(peer);
   }
 
-  /** Time passed: forgets attempts that are too old. Call it about once a minute. */
+  /** Time passed: forgets attempts and leases that are too old. Call it about once a minute. */
   tick(now: number): void {
     this.#attempts.expire(now);
+    this.#leases.expire(now);
   }
 
-  /** Counts what is kept; looks at every peer. */
+  /** Counts what is kept; looks at every peer and every swarm with leases. */
   stats(): RegistryStats {
     let holdings = 0;
     let introductions = 0;
@@ -130,7 +139,8 @@ export class Registry<C> {
       holdings += peer.holdings.size;
       introductions += peer.introductions.size;
     }
-    return { ...this.counts(), holdings, introductions, attempts: this.#attempts.size };
+    const attempts = this.#attempts.size;
+    return { ...this.counts(), holdings, introductions, attempts, leases: this.#leases.lent };
   }
 
   /** The counts that cost nothing. */
@@ -163,23 +173,24 @@ export class Registry<C> {
       for (const holder of holders) peer.introduce(holder.peer, limits.MAX_INTRODUCTIONS_PER_PEER);
       return {
         content,
-        holders: holders.map((holder) => ({ peerId: holder.peer.id, size: holder.size })),
-        totalHolders: (swarm?.size ?? 0) - (own ? 1 : 0),
+        holders: holders.map(({ peer: { id }, size, partial }) => ({ peerId: id, size, partial })),
+        totalHolders: (swarm?.complete ?? 0) - (own && !own.partial ? 1 : 0),
+        totalPartial: (swarm?.partial ?? 0) - (own?.partial ? 1 : 0),
       };
     });
     return { case: 'peers', value: { swarms } };
   }
 
-  #have(peer: Peer<C>, holdings: readonly Holding[]): Effect<C>[] {
-    for (const { content, size } of holdings) {
+  #have(peer: Peer<C>, holdings: readonly Holding[], now: number): Effect<C>[] {
+    for (const { content, size, partial } of holdings) {
       const key = contentKey(content as ContentId);
       const held = peer.holdings.get(key);
       if (held) {
-        held.size = size;
+        held.swarm.update(held, size, partial);
         continue;
       }
       if (peer.holdings.size >= limits.MAX_HOLDINGS_PER_PEER) {
-        this.disconnect(peer.connection);
+        this.disconnect(peer.connection, now);
         const message = `more than ${limits.MAX_HOLDINGS_PER_PEER} contents announced; drop some first`;
         const close = ErrorCode.LIMIT_EXCEEDED;
         return [{ to: peer.connection, close, message, retryAfterMs: 0 }];
@@ -187,17 +198,32 @@ export class Registry<C> {
       const swarm = this.#swarms.get(key) ?? new Swarm<C>(key);
       this.#swarms.set(key, swarm);
       // The swarm's string, not an equal one of its own for each of its holders.
-      peer.holdings.set(swarm.key, swarm.add(peer, size));
+      peer.holdings.set(swarm.key, swarm.add(peer, size, partial));
     }
     return [];
   }
 
-  #drop(peer: Peer<C>, key: string): void {
+  #drop(peer: Peer<C>, key: string, now: number): void {
     const membership = peer.holdings.get(key);
     if (!membership) return;
+    const { swarm } = membership;
     peer.holdings.delete(key);
-    membership.swarm.remove(membership);
-    if (membership.swarm.size === 0) this.#swarms.delete(key);
+    this.#leases.leave(membership, now);
+    swarm.remove(membership);
+    if (swarm.complete + swarm.partial > 0) return;
+    this.#swarms.delete(key);
+    this.#leases.forget(swarm);
+  }
+
+  #lease({ connection, holdings }: Peer<C>, lease: Lease, now: number): Effect<C>[] {
+    const content = lease.content as ContentId;
+    const membership = holdings.get(contentKey(content));
+    // Who serves nobody has nothing to fetch for others.
+    const grant = membership
+      ? this.#leases.ask(membership, lease, now)
+      : { first: 0, count: 0, unitBytes: lease.unitBytes };
+    if (lease.wanted === 0) return [];
+    return [{ to: connection, send: { case: 'grant', value: { content, ...grant } } }];
   }
 
   #signal(sender: Peer<C>, signal: Signal, now: number): Effect<C>[] {

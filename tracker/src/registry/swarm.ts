@@ -6,37 +6,60 @@ export interface Membership<C> {
   readonly swarm: Swarm<C>;
   /** Size in bytes as announced. */
   size: bigint;
-  /** Where it stands in the swarm's list; kept by the swarm. */
+  /** Whether it is still downloading; changed by the swarm only. */
+  partial: boolean;
+  /** Where it stands in the swarm's list of those like it; kept by the swarm. */
   index: number;
 }
 
-/** The holders of one content. Every operation takes time independent of how many there are. */
+/**
+ * The holders of one content, the complete ones apart from those still downloading. Every operation
+ * takes time independent of how many there are.
+ */
 export class Swarm<C> {
   readonly key: string;
-  // The order means nothing, so removing moves the last into the gap and sampling may shuffle.
-  readonly #members: Membership<C>[] = [];
+  // Their order means nothing, so removing moves the last into the gap and sampling may shuffle.
+  readonly #complete: Membership<C>[] = [];
+  readonly #partial: Membership<C>[] = [];
 
   constructor(key: string) {
     this.key = key;
   }
 
-  get size(): number {
-    return this.#members.length;
+  /** Complete holders. */
+  get complete(): number {
+    return this.#complete.length;
   }
 
-  add(peer: Peer<C>, size: bigint): Membership<C> {
-    const membership = { peer, swarm: this, size, index: this.#members.length };
-    this.#members.push(membership);
+  /** Partial holders. */
+  get partial(): number {
+    return this.#partial.length;
+  }
+
+  add(peer: Peer<C>, size: bigint, partial: boolean): Membership<C> {
+    const membership = { peer, swarm: this, size, partial, index: 0 };
+    this.#insert(membership);
     return membership;
   }
 
+  /** A member announced the content anew. */
+  update(membership: Membership<C>, size: bigint, partial: boolean): void {
+    membership.size = size;
+    if (membership.partial === partial) return;
+    this.remove(membership);
+    membership.partial = partial;
+    this.#insert(membership);
+  }
+
   remove(membership: Membership<C>): void {
-    this.#swap(membership.index, this.#members.length - 1);
-    this.#members.pop();
+    const list = this.#listOf(membership);
+    swap(list, membership.index, list.length - 1);
+    list.pop();
   }
 
   /**
-   * Up to `count` members, each set of them equally likely, without `except`, in O(count).
+   * Up to `count` members without `except`, in O(count): complete ones, and partial ones only where
+   * there are too few of those; of each, every set is equally likely.
    * @param random uniform over [0, 1)
    */
   sample(
@@ -44,20 +67,39 @@ export class Swarm<C> {
     except: Membership<C> | undefined,
     random: () => number,
   ): readonly Membership<C>[] {
-    let candidates = this.#members.length;
-    if (except) this.#swap(except.index, --candidates);
-    const taken = Math.min(count, candidates);
-    // The first steps of a Fisher-Yates shuffle.
-    for (let i = 0; i < taken; i++) this.#swap(i, i + Math.floor(random() * (candidates - i)));
-    return this.#members.slice(0, taken);
+    const complete = sample(this.#complete, count, except, random);
+    const left = count - complete.length;
+    return left > 0 ? [...complete, ...sample(this.#partial, left, except, random)] : complete;
   }
 
-  #swap(i: number, j: number): void {
-    const a = this.#members[i]!;
-    const b = this.#members[j]!;
-    this.#members[i] = b;
-    this.#members[j] = a;
-    b.index = i;
-    a.index = j;
+  #insert(membership: Membership<C>): void {
+    membership.index = this.#listOf(membership).push(membership) - 1;
   }
+
+  #listOf({ partial }: Membership<C>): Membership<C>[] {
+    return partial ? this.#partial : this.#complete;
+  }
+}
+
+function sample<C>(
+  list: Membership<C>[],
+  count: number,
+  except: Membership<C> | undefined,
+  random: () => number,
+): Membership<C>[] {
+  let candidates = list.length;
+  if (except && list[except.index] === except) swap(list, except.index, --candidates);
+  const taken = Math.min(count, candidates);
+  // The first steps of a Fisher-Yates shuffle.
+  for (let i = 0; i < taken; i++) swap(list, i, i + Math.floor(random() * (candidates - i)));
+  return list.slice(0, taken);
+}
+
+function swap<C>(list: Membership<C>[], i: number, j: number): void {
+  const a = list[i]!;
+  const b = list[j]!;
+  list[i] = b;
+  list[j] = a;
+  b.index = i;
+  a.index = j;
 }

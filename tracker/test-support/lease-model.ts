@@ -1,0 +1,92 @@
+import {
+  ASSUMED_UNITS,
+  GRANTS_PER_CLIENT,
+  LEASE_TTL_MS,
+  MAX_FETCHERS_PER_SWARM,
+  SPREAD_MS,
+} from '../src/limits.ts';
+
+/** A Lease as the model takes it: units wanted by number; undefined: any. */
+export interface Ask {
+  readonly unitBytes: number;
+  readonly units: number;
+  readonly wanted: number;
+  readonly needed: readonly number[] | undefined;
+  readonly fetched: readonly number[];
+  readonly returned: readonly number[];
+}
+
+interface Fetched {
+  times: number;
+  by: string | undefined;
+  at: number;
+}
+
+/** Leases of one content, with sets and maps and no regard for speed. */
+export class LeaseModel {
+  readonly unitBytes: number;
+  /** Who has sent a Lease. */
+  readonly clients = new Set<string>();
+  /** To whom a unit is lent. */
+  readonly lent = new Map<number, string>();
+  readonly until = new Map<string, number>();
+  readonly fetched = new Map<number, Fetched>();
+  #units = 0;
+  readonly #agree = new Set<string>();
+
+  constructor(unitBytes: number) {
+    this.unitBytes = unitBytes;
+  }
+
+  expire(now: number): void {
+    for (const [unit, name] of this.lent) if (now >= this.until.get(name)!) this.lent.delete(unit);
+  }
+
+  ask(name: string, ask: Ask, downloading: number, now: number): number[] {
+    this.expire(now);
+    this.clients.add(name);
+    this.until.set(name, now + LEASE_TTL_MS);
+    if (ask.units && this.#agree.size === 0) this.#units = ask.units;
+    if (ask.units && ask.units === this.#units) this.#agree.add(name);
+    for (const unit of [...ask.returned, ...ask.fetched])
+      if (this.lent.get(unit) === name) this.lent.delete(unit);
+    for (const unit of ask.fetched) {
+      const { times = 0, by } = this.fetched.get(unit) ?? {};
+      const again = times > 0 && by === name;
+      this.fetched.set(unit, { times: times + (again ? 0 : 1), by: name, at: now });
+    }
+    const fetchers = new Set(this.lent.values());
+    if (ask.wanted === 0) return [];
+    if (!fetchers.has(name) && fetchers.size >= MAX_FETCHERS_PER_SWARM) return [];
+
+    const units = ask.units || (this.#agree.size > 0 ? this.#units : 0);
+    const all = Array.from({ length: units || 1000 }, (_, unit) => unit);
+    const times = (unit: number) => this.fetched.get(unit)?.times ?? 0;
+    const free = all.filter((unit) => !this.lent.has(unit) && times(unit) === 0);
+    const candidates = ask.needed
+      ? all.filter((unit) => !this.lent.has(unit) && ask.needed!.includes(unit))
+      : free;
+    if (candidates.length === 0) return [];
+    const least = Math.min(...candidates.map(times));
+    const equal = candidates.filter((unit) => times(unit) === least);
+    const counted = least > 0 ? equal : free.filter((unit) => units || unit < ASSUMED_UNITS);
+    const share = Math.ceil(counted.length / (GRANTS_PER_CLIENT * Math.max(1, downloading)));
+    const first = equal[0]!;
+    const run = equal.filter((unit, i) => unit === first + i);
+    const granted = run.slice(0, Math.min(ask.wanted, Math.max(1, share)));
+    for (const unit of granted) this.lent.set(unit, name);
+    return granted;
+  }
+
+  leave(name: string, now: number): void {
+    this.expire(now);
+    this.clients.delete(name);
+    this.#agree.delete(name);
+    for (const [unit, to] of this.lent) if (to === name) this.lent.delete(unit);
+    for (const [unit, fetched] of this.fetched) {
+      if (fetched.by !== name) continue;
+      if (fetched.times === 1 && now - fetched.at < SPREAD_MS) this.fetched.delete(unit);
+      fetched.by = undefined;
+    }
+  }
+}
