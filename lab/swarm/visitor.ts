@@ -14,7 +14,7 @@ import type { PeerMessage, PeerMessageBody, SessionResponse, Signal } from '@zau
 import { contentKey, DtlsSetup, MAX_FRAGMENT_BYTES } from '@zauberflote/proto';
 import type { Traits, World } from './world.ts';
 
-/** Bytes that may wait on an uplink before a visitor is told to stop for a while. */
+/** Bytes that may wait for one peer before its visitor is given no more. */
 const HIGH_WATER = 256 * 1024;
 
 /** Time an offer has to be answered, in ms. */
@@ -24,7 +24,6 @@ interface Wire {
   readonly other: Visitor;
   /** Bytes that have not left yet. */
   queued: number;
-  congested: boolean;
 }
 
 const sync = (name: string) => (data: Uint8Array) =>
@@ -177,18 +176,17 @@ export class Visitor implements Tracker, Connections {
     wire.queued += bytes;
     this.#world.transmit(this, wire.other, body, () => {
       wire.queued -= bytes;
-      if (!wire.congested || wire.queued > HIGH_WATER / 4 || this.gone) return;
-      wire.congested = false;
-      this.#handlers.onWritable(peer);
+      if (bytes > 0 && !this.gone) this.#handlers.onWritable(peer);
     });
     return true;
   }
 
   isWritable(peer: PeerId): boolean {
-    const wire = this.#wires.get(peer);
-    if (!wire) return false;
-    if (wire.queued >= HIGH_WATER) wire.congested = true;
-    return wire.queued < HIGH_WATER;
+    return this.#wires.has(peer) && this.queuedBytes(peer) < HIGH_WATER;
+  }
+
+  queuedBytes(peer: PeerId): number {
+    return this.#wires.get(peer)?.queued ?? 0;
   }
 
   maxFragmentBytes(): number {
@@ -226,7 +224,7 @@ export class Visitor implements Tracker, Connections {
   #opened(peer: PeerId): void {
     const other = this.#world.visitor(peer);
     if (!other || other.gone || this.#wires.has(peer)) return;
-    this.#wires.set(peer, { other, queued: 0, congested: false });
+    this.#wires.set(peer, { other, queued: 0 });
     this.#handlers.onOpen(peer);
   }
 
