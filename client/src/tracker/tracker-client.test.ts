@@ -24,7 +24,7 @@ import {
   STABLE_MS,
   TrackerClient,
 } from './tracker-client.ts';
-import type { PeerId, SignalInit, SwarmReply, TrackerState } from './types.ts';
+import type { LeaseGrant, PeerId, SignalInit, SwarmReply, TrackerState } from './types.ts';
 
 const content = (n: number): Content => {
   const digest = new Uint8Array(20).fill(n);
@@ -43,6 +43,7 @@ describe('TrackerClient', () => {
   let replies: Mailbox<SwarmReply>;
   let signals: Mailbox<Signal>;
   let undeliverable: Mailbox<unknown[]>;
+  let grants: Mailbox<[string, LeaseGrant]>;
   let now: number;
 
   beforeEach(async () => {
@@ -54,6 +55,7 @@ describe('TrackerClient', () => {
     replies = new Mailbox();
     signals = new Mailbox();
     undeliverable = new Mailbox();
+    grants = new Mailbox();
     now = 0;
   });
 
@@ -92,6 +94,7 @@ describe('TrackerClient', () => {
       {
         onState: (state, ownId) => states.put([state, ownId]),
         onPeers: (reply) => replies.put(reply),
+        onGrant: (...args) => grants.put(args),
         onSignal: (signal) => signals.put(signal),
         onUndeliverable: (...args) => undeliverable.put(args),
       },
@@ -158,7 +161,11 @@ describe('TrackerClient', () => {
     const want = await tracker.requests.next();
     assert.ok(want.case === 'want');
     assert.equal(want.value.contents.length, 2);
-    const swarm = { holders: [{ peerId: 9n, size: 12n }], totalHolders: 4 };
+    const holders = [
+      { peerId: 9n, size: 12n },
+      { peerId: 10n, partial: true },
+    ];
+    const swarm = { holders, totalHolders: 4, totalPartial: 1 };
     say(socket, {
       case: 'peers',
       value: {
@@ -170,8 +177,12 @@ describe('TrackerClient', () => {
     });
     assert.deepEqual(await replies.next(), {
       contentKey: content(2).key,
-      holders: [{ peer: 9n, size: 12 }],
+      holders: [
+        { peer: 9n, size: 12, partial: false },
+        { peer: 10n, size: 0, partial: true },
+      ],
       totalHolders: 4,
+      totalPartial: 1,
     });
     // Answered, so it may be asked again; 3 is still out, 5 was never asked.
     client.want([content(2), content(3)]);
@@ -182,6 +193,104 @@ describe('TrackerClient', () => {
       [content(2).key],
     );
     assert.equal(replies.size, 0);
+  });
+
+  it('announces a part, then more of it known, then all, and the latest after a reconnect', async () => {
+    const [client, socket] = await openSession();
+    const announced = async () => {
+      const { case: kind, value } = await tracker.requests.next();
+      assert.ok(kind === 'have');
+      return value.holdings.map(({ size, partial }) => [size, partial]);
+    };
+    client.have(content(2), 0, true);
+    client.have(content(2), 0, true);
+    assert.deepEqual(await announced(), [[0n, true]]);
+    client.have(content(2), 20, true);
+    assert.deepEqual(await announced(), [[20n, true]]);
+    client.have(content(2), 20);
+    client.have(content(2), 20, false);
+    client.have(content(3), 30, true);
+    assert.deepEqual(await announced(), [
+      [20n, false],
+      [30n, true],
+    ]);
+    socket.terminate();
+    while (client.state !== 'waiting') await states.next();
+    timers[0]!.fire();
+    assert.deepEqual(await announced(), [
+      [10n, false],
+      [20n, false],
+      [30n, true],
+    ]);
+    assert.equal(tracker.requests.size, 0);
+  });
+
+  const ask = (wanted: number) => ({ unitBytes: 65_536, units: 0, wanted });
+
+  it('sends in one go, before Welcome, wants, haves and the last lease of each content', async () => {
+    const client = connect();
+    client.want([content(1), content(2)]);
+    assert.equal(client.lease(content(1), ask(8)), true);
+    client.have(content(1), 0, true);
+    assert.equal(client.lease(content(2), ask(2)), true);
+    client.lease(content(3), ask(3));
+    client.lease(content(1), { ...ask(4), needed: Uint8Array.of(0xf0) });
+    client.drop([content(3)]);
+    await tracker.sockets.next();
+    assert.equal((await tracker.requests.next()).case, 'want');
+    assert.equal((await tracker.requests.next()).case, 'have');
+    for (const [n, wanted, needed] of [
+      [1, 4, [0xf0]],
+      [2, 2, []],
+    ] as const) {
+      const lease = await tracker.requests.next();
+      assert.ok(lease.case === 'lease');
+      assert.equal(contentKey(lease.value.content!), content(n).key);
+      assert.deepEqual([lease.value.wanted, [...lease.value.needed]], [wanted, needed]);
+    }
+    assert.equal(client.ownId, undefined);
+    assert.equal(tracker.requests.size, 0);
+  });
+
+  it('once open sends every lease, with its reports, and hands over grants', async () => {
+    const [client, socket] = await openSession();
+    client.have(content(2), 9, true);
+    client.lease(content(2), { ...ask(0), units: 9, fetched: [1, 300] });
+    client.lease(content(2), { ...ask(5), units: 9, returned: [2] });
+    assert.equal((await tracker.requests.next()).case, 'have');
+    const leases = [];
+    for (let i = 0; i < 2; i++) {
+      const { case: kind, value } = await tracker.requests.next();
+      assert.ok(kind === 'lease');
+      const { unitBytes, units, wanted, fetched, returned } = value;
+      leases.push({ unitBytes, units, wanted, fetched, returned });
+    }
+    assert.deepEqual(leases, [
+      { unitBytes: 65_536, units: 9, wanted: 0, fetched: [1, 300], returned: [] },
+      { unitBytes: 65_536, units: 9, wanted: 5, fetched: [], returned: [2] },
+    ]);
+    const grant = { first: 3, count: 2, unitBytes: 65_536 };
+    say(socket, { case: 'grant', value: { content: content(2), ...grant } });
+    assert.deepEqual(await grants.next(), [content(2).key, grant]);
+  });
+
+  it('keeps no lease for another socket', async () => {
+    const [client, socket] = await openSession();
+    client.lease(content(1), ask(4));
+    assert.equal((await tracker.requests.next()).case, 'lease');
+    socket.terminate();
+    assert.deepEqual(await states.next(), ['waiting', undefined]);
+    assert.equal(client.lease(content(1), ask(5)), false);
+    timers[0]!.fire();
+    assert.deepEqual(await states.next(), ['connecting', undefined]);
+    assert.equal(client.lease(content(1), ask(6)), true);
+    assert.equal((await tracker.requests.next()).case, 'have');
+    const lease = await tracker.requests.next();
+    assert.ok(lease.case === 'lease');
+    assert.equal(lease.value.wanted, 6);
+    client.close();
+    assert.equal(client.lease(content(1), ask(7)), false);
+    assert.equal(tracker.requests.size, 0);
   });
 
   it('relays signals only while open', async () => {
@@ -321,6 +430,7 @@ describe('TrackerClient', () => {
     const nowhere = new TrackerClient(undefined, platform, {
       onState: () => assert.fail('it is unavailable from the start'),
       onPeers: () => {},
+      onGrant: () => {},
       onSignal: () => {},
       onUndeliverable: () => {},
     });

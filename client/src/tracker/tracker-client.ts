@@ -8,7 +8,14 @@ import {
 } from '@zauberflote/proto';
 import type { Content } from '../integrity/content-id.ts';
 import type { Platform } from '../platform.ts';
-import type { PeerId, SignalInit, Tracker, TrackerHandlers, TrackerState } from './types.ts';
+import type {
+  LeaseRequest,
+  PeerId,
+  SignalInit,
+  Tracker,
+  TrackerHandlers,
+  TrackerState,
+} from './types.ts';
 
 /**
  * Longest first pause before a reconnect, in ms. The pause is drawn uniformly below it, so a
@@ -36,6 +43,12 @@ export const RESPONSE_TIMEOUT_MS = 20_000;
 
 const OPEN = 1; // WebSocket.OPEN; the constructor may be missing.
 
+interface Held {
+  readonly content: Content;
+  readonly size: bigint;
+  readonly partial: boolean;
+}
+
 /** The tracker interface of the paper (section 3.3) over one WebSocket. */
 export class TrackerClient implements Tracker {
   readonly #url: string | undefined;
@@ -52,12 +65,13 @@ export class TrackerClient implements Tracker {
 
   /** Questions without an answer, and contents held; they outlive a socket. */
   readonly #asked = new Map<string, Content>();
-  readonly #held = new Map<string, { content: Content; size: bigint }>();
+  readonly #held = new Map<string, Held>();
   /** What this socket has not been told. */
   readonly #unsent = {
     want: new Map<string, Content>(),
-    have: new Map<string, { content: Content; size: bigint }>(),
+    have: new Map<string, Held>(),
     drop: new Map<string, Content>(),
+    lease: new Map<string, LeaseRequest & { content: Content }>(),
   };
 
   /**
@@ -89,19 +103,30 @@ export class TrackerClient implements Tracker {
     this.#flushSoon();
   }
 
-  have(content: Content, size: number): void {
-    const holding = { content, size: BigInt(size) };
-    if (this.#held.get(content.key)?.size === holding.size) return;
+  have(content: Content, size: number, partial = false): void {
+    const holding = { content, size: BigInt(size), partial };
+    const held = this.#held.get(content.key);
+    if (held?.size === holding.size && held.partial === partial) return;
     this.#held.set(content.key, holding);
     this.#unsent.have.set(content.key, holding);
     this.#unsent.drop.delete(content.key);
     this.#flushSoon();
   }
 
+  lease(content: Content, request: LeaseRequest): boolean {
+    if (this.#state !== 'connecting' && this.#state !== 'open') return false;
+    const { lease } = this.#unsent;
+    // One that reports must not be replaced; the first on a socket have nothing to report.
+    if (lease.has(content.key) && this.#socket?.readyState === OPEN) this.#flush();
+    lease.set(content.key, { ...request, content });
+    this.#flushSoon();
+    return true;
+  }
+
   drop(contents: readonly Content[]): void {
+    const { want, have, lease } = this.#unsent;
     for (const content of contents) {
-      for (const map of [this.#asked, this.#held, this.#unsent.want, this.#unsent.have])
-        map.delete(content.key);
+      for (const map of [this.#asked, this.#held, want, have, lease]) map.delete(content.key);
       if (this.#socket) this.#unsent.drop.set(content.key, content);
     }
     if (this.#socket) this.#flushSoon();
@@ -153,12 +178,15 @@ export class TrackerClient implements Tracker {
   }
 
   #flush(): void {
-    const { want, have, drop } = this.#unsent;
+    const { want, have, drop, lease } = this.#unsent;
     // Drops first: a content dropped and then wanted again is wanted.
     for (const contents of batches(drop)) this.#send({ case: 'drop', value: { contents } });
     if (want.size && !this.#cancelDeadline) this.#startDeadline();
     for (const contents of batches(want)) this.#send({ case: 'want', value: { contents } });
     for (const holdings of batches(have)) this.#send({ case: 'have', value: { holdings } });
+    // Last: the tracker lends to those who have announced the content.
+    for (const value of lease.values()) this.#send({ case: 'lease', value });
+    lease.clear();
   }
 
   #send(body: SessionRequestBody): void {
@@ -211,15 +239,24 @@ export class TrackerClient implements Tracker {
         break;
       case 'peers': {
         const replies = body.value.swarms
-          .map(({ content, holders, totalHolders }) => ({
+          .map(({ content, holders, ...totals }) => ({
             contentKey: contentKey(content!), // The codec checked that it is there.
-            holders: holders.map(({ peerId, size }) => ({ peer: peerId, size: Number(size) })),
-            totalHolders,
+            holders: holders.map(({ peerId, size, partial }) => ({
+              peer: peerId,
+              size: Number(size),
+              partial,
+            })),
+            ...totals,
           }))
           .filter((reply) => this.#asked.delete(reply.contentKey));
         this.#stopDeadline();
         if (this.#asked.size > 0) this.#startDeadline();
         for (const reply of replies) this.#handlers.onPeers(reply);
+        break;
+      }
+      case 'grant': {
+        const { content, ...grant } = body.value;
+        this.#handlers.onGrant(contentKey(content!), grant);
         break;
       }
       case 'error':

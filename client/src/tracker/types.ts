@@ -7,18 +7,49 @@ export type PeerId = bigint;
 /** A signal to be sent: a message, or a plain object with the fields of one that are set. */
 export type SignalInit = Extract<SessionRequestBody, { case: 'signal' }>['value'];
 
-/** A peer that announced a content, and the size it claimed (bytes, not verified). */
+/** A peer that announced a content. */
 export interface Holder {
   readonly peer: PeerId;
+  /** As it claimed, in bytes, not verified; 0 of a partial holder that does not know it yet. */
   readonly size: number;
+  /** Whether it is still downloading. */
+  readonly partial: boolean;
 }
 
 /** The tracker's reply to a want, for one content. */
 export interface SwarmReply {
   readonly contentKey: string;
+  /** Complete ones first. */
   readonly holders: readonly Holder[];
-  /** Holders the tracker knows, without this client; may be more than it named. */
+  /** Complete holders the tracker knows, without this client; may be more than it named. */
   readonly totalHolders: number;
+  /** Partial ones, likewise. */
+  readonly totalPartial: number;
+}
+
+/** What is said and asked about parts to fetch from the origin; see `Lease` in tracker.proto. */
+export interface LeaseRequest {
+  /** Size of a unit in bytes. */
+  readonly unitBytes: number;
+  /** Units in the content; 0: not known. */
+  readonly units: number;
+  /** Most units wanted; 0: none, no grant will follow. */
+  readonly wanted: number;
+  /** One bit for each unit that is wanted, the first in the highest bit. @default any */
+  readonly needed?: Uint8Array | undefined;
+  /** Units fetched since this was last said. */
+  readonly fetched?: readonly number[];
+  /** Units that will not be fetched after all. */
+  readonly returned?: readonly number[];
+}
+
+/** Consecutive units that this client alone should fetch from the origin. */
+export interface LeaseGrant {
+  readonly first: number;
+  /** 0: none is to be had now. */
+  readonly count: number;
+  /** Size of the tracker's units in bytes; in others than one's own a grant is of no use. */
+  readonly unitBytes: number;
 }
 
 /**
@@ -41,6 +72,8 @@ export interface TrackerHandlers {
   /** `ownId` while open, else undefined. Called on every change. */
   onState(state: TrackerState, ownId: PeerId | undefined): void;
   onPeers(reply: SwarmReply): void;
+  /** The reply to a lease that wants units. */
+  onGrant(contentKey: string, grant: LeaseGrant): void;
   /** `signal.peerId` is the sender. */
   onSignal(signal: Signal): void;
   onUndeliverable(peer: PeerId, attempt: number, reason: UndeliverableReason): void;
@@ -55,8 +88,19 @@ export interface Tracker {
    * when the socket opens (again). A question that is out is not repeated.
    */
   want(contents: readonly Content[]): void;
-  /** Announces a complete, verified content; announced anew after every reconnect until dropped. */
-  have(content: Content, size: number): void;
+  /**
+   * Announces a complete, verified content, or with `partial` one that is being downloaded, of `size`
+   * bytes (0: not known yet). The latest is announced anew after every reconnect until dropped.
+   */
+  have(content: Content, size: number, partial?: boolean): void;
+  /**
+   * Asks for parts of an announced content to fetch from the origin, or reports on them. Sent after
+   * the wants and haves of before; while the socket is being opened, only the last one for each
+   * content is kept.
+   * @returns false if there is no socket. None is kept for the next one, on which the tracker will
+   * know of no lease: ask again when `onState` says that it is open.
+   */
+  lease(content: Content, request: LeaseRequest): boolean;
   /** Takes back wants and haves. */
   drop(contents: readonly Content[]): void;
   /** Relays to `signal.peerId`; false when there is no open socket (nothing is kept for later). */
