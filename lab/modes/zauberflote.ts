@@ -1,6 +1,8 @@
 import { fileURLToPath } from 'node:url';
+import { makeManifest } from '@zauberflote/convert';
 import { guardSnippet } from '../../client/guard/guard.ts';
 import type { Host } from '../net/types.ts';
+import type { Asset } from '../origin/assets.ts';
 import { contentId } from '../origin/assets.ts';
 import { elements, html } from './html.ts';
 import { program } from './program.ts';
@@ -8,13 +10,23 @@ import type { Mode, PageContext } from './types.ts';
 
 const TRACKER = fileURLToPath(new URL('../../tracker/bin/zauberflote-tracker.ts', import.meta.url));
 
-/** The page as the guide tells a site owner to write it. */
+/** From this size on, in bytes, a file is worth verifying by chunks: below, it would be one or two. */
+const MANIFEST_FROM_BYTES = 65_536;
+
+/** The page as the guide tells a site owner to write it: large files with their manifests in it. */
 async function page(context: PageContext): Promise<string> {
-  const body = elements(
-    context.assets,
-    (asset) =>
-      `data-zf-fallback="${context.assetBase}${asset.path}" data-zf-hash="${contentId(asset)}"`,
-  );
+  const ids = new Map<Asset, string>();
+  let manifests = '';
+  for (const asset of context.assets) {
+    ids.set(asset, contentId(asset));
+    if (asset.body.length < MANIFEST_FROM_BYTES) continue;
+    const { id, manifest } = await makeManifest([asset.body], asset.body.length);
+    ids.set(asset, id);
+    manifests += `<script type="application/zauberflote-manifest">${Buffer.from(manifest).toString('base64')}</script>\n`;
+  }
+  const attributes = (asset: Asset) =>
+    `data-zf-fallback="${context.assetBase}${asset.path}" data-zf-hash="${ids.get(asset)}"`;
+  const body = manifests + elements(context.assets, attributes);
   const { iceServers, tracker } = context;
   const head =
     iceServers.length === 0

@@ -1,12 +1,14 @@
-import type { Fragment, PeerMessage, Refuse } from '@zauberflote/proto';
-import { RefuseReason } from '@zauberflote/proto';
+import type { Fragment, Holdings, PeerMessage, Refuse } from '@zauberflote/proto';
+import { contentKey, HashAlgorithm, RefuseReason } from '@zauberflote/proto';
 import type { CloseReason, ConnectionHandlers, Connections } from '../connection/types.ts';
 import type { TrackerReach } from '../engine/types.ts';
 import { ZfError } from '../errors.ts';
 import type { Content } from '../integrity/content-id.ts';
 import { parseContentId } from '../integrity/content-id.ts';
 import type { Verifier } from '../integrity/digest.ts';
+import { Manifests } from '../integrity/manifests.ts';
 import type { Platform } from '../platform.ts';
+import { obtainManifest } from '../sources/manifest.ts';
 import type { StoredAsset } from '../store/memory-store.ts';
 import { MemoryStore } from '../store/memory-store.ts';
 import type {
@@ -20,10 +22,12 @@ import type { ChunkRange, DownloadContext } from './download.ts';
 import { Download } from './download.ts';
 import { Requests } from './requests.ts';
 import type { BytesBySource, DownloadOptions, Downloads, Progress } from './types.ts';
-import { Uploads } from './uploads.ts';
+import type { Servable, UploadOptions } from './uploads.ts';
+import { blobServable, Uploads } from './uploads.ts';
 
 /** What the manager wants to hear from the rooms below it. */
-export type NetworkHandlers = Pick<TrackerHandlers, 'onState' | 'onPeers'> & ConnectionHandlers;
+export type NetworkHandlers = Pick<TrackerHandlers, 'onState' | 'onPeers' | 'onGrant'> &
+  ConnectionHandlers;
 
 /** The rooms below, once they know their handlers. */
 export interface Network {
@@ -49,6 +53,8 @@ export interface Stats {
 interface Active {
   readonly download: Download;
   readonly listeners: Set<(progress: Progress) => void>;
+  /** Aborted when it ends. */
+  readonly leaving: AbortController;
   callers: number;
 }
 
@@ -59,6 +65,7 @@ export class DownloadManager implements Downloads {
   readonly #tracker: Tracker;
   readonly #connections: Connections;
   readonly #store = new MemoryStore<StoredAsset & { readonly content: Content }>();
+  readonly #manifests: Manifests;
   readonly #uploads: Uploads;
   readonly #requests = new Requests();
   readonly #active = new Map<string, Active>();
@@ -70,23 +77,30 @@ export class DownloadManager implements Downloads {
     platform: Platform,
     verifier: Verifier,
     connect: (handlers: NetworkHandlers) => Network,
+    options: Pick<UploadOptions, 'upload' | 'maxUploadBytesPerSecond'> = {},
   ) {
     this.#platform = platform;
     this.#verifier = verifier;
+    this.#manifests = new Manifests(verifier);
     const network = connect({
       onState: (state) => this.#tellAll({ type: 'tracker', reach: reachOf(state) }),
       onPeers: (reply) => this.#onPeers(reply),
+      onGrant: (contentKey, grant) =>
+        this.#active.get(contentKey)?.download.tell({ type: 'grant', ...grant }),
       onOpen: (peer) => {
         this.#open.add(peer);
         this.#tellAll({ type: 'open', peer });
       },
       onMessage: (peer, message) => this.#onMessage(peer, message),
       onClose: (peer, reason) => this.#onClose(peer, reason),
-      onWritable: (peer) => this.#uploads.writable(peer),
+      onWritable: () => this.#uploads.writable(),
     });
     this.#tracker = network.tracker;
     this.#connections = network.connections;
-    this.#uploads = new Uploads(network.connections, this.#store);
+    this.#uploads = new Uploads(network.connections, (key) => this.#servable(key), platform, {
+      ...options,
+      onServing: (serving) => this.#onServing(serving),
+    });
   }
 
   async download(hash: string, options: DownloadOptions = {}): Promise<Blob> {
@@ -104,6 +118,10 @@ export class DownloadManager implements Downloads {
     const running = this.#active.get(content.key);
     if (running && options.fallback !== undefined) running.download.addFallback(options.fallback);
     return this.#join(running ?? this.#start(content, options.fallback), options);
+  }
+
+  addManifest(bytes: Uint8Array<ArrayBuffer>): void {
+    this.#manifests.add(bytes);
   }
 
   stats(): Stats {
@@ -125,6 +143,7 @@ export class DownloadManager implements Downloads {
     this.#closed = true;
     for (const { download } of this.#active.values())
       download.abort(new ZfError('aborted', 'this Zauberflote was closed'));
+    this.#uploads.close();
     this.#connections.close();
     this.#tracker.close();
     this.#store.clear();
@@ -143,13 +162,13 @@ export class DownloadManager implements Downloads {
           });
         }
     });
-    const active: Active = { download, listeners, callers: 0 };
+    const active: Active = { download, listeners, leaving: new AbortController(), callers: 0 };
     this.#active.set(content.key, active);
     download.result
       .then((blob) => {
         const old = this.#store.put(content.key, { content, blob });
         if (old.length > 0) this.#tracker.drop(old.map((asset) => asset.content));
-        this.#tracker.have(content, blob.size);
+        if (this.#uploads.serving) this.#tracker.have(content, blob.size);
       })
       .catch(() => {}) // Its callers hear of it.
       .finally(() => this.#forget(active));
@@ -157,12 +176,48 @@ export class DownloadManager implements Downloads {
     // Asking may have shown that there is none, or none at the moment.
     const reach = reachOf(this.#tracker.state);
     if (reach !== 'there') download.tell({ type: 'tracker', reach });
+    if (content.algorithm === HashAlgorithm.MANIFEST_SHA256)
+      void this.#obtainManifest(active, fallback);
     return active;
+  }
+
+  /** Peers are asked for meanwhile, so that it costs no time of its own. */
+  async #obtainManifest(
+    { download, leaving }: Active,
+    fallback: string | undefined,
+  ): Promise<void> {
+    try {
+      const { manifest, body } = await obtainManifest(download.content, {
+        platform: this.#platform,
+        verifier: this.#verifier,
+        manifests: this.#manifests,
+        fallback,
+        signal: leaving.signal,
+        onProgress: (loaded) => download.setOriginBytes(loaded),
+      });
+      download.setManifest(manifest);
+      if (body) download.setBody(body);
+    } catch (error) {
+      download.abort(error as ZfError);
+    }
+  }
+
+  /** The visitor went to or from mobile data: announces what is here, or takes it back. */
+  #onServing(serving: boolean): void {
+    for (const { content, blob } of this.#store.values())
+      if (serving) this.#tracker.have(content, blob.size);
+      else this.#tracker.drop([content]);
+  }
+
+  #servable(key: string): Servable | undefined {
+    const stored = this.#store.get(key);
+    return stored ? blobServable(stored.blob) : this.#active.get(key)?.download;
   }
 
   /** A download is over, or nobody wants it any more. */
   #forget(active: Active): void {
     const { content, bytes } = active.download;
+    active.leaving.abort();
     if (this.#active.get(content.key) !== active) return;
     this.#active.delete(content.key);
     addBytes(this.#received, bytes);
@@ -198,7 +253,12 @@ export class DownloadManager implements Downloads {
     return {
       platform: this.#platform,
       verifier: this.#verifier,
-      ask: (content) => this.#tracker.want([content]),
+      ask: (content, size = 0) => {
+        this.#tracker.want([content]);
+        if (this.#uploads.serving) this.#tracker.have(content, size, true);
+      },
+      lease: (content, lease) => void this.#tracker.lease(content, lease),
+      send: (peer, body) => this.#connections.send(peer, body),
       connect: (peer) => this.#connect(peer),
       request: (download, peer, range) => this.#request(download, peer, range),
       settle: (peer, requestId) => {
@@ -257,6 +317,27 @@ export class DownloadManager implements Downloads {
         break;
       case 'fragment':
         this.#fragment(peer, body.value);
+        break;
+      case 'holdings':
+        this.#holdings(peer, body.value);
+        break;
+      case 'got': {
+        const { content, chunks } = body.value;
+        this.#active.get(contentKey(content!))?.download.tell({ type: 'got', peer, chunks });
+      }
+    }
+  }
+
+  #holdings(peer: PeerId, { content, size, ...holdings }: Holdings): void {
+    const key = contentKey(content!); // The codec checked that it is there.
+    const stored = this.#store.get(key);
+    if (!stored)
+      this.#active
+        .get(key)
+        ?.download.tell({ type: 'holdings', peer, size: Number(size), ...holdings });
+    else if (!holdings.complete && this.#uploads.serving) {
+      const value = { content: content!, size: BigInt(stored.blob.size), complete: true };
+      this.#connections.send(peer, { case: 'holdings', value });
     }
   }
 

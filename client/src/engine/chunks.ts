@@ -1,61 +1,177 @@
-import { CHUNK_BYTES } from './tuning.ts';
+import { Bitfield } from './bitfield.ts';
+import type { Layout } from './layout.ts';
+import { chunkLength } from './layout.ts';
 
-/** Which chunks of a content are at hand, and which nobody has been asked for. */
+const MISSING = 0;
+const CHECKING = 1;
+const HELD = 2;
+
+/** Above this many candidates the rarest of a random sample is chosen instead of the rarest of all. */
+export const RAREST_SAMPLE = 64;
+
+/** What is at hand of a content, what is on its way, and how common each chunk is among peers. */
 export class Chunks {
-  /** Bytes of the whole content. */
-  readonly size: number;
-  readonly count: number;
-  /** How often each chunk was given up at a peer. */
+  readonly layout: Layout;
+  /** Chunks at hand. */
+  readonly held: Bitfield;
+  /** Those of them that may be given to others. */
+  readonly servable: Bitfield;
+  readonly #state: Uint8Array;
+  /** Open peers asked for each chunk. */
+  readonly #askers: Uint8Array;
+  /** Whether the origin is sending it. */
+  readonly #coming: Uint8Array;
   readonly #failures: Uint8Array;
-  readonly #done: Uint8Array;
-  #left: number;
-  /** Given back by a peer: these go first. */
-  readonly #returned: number[] = [];
-  /** Chunks from here on were never asked for. */
-  #fresh = 0;
+  /** Open partial holders of each chunk. Complete ones make all equally more common. */
+  readonly #holders: Uint16Array;
+  /** Missing chunks nobody was asked for, in no order, and where in it each one is. */
+  readonly #free: number[] = [];
+  readonly #place: Int32Array;
 
-  constructor(size: number) {
-    this.size = size;
-    this.count = Math.ceil(size / CHUNK_BYTES);
-    this.#failures = new Uint8Array(this.count);
-    this.#done = new Uint8Array(this.count);
-    this.#left = this.count;
+  constructor(layout: Layout) {
+    const { count } = layout;
+    this.layout = layout;
+    this.held = new Bitfield(count);
+    this.servable = new Bitfield(count);
+    this.#state = new Uint8Array(count);
+    this.#askers = new Uint8Array(count);
+    this.#coming = new Uint8Array(count);
+    this.#failures = new Uint8Array(count);
+    this.#holders = new Uint16Array(count);
+    this.#place = new Int32Array(count);
+    for (let chunk = 0; chunk < count; chunk++) this.#place[chunk] = this.#free.push(chunk) - 1;
   }
 
   get complete(): boolean {
-    return this.#left === 0;
+    return this.held.size === this.layout.count;
   }
 
-  get hasUnassigned(): boolean {
-    return this.#returned.length > 0 || this.#fresh < this.count;
-  }
-
-  offset(chunk: number): number {
-    return chunk * CHUNK_BYTES;
+  /** How many chunks are missing and asked of nobody. */
+  get free(): number {
+    return this.#free.length;
   }
 
   length(chunk: number): number {
-    return Math.min(CHUNK_BYTES, this.size - chunk * CHUNK_BYTES);
+    return chunkLength(this.layout, chunk);
+  }
+
+  exists(chunk: number): boolean {
+    return chunk >= 0 && chunk < this.layout.count;
+  }
+
+  /** Bytes that are neither at hand nor being checked, about. */
+  get missingBytes(): number {
+    const { size, count } = this.layout;
+    return count === 0 ? 0 : size * (1 - this.held.size / count);
+  }
+
+  /** Neither at hand nor being checked. */
+  isMissing(chunk: number): boolean {
+    return this.#state[chunk] === MISSING;
+  }
+
+  /** Missing, and asked of nobody. */
+  isFree(chunk: number): boolean {
+    return this.#place[chunk] !== -1;
+  }
+
+  isComing(chunk: number): boolean {
+    return this.#coming[chunk] === 1;
+  }
+
+  askers(chunk: number): number {
+    return this.#askers[chunk] as number;
   }
 
   failures(chunk: number): number {
-    return this.#failures[chunk] ?? 0;
+    return this.#failures[chunk] as number;
   }
 
-  /** The chunk to ask for next; undefined when all are at hand or asked for. */
-  take(): number | undefined {
-    return this.#returned.shift() ?? (this.#fresh < this.count ? this.#fresh++ : undefined);
+  /** Open partial holders. */
+  holders(chunk: number): number {
+    return this.#holders[chunk] as number;
   }
 
-  /** A peer asked for this chunk will not send it. */
-  giveBack(chunk: number): void {
-    if (this.#failures[chunk]! < 255) this.#failures[chunk]!++;
-    if (!this.#done[chunk]) this.#returned.push(chunk);
+  addHolder(chunk: number): void {
+    this.#holders[chunk]!++;
   }
 
-  finish(chunk: number): void {
-    if (this.#done[chunk]) return;
-    this.#done[chunk] = 1;
-    this.#left--;
+  removeHolder(chunk: number): void {
+    this.#holders[chunk]!--;
+  }
+
+  /**
+   * A free chunk of those a peer has: by chance while there is little to offer in return, then the
+   * rarest (DESIGN section 5).
+   */
+  pick(has: (chunk: number) => boolean, random: () => number, rarest: boolean): number | undefined {
+    const free = this.#free;
+    if (free.length === 0) return undefined;
+    const start = Math.floor(random() * free.length);
+    let best: number | undefined;
+    let seen = 0;
+    for (let i = 0; i < free.length; i++) {
+      const chunk = free[(start + i) % free.length] as number;
+      if (!has(chunk)) continue;
+      if (!rarest) return chunk;
+      if (best === undefined || this.holders(chunk) < this.holders(best)) best = chunk;
+      if (++seen >= RAREST_SAMPLE) break;
+    }
+    return best;
+  }
+
+  ask(chunk: number): void {
+    this.#askers[chunk]!++;
+    this.#settle(chunk);
+  }
+
+  /** A peer asked for it will not send it, or has. */
+  unask(chunk: number, failed: boolean): void {
+    this.#askers[chunk]!--;
+    if (failed && this.failures(chunk) < 255) this.#failures[chunk]!++;
+    this.#settle(chunk);
+  }
+
+  /** Whether the origin is sending it. */
+  setComing(chunk: number, coming: boolean): void {
+    this.#coming[chunk] = coming ? 1 : 0;
+    this.#settle(chunk);
+  }
+
+  check(chunk: number): void {
+    this.#state[chunk] = CHECKING;
+    this.#settle(chunk);
+  }
+
+  hold(chunk: number, servable: boolean): void {
+    this.#state[chunk] = HELD;
+    this.held.add(chunk);
+    if (servable) this.servable.add(chunk);
+    this.#settle(chunk);
+  }
+
+  /** What there was of it is of no use. */
+  lose(chunk: number): void {
+    this.#state[chunk] = MISSING;
+    this.held.delete(chunk);
+    this.servable.delete(chunk);
+    this.#settle(chunk);
+  }
+
+  /** Keeps the list of free chunks true after a change. */
+  #settle(chunk: number): void {
+    const free =
+      this.#state[chunk] === MISSING && this.#askers[chunk] === 0 && this.#coming[chunk] === 0;
+    const place = this.#place[chunk] as number;
+    if (free === (place !== -1)) return;
+    if (free) {
+      this.#place[chunk] = this.#free.push(chunk) - 1;
+      return;
+    }
+    const last = this.#free.pop() as number;
+    this.#place[chunk] = -1;
+    if (last === chunk) return;
+    this.#free[place] = last;
+    this.#place[last] = place;
   }
 }

@@ -1,66 +1,72 @@
+import { Chunks } from './chunks.ts';
+import type { Layout } from './layout.ts';
+import { wholeFileLayout } from './layout.ts';
+import type { Need } from './origin.ts';
+import { Origin } from './origin.ts';
 import { Swarm } from './swarm.ts';
-import { ASK_PATIENCE_MS, GIVE_UP_MS, REFRESH_MS, STALL_PATIENCE_MS } from './tuning.ts';
-import type { Effect, EngineEvent, Supplier, TrackerReach } from './types.ts';
+import {
+  ASK_PATIENCE_MS,
+  GIVE_UP_MS,
+  MAX_UNVERIFIED_BYTES,
+  REFRESH_MS,
+  SEEDER_PATIENCE_MS,
+  SLOW_PARTIAL_MS,
+  SLOW_SEEDERS_MS,
+  STALL_PATIENCE_MS,
+} from './tuning.ts';
+import type { Effect, EngineEvent, PeerId, TrackerReach } from './types.ts';
+
+type Of<Type extends EngineEvent['type']> = Extract<EngineEvent, { type: Type }>;
+
+/** `chunks`: each by itself, against a manifest. `whole`: the complete file. */
+export type Verification = 'chunks' | 'whole';
 
 /**
- * - `fetching`: chunks are asked for as far as peers are known and open.
- * - `verifying`: all chunks are at hand and are being hashed.
- */
-type PeersPhase = 'fetching' | 'verifying';
-
-/**
- * - `none`: there is no fallback URL.
- * - `unused`: not asked yet.
- * - `fetching`, `verifying`: its body is coming, is being hashed.
- * - `refetching`, `reverifying`: the same again, past caches, after a mismatch.
- * - `failed`: it does not give a body with this hash.
- */
-type OriginPhase =
-  | 'none'
-  | 'unused'
-  | 'fetching'
-  | 'verifying'
-  | 'refetching'
-  | 'reverifying'
-  | 'failed';
-
-/**
- * Decides for one content which chunk is asked of whom and when again, and when the origin is
- * (paper, section 3.2). A pure state machine: it sees events and the time, and says what to do.
+ * Decides for one content which chunk is asked of whom and when again, and what the origin is used
+ * for (paper, sections 3.2 and 5). A pure state machine: it sees events and the time, and says what
+ * to do.
  *
- * Peers are preferred. The origin is asked for the whole body when nobody holds the content, when
- * peers give nothing for a while, and when what they gave has the wrong hash; from then on both run
- * and the first that verifies wins. It fails only when neither can give the content.
+ * Peers and origin supply chunks at once, each chunk wherever it comes from soonest at least cost to
+ * the origin. It fails only when neither can give the content.
  */
 export class DownloadEngine {
   #effects: Effect[] = [];
+  readonly #verification: Verification;
   readonly #swarm = new Swarm((effect) => this.#do(effect));
-  #phase: PeersPhase = 'fetching';
-  #origin: OriginPhase;
+  readonly #origin: Origin;
+  #chunks: Chunks | undefined;
+  /** Chunks that nothing vouches for before the whole is verified, and the peers that gave them. */
+  readonly #doubtful = new Map<number, PeerId>();
+  #phase: 'fetching' | 'verifying' | 'complete' | 'failed' = 'fetching';
+  /** Whether the size at hand is only what peers claim. */
+  #guessed = false;
+  /** `doubted`: a copy with chunks of theirs had the wrong hash, and the origin is there to ask. */
+  #peersAre: 'trusted' | 'doubted' = 'trusted';
   #tracker: TrackerReach = 'there';
   #answered = false;
   #mismatch = false;
-  #result: 'open' | 'complete' | 'failed' = 'open';
+  #startedAt = 0;
   #askAt = 0;
-  /** When peers were named or last gave a whole chunk: the origin's turn comes some time after it. */
+  /** When peers were named, or a chunk last came from anywhere. */
   #suppliedAt = 0;
   /** When anything last came of it: it is given up some time after that. */
   #progressAt = 0;
   #now = 0;
 
   /** @param hasOrigin whether there is a fallback URL */
-  constructor(hasOrigin: boolean) {
-    this.#origin = hasOrigin ? 'unused' : 'none';
+  constructor(hasOrigin: boolean, verification: Verification) {
+    this.#origin = new Origin(hasOrigin, (effect) => this.#do(effect));
+    this.#verification = verification;
   }
 
-  /** Size of the content in bytes as peers have it; undefined before any was named. */
-  get size(): number | undefined {
-    return this.#swarm.size;
+  /** Undefined while the size is not known. */
+  get layout(): Layout | undefined {
+    return this.#chunks?.layout;
   }
 
   /** Whether `complete` or `fail` was said. Events after it have no effect. */
   get ended(): boolean {
-    return this.#result !== 'open';
+    return this.#phase === 'complete' || this.#phase === 'failed';
   }
 
   /**
@@ -78,11 +84,11 @@ export class DownloadEngine {
 
   /** When `wake` is due at the latest; infinite if only other events can change anything. */
   get wakeAt(): number {
-    if (this.ended) return Number.POSITIVE_INFINITY;
-    let at = this.#swarm.wakeAt(this.#now);
+    if (this.ended || this.#phase === 'verifying') return Number.POSITIVE_INFINITY;
+    let at = Math.min(this.#swarm.wakeAt(this.#now), this.#origin.wakeAt(this.#now));
     if (this.#tracker === 'there') at = Math.min(at, this.#askAt);
-    if (this.#phase === 'verifying') return at;
-    if (this.#origin === 'unused') at = Math.min(at, this.#suppliedAt + this.#patience());
+    for (const patience of [ASK_PATIENCE_MS, SEEDER_PATIENCE_MS])
+      if (this.#suppliedAt + patience > this.#now) at = Math.min(at, this.#suppliedAt + patience);
     if (this.#originIsOut()) at = Math.min(at, this.#progressAt + GIVE_UP_MS);
     return at;
   }
@@ -91,27 +97,42 @@ export class DownloadEngine {
     const now = this.#now;
     switch (event.type) {
       case 'start':
-        this.#suppliedAt = now;
-        this.#progressAt = now;
-        this.#askAt = now;
+        this.#startedAt = this.#suppliedAt = this.#progressAt = this.#askAt = now;
+        this.#swarm.start(now);
+        break;
+      case 'layout':
+        this.#origin.leases.useChunks(event.layout);
+        this.#layOut(event.layout);
         break;
       case 'holders':
+        if (!this.#answered) this.#suppliedAt = this.#progressAt = now;
         this.#answered = true;
-        if (this.size === undefined) {
-          this.#suppliedAt = now;
-          this.#progressAt = now;
-        }
-        this.#swarm.learn(event.holders, now);
+        this.#swarm.learn(
+          event.holders.filter(({ size }) => this.#isPlausible(size)),
+          now,
+        );
         break;
       case 'tracker':
-        if (event.reach === 'there' && this.#tracker !== 'there') this.#askAt = now;
+        if (event.reach === 'there' && this.#tracker !== 'there') {
+          this.#askAt = now;
+          this.#origin.leases.forget();
+        }
         this.#tracker = event.reach;
         break;
+      case 'grant':
+        this.#origin.leases.granted(event);
+        break;
       case 'open':
-        this.#swarm.opened(event.peer, now);
+        if (this.#swarm.opened(event.peer, now)) this.#suppliedAt = now;
         break;
       case 'close':
         this.#swarm.closed(event.peer, event.barred, now);
+        break;
+      case 'holdings':
+        if (this.#isPlausible(event.size)) this.#swarm.holdings(event, now);
+        break;
+      case 'got':
+        this.#swarm.got(event);
         break;
       case 'fragment':
         this.#fragment(event);
@@ -120,21 +141,24 @@ export class DownloadEngine {
         this.#swarm.refused(event.peer, event.chunk, event.lasting);
         break;
       case 'fallback':
-        if (this.#origin === 'none') this.#origin = 'unused';
+        this.#origin.addFallback();
         break;
-      case 'origin-done':
-        if (this.#origin === 'fetching') this.#origin = 'verifying';
-        else if (this.#origin === 'refetching') this.#origin = 'reverifying';
-        else break;
-        this.#do({ type: 'verify', supplier: 'origin' });
+      case 'range-head':
+        this.#head(event);
         break;
-      case 'origin-failed':
-        this.#origin = 'failed';
+      case 'range-data':
         this.#progressAt = now;
+        for (const chunk of this.#origin.data(event, now)) this.#supplied(chunk, undefined);
+        break;
+      case 'range-end':
+        this.#rangeEnded(event);
+        break;
+      case 'checked':
+        this.#checked(event);
         break;
       case 'verified':
-        if (event.ok) this.#complete(event.supplier);
-        else this.#reject(event.supplier);
+        if (event.ok) this.#complete();
+        else this.#reject();
         break;
       case 'wake':
         break;
@@ -142,71 +166,216 @@ export class DownloadEngine {
   }
 
   #proceed(random: () => number): void {
-    if (this.#phase === 'fetching') {
-      if (this.#swarm.proceed(this.#now, random)) this.#progressAt = this.#now;
-      if (this.#swarm.complete) {
-        this.#phase = 'verifying';
-        this.#do({ type: 'verify', supplier: 'peers' });
-      }
-    }
-    if (this.#tracker === 'there' && this.#now >= this.#askAt) {
-      this.#askAt = this.#now + REFRESH_MS;
+    const now = this.#now;
+    if (this.#tracker === 'there' && now >= this.#askAt) {
+      this.#askAt = now + REFRESH_MS;
       this.#do({ type: 'ask' });
     }
     if (this.#phase === 'verifying') return;
-    if (this.#origin === 'unused' && this.#peersAreLacking()) this.#fetchOrigin('fetching');
+    this.#chooseSize();
+    if (this.#chunks?.complete) return this.#finish();
+    if (this.#peersAre === 'doubted' && this.#origin.isOut) {
+      this.#peersAre = 'trusted';
+      this.#swarm.isolate();
+    }
+    if (this.#peersAre === 'trusted') this.#swarm.proceed(now, random);
+    const wants = this.#originsShare();
+    this.#origin.proceed({ need: this.#need(), chunks: this.#chunks, wants }, now, random);
     if (this.#originIsOut() && this.#isHopeless()) {
-      this.#result = 'failed';
-      this.#swarm.end();
+      this.#phase = 'failed';
+      this.#end();
       this.#do({ type: 'fail', reason: this.#mismatch ? 'hash-mismatch' : 'no-source' });
     }
   }
 
-  #fragment({ peer, chunk, offset, length }: Extract<EngineEvent, { type: 'fragment' }>): void {
-    const result = this.#swarm.fragment(peer, chunk, offset, length, this.#now);
-    if (result !== 'refused') this.#progressAt = this.#now;
-    // Trickling bytes must not keep the origin waiting for ever, so only whole chunks count.
-    if (result === 'chunk') this.#suppliedAt = this.#now;
+  #isPlausible(size: number): boolean {
+    return this.#verification === 'chunks' || size <= MAX_UNVERIFIED_BYTES;
   }
 
-  #reject(supplier: Supplier): void {
-    this.#mismatch = true;
+  /** Without a manifest or a word of the origin, the size is what most peers claim. */
+  #chooseSize(): void {
+    if (this.#verification === 'chunks') return;
+    if (this.#chunks && (!this.#guessed || this.#swarm.hasCandidates)) return;
+    const size = this.#swarm.likelySize;
+    if (size === undefined || size === this.layout?.size) return;
+    this.#guessed = true;
     this.#progressAt = this.#now;
-    if (supplier === 'peers') {
-      this.#phase = 'fetching';
-      this.#swarm.reject();
-      if (this.#origin === 'unused') this.#fetchOrigin('fetching');
-    } else if (this.#origin === 'verifying') {
-      // A cache on the way may hold an older version of the file: once more, past it.
-      this.#fetchOrigin('refetching');
-    } else this.#origin = 'failed';
+    this.#layOut(wholeFileLayout(size));
   }
 
-  #fetchOrigin(phase: 'fetching' | 'refetching'): void {
-    this.#origin = phase;
-    this.#do({ type: 'fetch-origin', fresh: phase === 'refetching' });
+  #layOut(layout: Layout): void {
+    for (let chunk = 0; chunk < (this.#chunks?.layout.count ?? 0); chunk++)
+      if (this.#chunks?.held.has(chunk)) this.#do({ type: 'discard', chunk });
+    this.#doubtful.clear();
+    this.#chunks = new Chunks(layout);
+    if (this.#verification === 'whole') this.#origin.leases.setSize(layout.size);
+    this.#do({ type: 'lay-out', layout });
+    this.#swarm.begin(this.#chunks);
+    this.#origin.begin(this.#chunks);
   }
 
-  #complete(supplier: Supplier): void {
-    this.#result = 'complete';
+  #need(): Need {
+    const now = this.#now;
+    const { isOut, isBusy, isWhole, leases } = this.#origin;
+    if (isOut || (this.#verification === 'chunks' && !this.#chunks)) return 'no';
+    if (this.#peersAre === 'doubted') return 'alone';
+    const engaged = this.#swarm.isEngaged;
+    if (this.#tracker !== 'there' && !engaged) return 'alone';
+    if (this.#tracker === 'there' && !this.#answered) {
+      // Asked along with the question who is there: the answer to both comes at once.
+      if (now < this.#startedAt + ASK_PATIENCE_MS) return 'lease';
+      return engaged ? 'free' : 'alone';
+    }
+    const idle = now - this.#suppliedAt;
+    if (this.#swarm.hasSeeders && idle < SEEDER_PATIENCE_MS && this.#leftMs() < SLOW_SEEDERS_MS)
+      return 'no';
+    if (this.#tracker !== 'there') return 'free';
+    if (leases.isMute(now)) return this.#swarm.hasCandidates ? 'free' : 'alone';
+    if (idle >= STALL_PATIENCE_MS && !isBusy) return 'free';
+    return isWhole ? 'no' : 'lease';
+  }
+
+  /** Time the peers would need for what is missing, if they had it all, in ms; 0 if they are idle. */
+  #leftMs(): number {
+    const { rate } = this.#swarm;
+    return rate === 0 ? 0 : (this.#chunks?.missingBytes ?? 0) / rate;
+  }
+
+  /** Says of each missing chunk whether the origin should send it: what peers have comes from them, unless that takes too long. */
+  #originsShare(): (chunk: number) => boolean {
+    let backlog: number | undefined;
+    return (chunk) => {
+      const stalled = this.#now - this.#suppliedAt >= STALL_PATIENCE_MS;
+      if (this.#peersAre === 'doubted' || stalled) return true;
+      if (!this.#swarm.isAvailable(chunk)) return true;
+      backlog ??= this.#backlogMs();
+      const slow = this.#swarm.hasSeeders ? SLOW_SEEDERS_MS : SLOW_PARTIAL_MS;
+      return backlog >= slow && this.#chunks?.askers(chunk) === 0;
+    };
+  }
+
+  /** Time the peers need for what they have and is missing here, in ms. */
+  #backlogMs(): number {
+    const { rate } = this.#swarm;
+    const chunks = this.#chunks as Chunks;
+    let bytes = 0;
+    for (let chunk = 0; chunk < chunks.layout.count; chunk++)
+      if (chunks.isMissing(chunk) && this.#swarm.isAvailable(chunk)) bytes += chunks.length(chunk);
+    return rate === 0 ? 0 : bytes / rate;
+  }
+
+  #fragment(event: Of<'fragment'>): void {
+    const result = this.#swarm.fragment(event, this.#now);
+    if (result !== 'refused') this.#progressAt = this.#now;
+    if (result === 'chunk') this.#supplied(event.chunk, event.peer);
+  }
+
+  /** All bytes of a chunk are here. */
+  #supplied(chunk: number, peer: PeerId | undefined): void {
+    const chunks = this.#chunks as Chunks;
+    this.#suppliedAt = this.#now;
+    if (!chunks.isMissing(chunk)) this.#do({ type: 'drop', chunk, peer });
+    else if (this.#verification === 'chunks') {
+      chunks.check(chunk);
+      this.#do({ type: 'check', chunk, peer });
+    } else this.#keep(chunk, peer);
+  }
+
+  #checked({ chunk, peer, ok }: Of<'checked'>): void {
+    const chunks = this.#chunks as Chunks;
+    if (ok) return this.#keep(chunk, peer);
+    chunks.lose(chunk);
+    this.#mismatch = true;
+    this.#do({ type: 'drop', chunk, peer });
+    if (peer === undefined) this.#origin.mistrust();
+    else this.#swarm.bar(peer);
+  }
+
+  #keep(chunk: number, peer: PeerId | undefined): void {
+    const chunks = this.#chunks as Chunks;
+    // What a peer gave is passed on only if it is known to be right: else one liar spoils many.
+    const servable = this.#verification === 'chunks' || peer === undefined;
+    if (peer !== undefined && !servable) this.#doubtful.set(chunk, peer);
+    this.#do({ type: 'keep', chunk, peer });
+    chunks.hold(chunk, servable);
+    this.#swarm.held(chunk);
+    if (servable) this.#swarm.offer(chunk);
+    if (peer === undefined) this.#origin.leases.fetched(chunk, chunks);
+  }
+
+  #head(event: Of<'range-head'>): void {
+    const { total } = event;
+    this.#progressAt = this.#now;
+    if (this.#verification === 'whole' && total !== undefined && total !== this.layout?.size) {
+      if (this.#guessed || !this.#chunks) {
+        this.#guessed = false;
+        this.#layOut(wholeFileLayout(total));
+      }
+    }
+    if (!this.#origin.head(event, this.#now)) return;
+    this.#mismatch = true;
+    this.#origin.mistrust();
+  }
+
+  #rangeEnded(event: Of<'range-end'>): void {
+    this.#progressAt = this.#now;
+    const { end, total } = event;
+    if (end === 'beyond' && total !== undefined && !this.#chunks && this.#verification === 'whole')
+      this.#layOut(wholeFileLayout(total));
+    const length = this.#origin.ended(event, this.#now);
+    if (length === undefined) return;
+    // Only now is it known how long the content is, and all of it is here.
+    if (this.#chunks && length !== this.#chunks.layout.size) {
+      this.#mismatch = true;
+      return this.#origin.mistrust();
+    }
+    if (this.#chunks) return;
+    const layout = wholeFileLayout(length);
+    this.#layOut(layout);
+    for (let chunk = 0; chunk < layout.count; chunk++) this.#supplied(chunk, undefined);
+  }
+
+  #finish(): void {
+    if (this.#verification === 'chunks') return this.#complete();
+    this.#phase = 'verifying';
+    this.#do({ type: 'verify' });
+  }
+
+  /** The whole has the wrong hash. What peers gave is thrown away, or, if it was none, what the origin gave. */
+  #reject(): void {
+    const chunks = this.#chunks as Chunks;
+    this.#mismatch = true;
+    this.#phase = 'fetching';
+    this.#progressAt = this.#now;
+    const suppliers = new Set(this.#doubtful.values());
+    const [liar] = suppliers;
+    if (suppliers.size === 1) this.#swarm.bar(liar as PeerId);
+    if (suppliers.size === 0) this.#origin.mistrust();
+    else if (!this.#origin.isOut) this.#peersAre = 'doubted';
+    else this.#swarm.isolate();
+    for (let chunk = 0; chunk < chunks.layout.count; chunk++) {
+      if (suppliers.size > 0 && !this.#doubtful.has(chunk)) continue;
+      chunks.lose(chunk);
+      this.#do({ type: 'discard', chunk });
+    }
+    this.#doubtful.clear();
+  }
+
+  #complete(): void {
+    this.#phase = 'complete';
+    for (const chunk of this.#doubtful.keys()) this.#swarm.offer(chunk);
+    this.#end();
+    this.#do({ type: 'complete' });
+  }
+
+  #end(): void {
     this.#swarm.end();
-    if (supplier === 'peers' && (this.#origin === 'fetching' || this.#origin === 'refetching'))
-      this.#do({ type: 'abort-origin' });
-    this.#do({ type: 'complete', supplier });
-  }
-
-  #patience(): number {
-    return this.size === undefined ? ASK_PATIENCE_MS : STALL_PATIENCE_MS;
-  }
-
-  #peersAreLacking(): boolean {
-    if (this.#now >= this.#suppliedAt + this.#patience()) return true;
-    // Nobody at work, and no answer to wait for.
-    return !this.#swarm.isEngaged && (this.#answered || this.#tracker !== 'there');
+    this.#origin.end();
   }
 
   #originIsOut(): boolean {
-    return this.#origin === 'none' || this.#origin === 'failed';
+    const { phase, isOut, hasGiven } = this.#origin;
+    return isOut || (phase === 'pausing' && !hasGiven);
   }
 
   /** A tracker that is away may come back with holders, so it is waited for; a missing one is not. */

@@ -1,10 +1,13 @@
+import type { Bitfield } from './bitfield.ts';
 import type { Coverage } from './coverage.ts';
+import { Meter } from './meter.ts';
 import { MAX_KNOWN_PEERS, MAX_PEER_FAILURES, RETRY_PEER_MS } from './tuning.ts';
 import type { HolderInfo, PeerId } from './types.ts';
 
 /** A chunk one peer was asked for. */
 export interface OpenRequest {
   readonly chunk: number;
+  readonly length: number;
   /** When it was sent, or last given more time. */
   sentAt: number;
   timeout: number;
@@ -20,8 +23,13 @@ export type PeerState = 'known' | 'connecting' | 'open' | 'spent';
 
 export interface Peer {
   readonly id: PeerId;
-  readonly size: number;
+  /** Bytes of the content as it has it; 0 while unknown. */
+  size: number;
   state: PeerState;
+  /** What it has, as far as it said: complete holders by the tracker's word. */
+  has: Bitfield | 'all' | 'nothing';
+  /** Whether it was told what there is here. */
+  greeted: boolean;
   retryAt: number;
   failures: number;
   /** When it last sent something, or its connection opened. */
@@ -29,6 +37,9 @@ export interface Peer {
   /** How often it let requests pass, or was busy, since it last sent a chunk. */
   timeouts: number;
   readonly requests: Map<number, OpenRequest>;
+  /** Bytes it was asked for and has not sent. */
+  inFlight: number;
+  readonly meter: Meter;
 }
 
 /** The peers one download knows. */
@@ -43,23 +54,37 @@ export class Peers {
     return this.#peers.values();
   }
 
-  /** Notes holders; one that claims another size than before counts as a new peer unless in use. */
+  /** Notes holders; what one that is not in use claims replaces what it claimed before. */
   learn(holders: readonly HolderInfo[], now: number): void {
-    for (const { peer: id, size } of holders) {
+    for (const { peer: id, size, partial } of holders) {
       const known = this.#peers.get(id);
-      if (known && (known.size === size || known.state !== 'known')) continue;
-      if (!known && this.#peers.size >= MAX_KNOWN_PEERS && !this.#forgetOne()) return;
-      this.#peers.set(id, {
-        id,
-        size,
-        state: 'known',
-        retryAt: now,
-        failures: 0,
-        lastHeard: now,
-        timeouts: 0,
-        requests: new Map(),
-      });
+      if (known) {
+        if (known.state !== 'known') continue;
+        known.size = size;
+        known.has = partial ? 'nothing' : 'all';
+      } else this.add(id, size, partial ? 'nothing' : 'all', now);
     }
+  }
+
+  /** Undefined if there are too many already. */
+  add(id: PeerId, size: number, has: 'all' | 'nothing', now: number): Peer | undefined {
+    if (this.#peers.size >= MAX_KNOWN_PEERS && !this.#forgetOne()) return undefined;
+    const peer: Peer = {
+      id,
+      size,
+      state: 'known',
+      has,
+      greeted: false,
+      retryAt: now,
+      failures: 0,
+      lastHeard: now,
+      timeouts: 0,
+      requests: new Map(),
+      inFlight: 0,
+      meter: new Meter(),
+    };
+    this.#peers.set(id, peer);
+    return peer;
   }
 
   /** The connection to a peer, or the attempt at one, failed: it is tried again later, or never. */
@@ -73,7 +98,7 @@ export class Peers {
   likelySize(): number | undefined {
     const votes = new Map<number, number>();
     for (const { state, size } of this.#peers.values())
-      if (state !== 'spent') votes.set(size, (votes.get(size) ?? 0) + 1);
+      if (state !== 'spent' && size > 0) votes.set(size, (votes.get(size) ?? 0) + 1);
     let best: number | undefined;
     for (const [size, count] of votes)
       if (best === undefined || count > (votes.get(best) as number)) best = size;

@@ -1,113 +1,177 @@
-import { Chunks } from './chunks.ts';
+import { Bitfield } from './bitfield.ts';
+import type { Chunks } from './chunks.ts';
 import { Coverage } from './coverage.ts';
 import type { OpenRequest, Peer } from './peers.ts';
 import { Peers } from './peers.ts';
 import {
+  ENDGAME_GAIN_MS,
+  FIRST_PARTIAL,
+  FIRST_SEEDERS,
+  LATE_FACTOR,
   MAX_BACKOFF_DOUBLINGS,
   MAX_PEERS,
   MAX_SILENT_TIMEOUTS,
-  MAX_UNVERIFIED_BYTES,
-  PIPELINE,
+  MAX_WINDOW_BYTES,
+  MIN_PIPELINE,
+  MORE_PEERS_MS,
+  RANDOM_FIRST,
   REQUEST_TIMEOUT_MS,
-  SLOW_FACTOR,
+  START_WINDOW_BYTES,
+  WINDOW_MS,
 } from './tuning.ts';
-import type { Effect, HolderInfo, PeerId } from './types.ts';
+import type { Effect, EngineEvent, HolderInfo, PeerId } from './types.ts';
 
-/**
- * Who may supply chunks of one copy. `shared`: all peers. `isolated`: one peer at a time, after a
- * copy put together from several had the wrong hash, so that the liar is told from the others.
- */
-type Trust = 'shared' | 'isolated';
+type Of<Type extends EngineEvent['type']> = Extract<EngineEvent, { type: Type }>;
 
 /** The part of the engine that spreads the chunks of one content over the peers that hold it. */
 export class Swarm {
   readonly #peers = new Peers();
   readonly #do: (effect: Effect) => void;
   #chunks: Chunks | undefined;
-  #trust: Trust = 'shared';
-  /** In isolation: whose turn it is. */
-  #soloist: PeerId | undefined;
-  /** Whose chunks are in the copy at hand. */
-  readonly #suppliers = new Set<PeerId>();
+  /** When a peer last gave a whole chunk, or the download began. */
+  #servedAt = 0;
+  /** In isolation, whose turn it is: a liar is told from the others by asking one at a time. */
+  #soloist: PeerId | 'nobody' | undefined;
 
   constructor(emit: (effect: Effect) => void) {
     this.#do = emit;
   }
 
-  /** Size of the content in bytes as its holders have it; undefined before any was named. */
-  get size(): number | undefined {
-    return this.#chunks?.size;
-  }
-
-  get complete(): boolean {
-    return this.#chunks?.complete ?? false;
+  /** The size that most peers claim; undefined if none does. */
+  get likelySize(): number | undefined {
+    return this.#peers.likelySize();
   }
 
   /** Whether a peer is left that may give the content, now or after a pause. */
   get hasCandidates(): boolean {
-    return this.#candidates().length > 0;
+    for (const peer of this.#peers.all()) if (this.#isCandidate(peer)) return true;
+    return false;
   }
 
   /** Whether any of them is open or being opened. */
   get isEngaged(): boolean {
-    return this.#candidates().some(({ state }) => state === 'open' || state === 'connecting');
+    for (const peer of this.#peers.all())
+      if (this.#isCandidate(peer) && peer.state !== 'known') return true;
+    return false;
+  }
+
+  /** Whether one of them is said to have the whole. */
+  get hasSeeders(): boolean {
+    for (const peer of this.#peers.all())
+      if (peer.has === 'all' && this.#isCandidate(peer)) return true;
+    return false;
+  }
+
+  /** Whether an open peer has the chunk. */
+  isAvailable(chunk: number): boolean {
+    if ((this.#chunks?.holders(chunk) ?? 0) > 0) return true;
+    for (const peer of this.#open()) if (peer.has === 'all') return true;
+    return false;
+  }
+
+  /** Bytes per ms that the open peers have shown to give. */
+  get rate(): number {
+    let rate = 0;
+    for (const { meter } of this.#open()) rate += meter.rate ?? 0;
+    return rate;
   }
 
   learn(holders: readonly HolderInfo[], now: number): void {
-    // An empty content needs no peers: there is nothing of it to ask for.
-    const plausible = holders.filter(({ size }) => size > 0 && size <= MAX_UNVERIFIED_BYTES);
-    this.#peers.learn(plausible, now);
+    this.#peers.learn(holders, now);
   }
 
-  /**
-   * Opens connections and hands out requests, as far as there is anything to do.
-   * @returns whether a new copy was begun
-   */
-  proceed(now: number, random: () => number): boolean {
+  /** What is to be fetched, from the start. Peers that were greeted are greeted again. */
+  begin(chunks: Chunks): void {
+    for (const peer of this.#peers.all()) {
+      this.#release(peer);
+      peer.greeted = false;
+      if (typeof peer.has === 'object') peer.has = 'nothing';
+    }
+    this.#chunks = chunks;
+  }
+
+  /** The download begins. */
+  start(now: number): void {
+    this.#servedAt = now;
+  }
+
+  /** Opens connections and hands out requests, as far as there is anything to do. */
+  proceed(now: number, random: () => number): void {
     this.#expire(now);
-    const begun = this.#chooseContent();
+    if (this.#soloist !== undefined) this.#chooseSoloist();
     this.#connect(now, random);
+    for (const peer of this.#open()) this.#greet(peer);
     this.#assign(now, random);
-    return begun;
   }
 
-  opened(id: PeerId, now: number): void {
+  /** @returns whether it is of use here */
+  opened(id: PeerId, now: number): boolean {
     const peer = this.#peers.get(id);
-    if (peer?.state !== 'connecting' && peer?.state !== 'known') return;
-    peer.state = 'open';
-    peer.lastHeard = now;
+    if (peer?.state !== 'connecting' && peer?.state !== 'known') return false;
+    this.#setOpen(peer, now);
+    return true;
   }
 
   closed(id: PeerId, barred: boolean, now: number): void {
     const peer = this.#peers.get(id);
     if (!peer) return;
     this.#release(peer);
+    this.#forgetHoldings(peer);
+    peer.greeted = false;
     if (barred) peer.state = 'spent';
     else if (peer.state === 'open' || peer.state === 'connecting') this.#peers.failed(peer, now);
   }
 
+  /** A peer says what it has; one that nobody told of introduces itself so. */
+  holdings({ peer: id, size, chunkSize, complete, bitfield }: Of<'holdings'>, now: number): void {
+    const peer = this.#peers.get(id) ?? this.#peers.add(id, size, 'nothing', now);
+    if (!peer || peer.state === 'spent') return;
+    if (peer.state !== 'open') this.#setOpen(peer, now);
+    this.#forgetHoldings(peer);
+    if (size > 0) peer.size = size;
+    const layout = this.#chunks?.layout;
+    if (complete) peer.has = 'all';
+    else if (layout && chunkSize === layout.chunkSize && size === layout.size) {
+      peer.has = new Bitfield(layout.count, bitfield);
+      for (let chunk = 0; chunk < layout.count; chunk++)
+        if (peer.has.has(chunk)) this.#chunks?.addHolder(chunk);
+    }
+  }
+
+  got({ peer: id, chunks: more }: Of<'got'>): void {
+    const peer = this.#peers.get(id);
+    const chunks = this.#chunks;
+    if (peer?.state !== 'open' || !chunks || peer.has === 'all') return;
+    if (peer.has === 'nothing') {
+      // It began with nothing, not even the layout, which it has by now.
+      if (peer.size !== 0 && peer.size !== chunks.layout.size) return;
+      peer.has = new Bitfield(chunks.layout.count);
+    }
+    for (const chunk of more)
+      if (chunks.exists(chunk) && peer.has.add(chunk)) chunks.addHolder(chunk);
+    if (peer.has.size < chunks.layout.count) return;
+    this.#forgetHoldings(peer);
+    peer.has = 'all';
+  }
+
   /** Notes a fragment. `chunk`: it completed one. `refused`: nobody asked for it. */
-  fragment(
-    id: PeerId,
-    chunk: number,
-    offset: number,
-    length: number,
-    now: number,
-  ): 'part' | 'chunk' | 'refused' {
+  fragment(event: Of<'fragment'>, now: number): 'part' | 'chunk' | 'refused' {
+    const { peer: id, chunk, offset, length } = event;
     const peer = this.#peers.get(id);
     const request = peer?.requests.get(chunk);
-    if (!peer || !request || !this.#chunks) return 'refused';
+    if (!peer || !request) return 'refused';
     if (!request.coverage.add(offset, length)) {
-      this.#bar(peer);
+      this.bar(id);
       return 'refused';
     }
     peer.lastHeard = now;
+    peer.inFlight -= length;
+    peer.meter.add(length, now);
     if (!request.coverage.complete) return 'part';
     peer.requests.delete(chunk);
     peer.timeouts = 0;
-    this.#suppliers.add(id);
-    this.#chunks.finish(chunk);
-    this.#do({ type: 'keep', peer: id, chunk });
+    this.#servedAt = now;
+    this.#chunks?.unask(chunk, false);
     return 'chunk';
   }
 
@@ -116,103 +180,202 @@ export class Swarm {
     const request = peer?.requests.get(chunk);
     if (!peer || !request) return;
     this.#giveUp(peer, request);
-    if (lasting) this.#spend(peer);
-    else peer.timeouts++;
+    if (peer.has === 'all' && lasting) this.#spend(peer);
+    else if (typeof peer.has === 'object' && lasting) {
+      // It lost or never had it; what else it has may still come.
+      this.#forgetHoldings(peer);
+      peer.timeouts++;
+    } else peer.timeouts++;
   }
 
-  /** The copy at hand has the wrong hash: starts another, by one peer at a time. */
-  reject(): void {
-    const [supplier] = this.#suppliers;
-    const liar = this.#suppliers.size === 1 ? this.#peers.get(supplier as PeerId) : undefined;
-    if (liar) this.#bar(liar);
-    this.#trust = 'isolated';
-    this.#soloist = undefined;
-    this.#startOver();
+  /** The chunk is at hand: nobody else need send it, and the others may want it. */
+  held(chunk: number): void {
+    for (const peer of this.#peers.all()) {
+      const request = peer.requests.get(chunk);
+      if (request) this.#giveUp(peer, request);
+    }
   }
 
-  /** Takes every request back. */
+  /** Tells those who lack it. */
+  offer(chunk: number): void {
+    for (const peer of this.#open())
+      if (
+        peer.greeted &&
+        peer.has !== 'all' &&
+        !(typeof peer.has === 'object' && peer.has.has(chunk))
+      )
+        this.#do({ type: 'got', peer: peer.id, chunks: [chunk] });
+  }
+
+  /** From now on one peer at a time, and only who has it all. */
+  isolate(): void {
+    this.#soloist = 'nobody';
+  }
+
+  /** No peer is asked any more. */
   end(): void {
     for (const peer of this.#peers.all()) this.#spend(peer);
+  }
+
+  bar(id: PeerId): void {
+    const peer = this.#peers.get(id);
+    if (!peer) return;
+    this.#spend(peer);
+    this.#do({ type: 'bar', peer: id });
   }
 
   /** When {@link proceed} has something to do at the latest. */
   wakeAt(now: number): number {
     let at = Number.POSITIVE_INFINITY;
-    for (const peer of this.#candidates()) {
-      if (peer.state === 'known' && peer.retryAt > now) at = Math.min(at, peer.retryAt);
+    for (const peer of this.#peers.all()) {
+      if (peer.state === 'known' && peer.retryAt > now && this.#isCandidate(peer))
+        at = Math.min(at, peer.retryAt);
       for (const request of peer.requests.values()) at = Math.min(at, dueAt(peer, request));
     }
     return at;
   }
 
-  #candidates(): Peer[] {
-    const size = this.#chunks?.size;
-    return [...this.#peers.all()].filter(
-      (peer) =>
-        peer.size === size &&
-        peer.state !== 'spent' &&
-        (this.#trust === 'shared' || peer.id === this.#soloist),
-    );
+  *#open(): Generator<Peer> {
+    for (const peer of this.#peers.all())
+      if (peer.state === 'open' && this.#isCandidate(peer)) yield peer;
   }
 
-  /** Settles on a size, in isolation on a peer; anew when nobody is left who has it. */
-  #chooseContent(): boolean {
-    if (this.hasCandidates || this.complete) return false;
-    let size: number | undefined;
-    if (this.#trust === 'isolated') {
-      const next = [...this.#peers.all()].find(({ state }) => state !== 'spent');
-      this.#soloist = next?.id;
-      size = next?.size;
-    } else size = this.#peers.likelySize();
-    if (size === undefined) return false;
-    this.#startOver();
-    this.#chunks = new Chunks(size);
-    return true;
+  #isCandidate(peer: Peer): boolean {
+    if (peer.state === 'spent') return false;
+    if (this.#soloist !== undefined) return peer.id === this.#soloist;
+    const size = this.#chunks?.layout.size;
+    return size === undefined || peer.size === size || peer.size === 0;
   }
 
-  #startOver(): void {
-    if (this.#chunks) this.#do({ type: 'discard' });
-    for (const peer of this.#peers.all()) this.#release(peer);
-    this.#chunks = undefined;
-    this.#suppliers.clear();
+  #chooseSoloist(): void {
+    const now = typeof this.#soloist === 'bigint' ? this.#peers.get(this.#soloist) : undefined;
+    if (now && now.state !== 'spent') return;
+    this.#soloist = 'nobody';
+    for (const peer of this.#peers.all())
+      if (peer.state !== 'spent' && peer.has === 'all' && peer.size === this.#chunks?.layout.size) {
+        this.#soloist = peer.id;
+        return;
+      }
+  }
+
+  #setOpen(peer: Peer, now: number): void {
+    peer.state = 'open';
+    peer.lastHeard = now;
+    peer.meter.begin(now);
+  }
+
+  /** Complete holders need not know what is here: they are asked for it at once. */
+  #greet(peer: Peer): void {
+    if (peer.greeted || peer.has === 'all') return;
+    peer.greeted = true;
+    const { layout, servable } = this.#chunks ?? {};
+    const bitfield = servable?.bytes.slice() ?? new Uint8Array();
+    this.#do({ type: 'holdings', peer: peer.id, layout, bitfield });
+  }
+
+  #forgetHoldings(peer: Peer): void {
+    const { has } = peer;
+    if (typeof has !== 'object') return;
+    peer.has = 'nothing';
+    for (let chunk = 0; chunk < (this.#chunks?.layout.count ?? 0); chunk++)
+      if (has.has(chunk)) this.#chunks?.removeHolder(chunk);
   }
 
   #connect(now: number, random: () => number): void {
-    const candidates = this.#candidates();
-    const ready = candidates.filter(({ state, retryAt }) => state === 'known' && retryAt <= now);
-    let room = MAX_PEERS - candidates.filter(({ state }) => state !== 'known').length;
-    while (room-- > 0 && ready.length > 0) {
-      const [peer] = ready.splice(Math.floor(random() * ready.length), 1) as [Peer];
+    const ready: Peer[] = [];
+    let engaged = 0;
+    for (const peer of this.#peers.all()) {
+      if (!this.#isCandidate(peer)) continue;
+      if (peer.state !== 'known') engaged++;
+      else if (peer.retryAt <= now) ready.push(peer);
+    }
+    if (ready.length === 0) return;
+    const seeders = ready.filter(({ has }) => has === 'all');
+    const few = seeders.length > 0 || this.hasSeeders ? FIRST_SEEDERS : FIRST_PARTIAL;
+    const most = engaged < few ? few : this.#wantsMore(now) ? MAX_PEERS : 0;
+    for (let room = most - engaged; room > 0 && ready.length > 0; room--) {
+      const from = seeders.length > 0 ? seeders : ready;
+      const [peer] = from.splice(Math.floor(random() * from.length), 1) as [Peer];
+      if (from === seeders) ready.splice(ready.indexOf(peer), 1);
       peer.state = 'connecting';
       this.#do({ type: 'connect', peer: peer.id });
     }
   }
 
-  /**
-   * Spreads chunks over the open peers, the least busy first, ties by chance. One that let a
-   * request pass gets nothing while there are better, and then one chunk at a time.
-   */
+  /** Whether the peers at hand have nothing to give, or are slow. */
+  #wantsMore(now: number): boolean {
+    const chunks = this.#chunks;
+    if (!chunks || chunks.complete) return false;
+    for (const { state } of this.#peers.all()) if (state === 'connecting') return false;
+    const { rate } = this;
+    const slow = rate > 0 && chunks.missingBytes / rate > MORE_PEERS_MS;
+    return slow || now >= this.#servedAt + MORE_PEERS_MS;
+  }
+
+  /** Hands out chunks, to whoever should be done with what it has first. */
   #assign(now: number, random: () => number): void {
     const chunks = this.#chunks;
     if (!chunks) return;
-    const open = this.#candidates().filter(({ state }) => state === 'open');
+    const open = [...this.#open()].filter(({ has }) => has !== 'nothing');
+    if (open.length === 0) return;
     const fewest = Math.min(...open.map(({ timeouts }) => timeouts));
-    const reliable = open.filter(({ timeouts }) => timeouts === fewest);
-    while (chunks.hasUnassigned) {
-      const free = reliable.filter(
-        ({ requests, timeouts }) => requests.size < (timeouts > 0 ? 1 : PIPELINE),
-      );
-      if (free.length === 0) return;
-      const least = Math.min(...free.map(({ requests }) => requests.size));
-      const idle = free.filter(({ requests }) => requests.size === least);
-      const peer = idle[Math.floor(random() * idle.length)] as Peer;
-      const chunk = chunks.take() as number;
-      const length = chunks.length(chunk);
-      const doublings = Math.min(chunks.failures(chunk), MAX_BACKOFF_DOUBLINGS);
-      const timeout = REQUEST_TIMEOUT_MS * 2 ** doublings;
-      peer.requests.set(chunk, { chunk, sentAt: now, timeout, coverage: new Coverage(length) });
-      this.#do({ type: 'request', peer: peer.id, chunk, offset: chunks.offset(chunk), length });
+    const ready = open.filter((peer) => peer.timeouts === fewest && hasRoom(peer, chunks));
+    // The least busy of equals, by chance: else everybody asks the same one first.
+    for (let i = ready.length - 1; i > 0; i--) {
+      const j = Math.floor(random() * (i + 1));
+      [ready[i], ready[j]] = [ready[j] as Peer, ready[i] as Peer];
     }
+    while (ready.length > 0) {
+      ready.sort((a, b) => busyMs(a) - busyMs(b));
+      const peer = ready[0] as Peer;
+      const chunk = this.#choose(peer, chunks, random);
+      if (chunk === undefined) ready.shift();
+      else {
+        this.#request(peer, chunk, now);
+        if (!hasRoom(peer, chunks)) ready.shift();
+      }
+    }
+  }
+
+  #choose(peer: Peer, chunks: Chunks, random: () => number): number | undefined {
+    const { has } = peer;
+    const holds = (chunk: number) => has === 'all' || (has !== 'nothing' && has.has(chunk));
+    const free = chunks.pick(holds, random, chunks.held.size >= RANDOM_FIRST);
+    return free ?? (peer.timeouts === 0 ? this.#late(peer, chunks, holds) : undefined);
+  }
+
+  /** Endgame: a chunk that another peer was asked for and that this one should have sent much sooner. */
+  #late(peer: Peer, chunks: Chunks, holds: (chunk: number) => boolean): number | undefined {
+    let best: number | undefined;
+    let most = ENDGAME_GAIN_MS;
+    if (peer.meter.rate === undefined) return undefined;
+    for (const other of this.#open()) {
+      if (other === peer) continue;
+      let ahead = 0;
+      for (const { chunk, length, coverage } of other.requests.values()) {
+        ahead += length - coverage.received;
+        if (chunks.askers(chunk) !== 1 || !chunks.isMissing(chunk) || !holds(chunk)) continue;
+        const theirs = ahead / (other.meter.rate ?? START_WINDOW_BYTES / REQUEST_TIMEOUT_MS);
+        const gain = theirs - 2 * ((peer.inFlight + length) / peer.meter.rate);
+        if (gain > most) [best, most] = [chunk, gain];
+      }
+    }
+    return best;
+  }
+
+  #request(peer: Peer, chunk: number, now: number): void {
+    const chunks = this.#chunks as Chunks;
+    const length = chunks.length(chunk);
+    if (peer.requests.size === 0) peer.meter.begin(now);
+    peer.inFlight += length;
+    const doublings = Math.min(chunks.failures(chunk), MAX_BACKOFF_DOUBLINGS);
+    const expected = peer.meter.rate === undefined ? 0 : busyMs(peer);
+    const timeout = Math.max(REQUEST_TIMEOUT_MS, LATE_FACTOR * expected) * 2 ** doublings;
+    const coverage = new Coverage(length);
+    peer.requests.set(chunk, { chunk, length, sentAt: now, timeout, coverage });
+    chunks.ask(chunk);
+    const offset = chunk * chunks.layout.chunkSize;
+    this.#do({ type: 'request', peer: peer.id, chunk, offset, length });
   }
 
   /**
@@ -221,12 +384,13 @@ export class Swarm {
    */
   #expire(now: number): void {
     for (const peer of this.#peers.all()) {
+      if (peer.requests.size === 0) continue;
       const late = [...peer.requests.values()].filter((request) => now >= dueAt(peer, request));
       if (late.length === 0) continue;
       peer.timeouts++;
       const silent = late.every(({ sentAt }) => peer.lastHeard <= sentAt);
       if (silent && peer.timeouts >= MAX_SILENT_TIMEOUTS) this.#spend(peer);
-      else if (this.#candidates().some((other) => isBetter(other, peer)))
+      else if ([...this.#open()].some((other) => other.timeouts < peer.timeouts))
         for (const request of late) this.#giveUp(peer, request);
       else
         for (const request of late) {
@@ -237,9 +401,10 @@ export class Swarm {
     }
   }
 
-  #giveUp(peer: Peer, { chunk }: OpenRequest): void {
+  #giveUp(peer: Peer, { chunk, length, coverage }: OpenRequest): void {
     peer.requests.delete(chunk);
-    this.#chunks?.giveBack(chunk);
+    peer.inFlight -= length - coverage.received;
+    this.#chunks?.unask(chunk, true);
     this.#do({ type: 'cancel', peer: peer.id, chunk });
   }
 
@@ -250,20 +415,25 @@ export class Swarm {
   /** No more use for the peer here; its connection stays for other contents. */
   #spend(peer: Peer): void {
     this.#release(peer);
+    this.#forgetHoldings(peer);
     peer.state = 'spent';
-  }
-
-  #bar(peer: Peer): void {
-    this.#spend(peer);
-    this.#do({ type: 'bar', peer: peer.id });
   }
 }
 
-function isBetter(other: Peer, { timeouts }: Peer): boolean {
-  return other.state === 'open' && other.timeouts < timeouts;
+/** Whether a peer takes another request. One that let requests pass gets one at a time. */
+function hasRoom({ requests, timeouts, inFlight, meter }: Peer, { layout }: Chunks): boolean {
+  if (timeouts > 0) return requests.size < 1;
+  if (requests.size < MIN_PIPELINE) return true;
+  const window = meter.rate === undefined ? START_WINDOW_BYTES : meter.rate * WINDOW_MS;
+  return inFlight + layout.chunkSize <= Math.min(window, MAX_WINDOW_BYTES);
+}
+
+/** Time it should need for what it was asked for, in ms. */
+function busyMs({ inFlight, meter }: Peer): number {
+  return inFlight / (meter.rate ?? START_WINDOW_BYTES / WINDOW_MS);
 }
 
 /** When a request is given up: its peer silent for its time, or the chunk late although it sends. */
 function dueAt(peer: Peer, { sentAt, timeout }: OpenRequest): number {
-  return Math.min(Math.max(sentAt, peer.lastHeard) + timeout, sentAt + timeout * SLOW_FACTOR);
+  return Math.min(Math.max(sentAt, peer.lastHeard) + REQUEST_TIMEOUT_MS, sentAt + timeout);
 }

@@ -2,41 +2,101 @@
  * Constants of the engine. Times in milliseconds, sizes in bytes.
  */
 
-/** Unit of request: the paper's 25 KB (section 3.2.1). */
-export const CHUNK_BYTES = 25 * 1024;
-
 /**
  * Largest content taken under a whole-file id from peers. Its size is only their claim, and the
  * whole must be in memory to be hashed (crypto.subtle has no incremental digest).
  */
 export const MAX_UNVERIFIED_BYTES = 256 * 1024 * 1024;
 
-/** Open requests to one peer: 200 KiB under way keep 16 Mbit/s busy over 100 ms. */
-export const PIPELINE = 8;
+/** Asked of a peer before its rate is known: 64 KiB under way show 1.3 MB/s over 50 ms. */
+export const START_WINDOW_BYTES = 65_536;
 
-/** Peers one download uses at a time: past that, more connections cost more than they carry. */
+/**
+ * How much time's worth of bytes a peer is asked for in advance: an idle line costs more than
+ * chunks that could have come from elsewhere, and twice 250 ms of round trip is covered.
+ */
+export const WINDOW_MS = 500;
+
+/** Most asked of one peer at once: 20 MB/s over 200 ms. */
+export const MAX_WINDOW_BYTES = 4 * 1024 * 1024;
+
+/** Chunks asked of even the slowest peer: one that comes and the next, so that its line never idles. */
+export const MIN_PIPELINE = 2;
+
+/** Connections begun to complete holders at first. Each costs both ends more CPU time than a 1 MiB file. */
+export const FIRST_SEEDERS = 3;
+
+/** Connections begun where there are only partial holders, each of which has something else. */
+export const FIRST_PARTIAL = 5;
+
+/** Peers one download connects to at a time: past that, more connections cost more than they carry. */
 export const MAX_PEERS = 8;
+
+/** A download that would still take so long with the peers at hand looks for more. */
+export const MORE_PEERS_MS = 1_500;
 
 /** Holders remembered for one download: more than are ever tried, so that memory is bounded. */
 export const MAX_KNOWN_PEERS = 256;
 
-/** A request to a peer that has sent nothing for this long goes to another (paper, section 3.2.1). */
+/** Chunks taken by chance before the rarest come first: something to give in return, soon. */
+export const RANDOM_FIRST = 4;
+
+/** Least time a peer has for a chunk before it is asked of another (paper, section 3.2.1: 3 s). */
 export const REQUEST_TIMEOUT_MS = 3_000;
+
+/** A chunk is late after this many times the time that its peer should need. */
+export const LATE_FACTOR = 4;
 
 /** Every time a chunk is asked for again its time doubles, up to this many times. */
 export const MAX_BACKOFF_DOUBLINGS = 4;
 
-/** A request to a peer that does send, but not this chunk, is given up after this many times its time. */
-export const SLOW_FACTOR = 4;
-
 /** A peer that lets this many requests in a row pass in silence is not asked again. */
 export const MAX_SILENT_TIMEOUTS = 3;
+
+/** A chunk on its way is asked of a second peer only if that saves at least this much time. */
+export const ENDGAME_GAIN_MS = 200;
 
 /** Time the tracker has to name holders before the origin is asked as well. */
 export const ASK_PATIENCE_MS = 1_000;
 
-/** Time without a whole chunk from peers, once they are named, before the origin is asked as well. */
-export const STALL_PATIENCE_MS = 3_000;
+/** Time the tracker has to reply to a lease. */
+export const LEASE_PATIENCE_MS = 500;
+
+/** Time complete holders have to connect, or to send the next chunk, before the origin is asked as well. */
+export const SEEDER_PATIENCE_MS = 2_000;
+
+/** A download that would still take so long from complete holders gets help from the origin. */
+export const SLOW_SEEDERS_MS = 5_000;
+
+/** What partial holders would need so long to send is asked of the origin too: they have others to serve. */
+export const SLOW_PARTIAL_MS = 700;
+
+/** Time without a chunk from anywhere before the origin is asked without the tracker's consent. */
+export const STALL_PATIENCE_MS = 2_000;
+
+/** Pause before units are asked for again where none were to be had; doubles up to 8 times. */
+export const LEASE_RETRY_MS = 1_000;
+
+/** Leases are confirmed so often; they end 15 s after that (tracker.proto, Lease). */
+export const CONFIRM_MS = 5_000;
+
+/** Smallest and first range asked of the origin: an answer's header is 1 % of it. */
+export const MIN_RANGE_BYTES = 65_536;
+
+/** Largest: a page that is left wastes no more. */
+export const MAX_RANGE_BYTES = 8 * 1024 * 1024;
+
+/** Time one range of the origin should take: long enough that asking costs nothing. */
+export const RANGE_MS = 1_000;
+
+/** The next range is asked for when the one before has so much left: more than a round trip. */
+export const RANGE_LEAD_MS = 250;
+
+/** How often an origin that failed is tried again while peers may still give the content. */
+export const MAX_ORIGIN_FAILURES = 3;
+
+/** Pause before that; doubles each time. */
+export const RETRY_ORIGIN_MS = 2_000;
 
 /** Time without a byte from anywhere, with no origin left, before the download fails. */
 export const GIVE_UP_MS = 30_000;

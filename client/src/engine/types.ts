@@ -1,15 +1,16 @@
+import type { Layout } from './layout.ts';
+
 /** Names a peer; the tracker's id for it. */
 export type PeerId = bigint;
 
 /** A peer said to hold the content. */
 export interface HolderInfo {
   readonly peer: PeerId;
-  /** Bytes, as claimed. */
+  /** Bytes, as claimed; 0 of a partial holder that does not know. */
   readonly size: number;
+  /** Whether it is still downloading. */
+  readonly partial: boolean;
 }
-
-/** Where the bytes of a result came from. */
-export type Supplier = 'peers' | 'origin';
 
 /** `there`: can be asked. `away`: not now, perhaps later. `missing`: never. */
 export type TrackerReach = 'there' | 'away' | 'missing';
@@ -17,18 +18,45 @@ export type TrackerReach = 'there' | 'away' | 'missing';
 /** Why nothing came of a download. */
 export type Failure = 'no-source' | 'hash-mismatch';
 
+/**
+ * How a range of the origin ended. `done`: all announced bytes came. `beyond`: it starts past the
+ * content's end. `no-ranges`: the origin's ranges cannot be used. `failed`: network, status,
+ * truncated, stalled.
+ */
+export type RangeEnd = 'done' | 'beyond' | 'no-ranges' | 'failed';
+
 /** What happens to a download. */
 export type EngineEvent =
   /** The download begins. Always the first event. */
   | { readonly type: 'start' }
+  /** The manifest is known. */
+  | { readonly type: 'layout'; readonly layout: Layout }
   /** The tracker answered. */
   | { readonly type: 'holders'; readonly holders: readonly HolderInfo[] }
   /** The tracker can or cannot be asked. Taken to be there until said otherwise. */
   | { readonly type: 'tracker'; readonly reach: TrackerReach }
+  /** The tracker's reply to a `lease` that wanted units. */
+  | {
+      readonly type: 'grant';
+      readonly first: number;
+      readonly count: number;
+      readonly unitBytes: number;
+    }
   /** A connection is open; also the reply to `connect` when there was one already. */
   | { readonly type: 'open'; readonly peer: PeerId }
   /** A connection or the attempt at one ended; `barred`: never use this peer again. */
   | { readonly type: 'close'; readonly peer: PeerId; readonly barred: boolean }
+  /** A peer says what it has; it may be one nobody told of. Fields as in peer.proto. */
+  | {
+      readonly type: 'holdings';
+      readonly peer: PeerId;
+      readonly size: number;
+      readonly chunkSize: number;
+      readonly complete: boolean;
+      readonly bitfield: Uint8Array;
+    }
+  /** A peer has more chunks. */
+  | { readonly type: 'got'; readonly peer: PeerId; readonly chunks: readonly number[] }
   /** Part of a requested chunk came; offset from the chunk's start. */
   | {
       readonly type: 'fragment';
@@ -46,12 +74,34 @@ export type EngineEvent =
     }
   /** There is a fallback URL after all. */
   | { readonly type: 'fallback' }
-  /** The origin's whole body came. */
-  | { readonly type: 'origin-done' }
-  /** The origin did not give it. */
-  | { readonly type: 'origin-failed' }
+  /** The origin answers with bytes from `offset` on; `total`: size of the file, if it says. */
+  | {
+      readonly type: 'range-head';
+      readonly range: number;
+      readonly offset: number;
+      readonly end: number | undefined;
+      readonly total: number | undefined;
+      /** False: the whole file, whatever was asked for. */
+      readonly ranged: boolean;
+    }
+  /** The next bytes of a range came. */
+  | { readonly type: 'range-data'; readonly range: number; readonly length: number }
+  | {
+      readonly type: 'range-end';
+      readonly range: number;
+      readonly end: RangeEnd;
+      /** With `beyond`: the file's size, if the origin says. */
+      readonly total?: number | undefined;
+    }
+  /** The result of a `check`; without `peer`, of bytes from the origin. */
+  | {
+      readonly type: 'checked';
+      readonly chunk: number;
+      readonly peer: PeerId | undefined;
+      readonly ok: boolean;
+    }
   /** The result of a `verify`. */
-  | { readonly type: 'verified'; readonly supplier: Supplier; readonly ok: boolean }
+  | { readonly type: 'verified'; readonly ok: boolean }
   /** The time `wakeAt` came. */
   | { readonly type: 'wake' };
 
@@ -59,9 +109,30 @@ export type EngineEvent =
 export type Effect =
   /** Ask the tracker for holders; answered by `holders`, if at all. */
   | { readonly type: 'ask' }
+  /** Tell the tracker about the origin's use; answered by `grant` if units are wanted. */
+  | {
+      readonly type: 'lease';
+      readonly unitBytes: number;
+      /** 0: not known. */
+      readonly units: number;
+      readonly wanted: number;
+      /** Undefined: any. */
+      readonly needed: Uint8Array<ArrayBuffer> | undefined;
+      readonly fetched: readonly number[];
+      readonly returned: readonly number[];
+    }
   /** Open a connection; answered by `open` or `close`. */
   | { readonly type: 'connect'; readonly peer: PeerId }
-  /** Ask a peer for bytes. */
+  /** Tell a peer what there is here. */
+  | {
+      readonly type: 'holdings';
+      readonly peer: PeerId;
+      readonly layout: Layout | undefined;
+      readonly bitfield: Uint8Array<ArrayBuffer>;
+    }
+  /** Tell a peer of chunks it lacks. */
+  | { readonly type: 'got'; readonly peer: PeerId; readonly chunks: readonly number[] }
+  /** Ask a peer for a chunk. */
   | {
       readonly type: 'request';
       readonly peer: PeerId;
@@ -72,18 +143,31 @@ export type Effect =
     }
   /** Take a request back and throw away what came of it. */
   | { readonly type: 'cancel'; readonly peer: PeerId; readonly chunk: number }
-  /** The chunk as this peer sent it is complete: keep it. */
-  | { readonly type: 'keep'; readonly peer: PeerId; readonly chunk: number }
-  /** Throw all chunks away. */
-  | { readonly type: 'discard' }
+  /** The chunk as this peer (else the origin) sent it is complete: hash it. Answered by `checked`. */
+  | { readonly type: 'check'; readonly chunk: number; readonly peer: PeerId | undefined }
+  /** Keep the chunk as this peer (else the origin) sent it. */
+  | { readonly type: 'keep'; readonly chunk: number; readonly peer: PeerId | undefined }
+  /** Throw the chunk as this peer (else the origin) sent it away. */
+  | { readonly type: 'drop'; readonly chunk: number; readonly peer: PeerId | undefined }
+  /** Throw a kept chunk away. */
+  | { readonly type: 'discard'; readonly chunk: number }
   /** End the connection: the peer broke the protocol or sent wrong bytes. */
   | { readonly type: 'bar'; readonly peer: PeerId }
-  /** Get the whole body from the fallback URL; `fresh`: past any cache. */
-  | { readonly type: 'fetch-origin'; readonly fresh: boolean }
-  | { readonly type: 'abort-origin' }
-  /** Hash what a supplier gave; answered by `verified`. */
-  | { readonly type: 'verify'; readonly supplier: Supplier }
-  /** The download is complete with what this supplier gave. The last effect. */
-  | { readonly type: 'complete'; readonly supplier: Supplier }
+  /** Get bytes from the fallback URL; `fresh`: past any cache. */
+  | {
+      readonly type: 'fetch-range';
+      readonly range: number;
+      readonly offset: number;
+      /** Undefined: to the end. */
+      readonly length: number | undefined;
+      readonly fresh: boolean;
+    }
+  | { readonly type: 'abort-range'; readonly range: number }
+  /** The layout is this from now on; it was not known before, or what was kept is to be discarded. */
+  | { readonly type: 'lay-out'; readonly layout: Layout }
+  /** Hash the whole; answered by `verified`. */
+  | { readonly type: 'verify' }
+  /** The download is complete. The last effect. */
+  | { readonly type: 'complete' }
   /** The download has failed. The last effect. */
   | { readonly type: 'fail'; readonly reason: Failure };

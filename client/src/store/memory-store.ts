@@ -31,6 +31,10 @@ export class MemoryStore<A extends StoredAsset = StoredAsset> {
     return dropped;
   }
 
+  values(): Iterable<A> {
+    return this.#assets.values();
+  }
+
   clear(): void {
     this.#assets.clear();
   }

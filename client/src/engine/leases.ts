@@ -1,0 +1,177 @@
+import type { Bitfield } from './bitfield.ts';
+import { Bitfield as Bits } from './bitfield.ts';
+import type { Chunks } from './chunks.ts';
+import type { Layout } from './layout.ts';
+import { WHOLE_FILE_UNIT_BYTES } from './layout.ts';
+import { CONFIRM_MS, LEASE_PATIENCE_MS, LEASE_RETRY_MS } from './tuning.ts';
+import type { Effect, EngineEvent } from './types.ts';
+
+/** A stretch of the content, in bytes; the end is exclusive. */
+interface Stretch {
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * - `idle`: nothing was asked.
+ * - `asked`: a grant is waited for.
+ * - `mute`: none came in time: the tracker knows no leases, or has other worries.
+ */
+type State = 'idle' | 'asked' | 'mute';
+
+/** Which parts of the origin's work this visitor has taken on, by the tracker's leave (tracker.proto, Lease). */
+export class Leases {
+  readonly #do: (effect: Effect) => void;
+  /** Size of a unit in bytes: the manifest's chunks, or what whole-file ids agree on. */
+  #unitBytes = WHOLE_FILE_UNIT_BYTES;
+  #state: State = 'idle';
+  #askedAt = 0;
+  #retryAt = 0;
+  /** How often in a row there was nothing to be had. */
+  #refusals = 0;
+  /** When the tracker last heard that they are still worked on. */
+  #confirmedAt = 0;
+  #granted: Stretch | undefined;
+  /** Units that are lent to this visitor. */
+  readonly #lent = new Set<number>();
+  /** Units that came and were not reported. */
+  #fetched: number[] = [];
+  #units = 0;
+
+  constructor(emit: (effect: Effect) => void) {
+    this.#do = emit;
+  }
+
+  /** Units are chunks from now on. */
+  useChunks({ chunkSize, count }: Layout): void {
+    this.#unitBytes = chunkSize;
+    this.#units = count;
+  }
+
+  /** The size of a whole-file content is known. */
+  setSize(size: number): void {
+    this.#units = Math.ceil(size / this.#unitBytes);
+  }
+
+  /** Whether the tracker leaves questions unanswered. */
+  isMute(now: number): boolean {
+    if (this.#state === 'asked' && now >= this.#askedAt + LEASE_PATIENCE_MS) this.#state = 'mute';
+    return this.#state === 'mute';
+  }
+
+  mayAsk(now: number): boolean {
+    return this.#state === 'idle' && now >= this.#retryAt && !this.#granted;
+  }
+
+  wakeAt(now: number): number {
+    let at = Number.POSITIVE_INFINITY;
+    if (this.#state === 'asked') at = this.#askedAt + LEASE_PATIENCE_MS;
+    else if (this.#retryAt > now) at = this.#retryAt;
+    return this.#lent.size > 0 ? Math.min(at, this.#confirmedAt + CONFIRM_MS) : at;
+  }
+
+  /**
+   * @param needed chunks; undefined: any
+   * @param bytes about how much is wanted
+   */
+  ask(
+    chunks: Chunks | undefined,
+    needed: Bitfield | undefined,
+    bytes: number,
+    now: number,
+    random: () => number,
+  ): void {
+    this.#state = 'asked';
+    this.#askedAt = now;
+    this.#retryAt = now + LEASE_RETRY_MS * 2 ** this.#refusals * (1 + random());
+    this.#send(
+      Math.ceil(bytes / this.#unitBytes),
+      now,
+      chunks && needed && this.#inUnits(chunks, needed),
+    );
+  }
+
+  granted({ first, count, unitBytes }: Extract<EngineEvent, { type: 'grant' }>): void {
+    if (this.#state !== 'idle') this.#state = 'idle';
+    if (count === 0 || unitBytes !== this.#unitBytes) {
+      this.#refusals = Math.min(this.#refusals + 1, 3);
+      return;
+    }
+    this.#refusals = 0;
+    this.#retryAt = 0;
+    this.#granted = { start: first * unitBytes, end: (first + count) * unitBytes };
+    for (let unit = first; unit < first + count; unit++) this.#lent.add(unit);
+  }
+
+  /** The tracker has forgotten everything, or another one is there. */
+  forget(): void {
+    this.#state = 'idle';
+    this.#retryAt = 0;
+    this.#lent.clear();
+    this.#granted = undefined;
+    this.#fetched = [];
+  }
+
+  /** What was granted and is still missing, to be fetched now. */
+  take(chunks: Chunks | undefined): Stretch | undefined {
+    const granted = this.#granted;
+    this.#granted = undefined;
+    if (!granted || !chunks) return granted;
+    const { chunkSize, size } = chunks.layout;
+    let first = Math.floor(granted.start / chunkSize);
+    let end = Math.ceil(Math.min(granted.end, size) / chunkSize);
+    const useless = (chunk: number) => !chunks.isMissing(chunk) || chunks.isComing(chunk);
+    while (first < end && useless(first)) first++;
+    while (first < end && useless(end - 1)) end--;
+    if (first < end) return { start: first * chunkSize, end: Math.min(end * chunkSize, size) };
+    this.giveBack();
+    return undefined;
+  }
+
+  /** A chunk came from the origin, and is right. */
+  fetched(chunk: number, { layout, held }: Chunks): void {
+    const perUnit = this.#unitBytes / layout.chunkSize;
+    const unit = Math.floor(chunk / perUnit);
+    if (!this.#lent.has(unit)) return;
+    for (let other = unit * perUnit; other < Math.min((unit + 1) * perUnit, layout.count); other++)
+      if (!held.has(other)) return;
+    this.#lent.delete(unit);
+    this.#fetched.push(unit);
+  }
+
+  /** Keeps what is being fetched, while it is. */
+  confirm(now: number, busy: boolean): void {
+    if (busy && this.#lent.size > 0 && now >= this.#confirmedAt + CONFIRM_MS) this.#send(0, now);
+  }
+
+  /** Nothing more will be fetched of what is lent. */
+  giveBack(): void {
+    this.#granted = undefined;
+    if (this.#lent.size === 0) return;
+    const returned = [...this.#lent];
+    this.#lent.clear();
+    this.#send(0, this.#confirmedAt, undefined, returned);
+  }
+
+  #send(
+    wanted: number,
+    now: number,
+    needed?: Uint8Array<ArrayBuffer>,
+    returned: readonly number[] = [],
+  ): void {
+    this.#confirmedAt = now;
+    const fetched = this.#fetched;
+    this.#fetched = [];
+    const [unitBytes, units] = [this.#unitBytes, this.#units];
+    this.#do({ type: 'lease', unitBytes, units, wanted, needed, fetched, returned });
+  }
+
+  #inUnits({ layout }: Chunks, needed: Bitfield): Uint8Array<ArrayBuffer> {
+    const perUnit = this.#unitBytes / layout.chunkSize;
+    if (perUnit === 1) return needed.bytes.slice();
+    const units = new Bits(this.#units);
+    for (let chunk = 0; chunk < layout.count; chunk++)
+      if (needed.has(chunk)) units.add(Math.floor(chunk / perUnit));
+    return units.bytes;
+  }
+}

@@ -1,0 +1,310 @@
+import { Bitfield } from './bitfield.ts';
+import type { Chunks } from './chunks.ts';
+import { Leases } from './leases.ts';
+import { Meter } from './meter.ts';
+import {
+  MAX_ORIGIN_FAILURES,
+  MAX_RANGE_BYTES,
+  MIN_RANGE_BYTES,
+  RANGE_LEAD_MS,
+  RANGE_MS,
+  RETRY_ORIGIN_MS,
+} from './tuning.ts';
+import type { Effect, EngineEvent } from './types.ts';
+
+type Of<Type extends EngineEvent['type']> = Extract<EngineEvent, { type: Type }>;
+
+/**
+ * What the origin is to be used for now.
+ * - `no`: peers do.
+ * - `lease`: for parts that the tracker lends, so that no two visitors fetch the same.
+ * - `free`: at once, for parts chosen by chance.
+ * - `alone`: at once and from the start to the end, as without us: there is nobody else.
+ */
+export type Need = 'no' | 'lease' | 'free' | 'alone';
+
+/** What the engine knows when the origin's turn is considered. */
+export interface Situation {
+  readonly need: Need;
+  /** Undefined before the size is known. */
+  readonly chunks: Chunks | undefined;
+  /** Whether the origin should send a missing chunk that is not on its way from there. */
+  wants(chunk: number): boolean;
+}
+
+/** A request to the origin that has not ended. Offsets in bytes. */
+interface Range {
+  readonly id: number;
+  start: number;
+  /** Exclusive; infinite: to the end, wherever that is. */
+  end: number;
+  /** All before it came. */
+  at: number;
+}
+
+/**
+ * - `none`: there is no fallback URL.
+ * - `ready`: it can be asked, as far as is known.
+ * - `pausing`: it failed and is asked again later.
+ * - `failed`: it does not give the content.
+ */
+type Phase = 'none' | 'ready' | 'pausing' | 'failed';
+
+/** The part of the engine that fetches from the origin, in ranges as far as that works there. */
+export class Origin {
+  phase: Phase;
+  /** `whole`: it ignores Range, so only the file from start to end is to be had. */
+  #serves: 'ranges' | 'whole' = 'ranges';
+  /** Whether caches on the way are to be passed: they gave something else once. */
+  #fresh = false;
+  readonly #do: (effect: Effect) => void;
+  readonly leases: Leases;
+  /** Whether it ever sent bytes. */
+  hasGiven = false;
+  readonly #ranges = new Map<number, Range>();
+  readonly #meter = new Meter();
+  #lastRange = 0;
+  #failures = 0;
+  #retryAt = 0;
+  #chunks: Chunks | undefined;
+
+  constructor(hasOrigin: boolean, emit: (effect: Effect) => void) {
+    this.phase = hasOrigin ? 'ready' : 'none';
+    this.#do = emit;
+    this.leases = new Leases(emit);
+  }
+
+  /** Whether nothing is to be had from it, now or later. */
+  get isOut(): boolean {
+    return this.phase === 'none' || this.phase === 'failed';
+  }
+
+  get isBusy(): boolean {
+    return this.#ranges.size > 0;
+  }
+
+  /** Whether only the whole file, start to end, is to be had. */
+  get isWhole(): boolean {
+    return this.#serves === 'whole';
+  }
+
+  addFallback(): void {
+    if (this.phase === 'none') this.phase = 'ready';
+  }
+
+  wakeAt(now: number): number {
+    if (this.phase === 'pausing') return this.#retryAt;
+    return this.phase === 'ready' ? this.leases.wakeAt(now) : Number.POSITIVE_INFINITY;
+  }
+
+  /** What is to be fetched, from the start. */
+  begin(chunks: Chunks): void {
+    this.#chunks = chunks;
+    for (const range of this.#ranges.values()) this.#mark(range, true);
+  }
+
+  proceed(situation: Situation, now: number, random: () => number): void {
+    if (this.phase === 'pausing' && now >= this.#retryAt) this.phase = 'ready';
+    if (this.phase !== 'ready') return;
+    this.#cutShort();
+    const { need } = situation;
+    if (need === 'no') this.leases.giveBack();
+    else if (!this.#mayBegin()) {
+      // The next lease is asked for while this range still comes, so that no time is lost.
+      if (need === 'lease' && this.#remainingMs() < RANGE_MS / 2) this.#ask(situation, now, random);
+    } else if (need === 'alone') this.#fetchAlone();
+    else {
+      const lent = this.leases.take(this.#chunks);
+      if (lent) this.#begin(lent.start, lent.end);
+      else if (need === 'lease') this.#ask(situation, now, random);
+      else this.#fetchSome(situation, random);
+    }
+    this.leases.confirm(now, this.isBusy);
+  }
+
+  /** @returns whether the file there has another size than the content */
+  head({ range: id, offset, end, total, ranged }: Of<'range-head'>, now: number): boolean {
+    const range = this.#ranges.get(id);
+    if (!range) return false;
+    const size = this.#chunks?.layout.size;
+    if (total !== undefined && size !== undefined && total !== size) {
+      this.#abort(range);
+      return true;
+    }
+    this.#meter.begin(now);
+    if (!ranged && range.end !== Number.POSITIVE_INFINITY) {
+      this.#serves = 'whole';
+      this.leases.giveBack();
+      // It sends all of it; that is of use if it is the part needed first, or there is nobody else.
+      if (range.start > 0) this.#abort(range);
+      for (const other of [...this.#ranges.values()]) if (other !== range) this.#abort(other);
+    }
+    if (!this.#ranges.has(id)) return false;
+    this.#mark(range, false);
+    range.start = offset;
+    range.at = offset;
+    range.end = end ?? total ?? Number.POSITIVE_INFINITY;
+    this.#mark(range, true);
+    return false;
+  }
+
+  /** @returns the chunks that are complete with these bytes */
+  data({ range: id, length }: Of<'range-data'>, now: number): number[] {
+    const range = this.#ranges.get(id);
+    if (!range) return [];
+    this.#meter.add(length, now);
+    const chunks = this.#chunks;
+    const before = range.at;
+    range.at += length;
+    this.hasGiven = true;
+    if (!chunks) return [];
+    const { chunkSize, size, count } = chunks.layout;
+    const done: number[] = [];
+    for (let chunk = Math.floor(before / chunkSize); chunk < count; chunk++) {
+      if (Math.min((chunk + 1) * chunkSize, size) > range.at) break;
+      if (chunk * chunkSize < range.start) continue;
+      chunks.setComing(chunk, false);
+      done.push(chunk);
+    }
+    return done;
+  }
+
+  /** @returns bytes of a range that began at 0 and of which nobody had said how long it is */
+  ended({ range: id, end }: Of<'range-end'>, now: number): number | undefined {
+    const range = this.#ranges.get(id);
+    if (!range) return undefined;
+    this.#ranges.delete(id);
+    this.#mark(range, false);
+    if (end === 'done') {
+      this.#failures = 0;
+      return range.end === Number.POSITIVE_INFINITY && range.start === 0 ? range.at : undefined;
+    }
+    this.leases.giveBack();
+    if (end === 'no-ranges') this.#serves = 'whole';
+    else if (end === 'failed') this.fail(now);
+    return undefined;
+  }
+
+  /** It gave wrong bytes: once more, past any cache; then no more. */
+  mistrust(): void {
+    for (const range of [...this.#ranges.values()]) this.#abort(range);
+    this.leases.giveBack();
+    if (this.#fresh) this.phase = 'failed';
+    this.#fresh = true;
+  }
+
+  fail(now: number): void {
+    this.phase = ++this.#failures >= MAX_ORIGIN_FAILURES ? 'failed' : 'pausing';
+    this.#retryAt = now + RETRY_ORIGIN_MS * 2 ** (this.#failures - 1);
+  }
+
+  /** Nothing is fetched any more. */
+  end(): void {
+    for (const range of [...this.#ranges.values()]) this.#abort(range);
+  }
+
+  /** Ranges of which all that is left is at hand by now. */
+  #cutShort(): void {
+    const chunks = this.#chunks;
+    if (!chunks) return;
+    const { chunkSize, size, count } = chunks.layout;
+    for (const range of [...this.#ranges.values()]) {
+      let chunk = Math.floor(range.at / chunkSize);
+      const end = Math.min(range.end, size);
+      if (range.at >= end) continue;
+      while (chunk < count && chunk * chunkSize < end && !chunks.isMissing(chunk)) chunk++;
+      if (chunk * chunkSize >= end || chunk >= count) this.#abort(range);
+    }
+  }
+
+  #mayBegin(): boolean {
+    return (
+      this.#ranges.size === 0 || (this.#ranges.size === 1 && this.#remainingMs() < RANGE_LEAD_MS)
+    );
+  }
+
+  /** Time that what was asked of the origin should still take. */
+  #remainingMs(): number {
+    let bytes = 0;
+    for (const { at, end } of this.#ranges.values()) bytes += end - at;
+    return bytes / (this.#meter.rate ?? 0);
+  }
+
+  /** How much to ask for at once, in bytes. */
+  #rangeBytes(): number {
+    const target = (this.#meter.rate ?? 0) * RANGE_MS;
+    return Math.min(Math.max(target, MIN_RANGE_BYTES), MAX_RANGE_BYTES);
+  }
+
+  #ask({ chunks, wants }: Situation, now: number, random: () => number): void {
+    if (this.#serves === 'whole' || !this.leases.mayAsk(now)) return;
+    if (!chunks) return this.leases.ask(undefined, undefined, this.#rangeBytes(), now, random);
+    const needed = new Bitfield(chunks.layout.count);
+    for (let chunk = 0; chunk < chunks.layout.count; chunk++)
+      if (this.#isWanted(chunks, chunk, wants)) needed.add(chunk);
+    if (needed.size > 0) this.leases.ask(chunks, needed, this.#rangeBytes(), now, random);
+  }
+
+  #isWanted(chunks: Chunks, chunk: number, wants: (chunk: number) => boolean): boolean {
+    return chunks.isMissing(chunk) && !chunks.isComing(chunk) && wants(chunk);
+  }
+
+  /** The longest stretch from the first missing byte on. */
+  #fetchAlone(): void {
+    const chunks = this.#chunks;
+    if (!chunks || this.#serves === 'whole') {
+      if (this.#ranges.size === 0) this.#begin(0, Number.POSITIVE_INFINITY);
+      return;
+    }
+    const { count, chunkSize, size } = chunks.layout;
+    let first = 0;
+    while (first < count && (!chunks.isMissing(first) || chunks.isComing(first))) first++;
+    let end = first;
+    while (end < count && chunks.isMissing(end) && !chunks.isComing(end)) end++;
+    if (end === first) return;
+    const whole = first === 0 && end === count;
+    this.#begin(
+      first * chunkSize,
+      whole ? Number.POSITIVE_INFINITY : Math.min(end * chunkSize, size),
+    );
+  }
+
+  /** A stretch of wanted chunks around one chosen by chance. */
+  #fetchSome({ chunks, wants }: Situation, random: () => number): void {
+    if (this.#serves === 'whole' || !chunks) return this.#fetchAlone();
+    const { count, chunkSize, size } = chunks.layout;
+    const start = Math.floor(random() * count);
+    for (let i = 0; i < count; i++) {
+      const first = (start + i) % count;
+      if (!this.#isWanted(chunks, first, wants)) continue;
+      let end = first + 1;
+      const most = Math.max(1, Math.floor(this.#rangeBytes() / chunkSize));
+      while (end < count && end - first < most && this.#isWanted(chunks, end, wants)) end++;
+      return this.#begin(first * chunkSize, Math.min(end * chunkSize, size));
+    }
+  }
+
+  #begin(start: number, end: number): void {
+    const range: Range = { id: ++this.#lastRange, start, end, at: start };
+    this.#ranges.set(range.id, range);
+    this.#mark(range, true);
+    const length = end === Number.POSITIVE_INFINITY ? undefined : end - start;
+    this.#do({ type: 'fetch-range', range: range.id, offset: start, length, fresh: this.#fresh });
+  }
+
+  #abort(range: Range): void {
+    this.#ranges.delete(range.id);
+    this.#mark(range, false);
+    this.#do({ type: 'abort-range', range: range.id });
+  }
+
+  /** Notes that the chunks still to come of a range are, or are not, on their way. */
+  #mark({ at, end }: Range, coming: boolean): void {
+    const chunks = this.#chunks;
+    if (!chunks) return;
+    const { chunkSize, size, count } = chunks.layout;
+    const last = Math.min(Math.ceil(Math.min(end, size) / chunkSize), count);
+    for (let chunk = Math.floor(at / chunkSize); chunk < last; chunk++)
+      chunks.setComing(chunk, coming);
+  }
+}
