@@ -2,9 +2,11 @@
  * Entry of zauberflote.js, the script element of the documented snippet:
  * `<script src="/zauberflote.js" data-tracker="wss://tracker.example/" async></script>`.
  *
- * `data-ice-servers` may list STUN servers, parted by spaces. The instance is
+ * `data-ice-servers` may list STUN servers, parted by spaces; `data-upload` and
+ * `data-max-upload-bytes-per-second` are the options of these names. The instance is
  * `window.zauberflote`; its class, `window.Zauberflote`.
  */
+import type { UploadPolicy } from './download/manners.ts';
 import type { HashLibrary } from './integrity/digest.ts';
 import { ZauberfloteCore, type ZauberfloteOptions } from './zauberflote.ts';
 
@@ -30,11 +32,14 @@ class Zauberflote extends ZauberfloteCore {
 }
 
 if (!window.zauberflote) {
-  const urls = script?.dataset.iceServers?.split(/\s+/).filter(Boolean);
+  const data = script?.dataset;
+  const urls = data?.iceServers?.split(/\s+/).filter(Boolean);
   window.Zauberflote = Zauberflote;
   window.zauberflote = new Zauberflote({
-    tracker: script?.dataset.tracker,
+    tracker: data?.tracker,
     iceServers: urls?.length ? [{ urls }] : undefined,
+    upload: data?.upload as UploadPolicy | undefined,
+    maxUploadBytesPerSecond: Number(data?.maxUploadBytesPerSecond ?? 0),
   });
   window.zauberflote.inject(document);
 }

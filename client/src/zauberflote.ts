@@ -1,7 +1,8 @@
 import { ConnectionManager } from './connection/connection-manager.ts';
 import { Injector } from './dom/injector.ts';
-import type { Stats } from './download/download-manager.ts';
+import type { Network, NetworkHandlers, Stats } from './download/download-manager.ts';
 import { DownloadManager } from './download/download-manager.ts';
+import type { UploadPolicy } from './download/manners.ts';
 import type { DownloadOptions, Downloads } from './download/types.ts';
 import type { HashLibrary } from './integrity/digest.ts';
 import { Verifier } from './integrity/digest.ts';
@@ -34,6 +35,24 @@ export interface ZauberfloteOptions {
    * @default false
    */
   readonly relayOnly?: boolean | undefined;
+  /**
+   * Whether this visitor serves others: `auto`, yes, but not on mobile data, nor where the browser is
+   * set to save data; `always`; `never`.
+   * @default 'auto'
+   */
+  readonly upload?: UploadPolicy | undefined;
+  /**
+   * Most bytes of contents uploaded per second, to all visitors together.
+   * @default 0: as much as the line gives
+   */
+  readonly maxUploadBytesPerSecond?: number | undefined;
+  /**
+   * Asks for consent; called once, at once. Unless it returns true, or a promise of true, and until
+   * then, everything comes from its fallback URL, and neither the tracker nor other visitors hear of
+   * this one.
+   * @default none: there is consent
+   */
+  readonly enabled?: (() => boolean | Promise<boolean>) | undefined;
 }
 
 /** What an instance is made of besides the options of its owner. */
@@ -56,11 +75,12 @@ export class ZauberfloteCore implements Downloads {
   #injector: Injector | undefined;
 
   constructor(
-    { tracker: url, iceServers, relayOnly }: ZauberfloteOptions,
+    options: ZauberfloteOptions,
     { loadHashes, platform = browserPlatform(), page }: Surroundings,
   ) {
+    const { tracker: url, iceServers, relayOnly, enabled } = options;
     const verifier = new Verifier(globalThis.crypto?.subtle, loadHashes);
-    this.#downloads = new DownloadManager(platform, verifier, (handlers) => {
+    const connect = (handlers: NetworkHandlers): Network => {
       // Without WebRTC nobody could be reached: no use in asking who is there.
       const reachable = platform.RTCPeerConnection ? url : undefined;
       const tracker = new TrackerClient(reachable, platform, {
@@ -69,6 +89,7 @@ export class ZauberfloteCore implements Downloads {
           handlers.onState(state, ownId);
         },
         onPeers: (reply) => handlers.onPeers(reply),
+        onGrant: (...what) => handlers.onGrant(...what),
         onSignal: (signal) => signaling.receive(signal),
         onUndeliverable: (...what) => signaling.undeliverable(...what),
       });
@@ -80,19 +101,33 @@ export class ZauberfloteCore implements Downloads {
         relayOnly,
       });
       // A page that was left may be kept, frozen, for the way back: it must not count as a holder.
+      let [isHere, isAllowed] = [true, !enabled];
+      const update = () => {
+        for (const one of [connections, tracker])
+          if (isHere && isAllowed) one.resume();
+          else one.suspend();
+      };
+      const onPage = ({ type }: Event) => {
+        isHere = type === 'pageshow';
+        update();
+      };
       const { signal } = this.#closing;
-      const leave = () => {
-        connections.suspend();
-        tracker.suspend();
+      page?.addEventListener('pagehide', onPage, { signal });
+      page?.addEventListener('pageshow', onPage, { signal });
+      if (!enabled) return { tracker, connections };
+      const answered = (answer: boolean) => {
+        isAllowed = answer;
+        if (answer) update();
+        else tracker.close(); // Nobody waits for it any more.
       };
-      const comeBack = () => {
-        connections.resume();
-        tracker.resume();
-      };
-      page?.addEventListener('pagehide', leave, { signal });
-      page?.addEventListener('pageshow', comeBack, { signal });
+      update();
+      (async () => answered((await enabled()) === true))().catch((error) => {
+        answered(false);
+        throw error; // The page's own fault: it is told as any other.
+      });
       return { tracker, connections };
-    });
+    };
+    this.#downloads = new DownloadManager(platform, verifier, connect, options);
   }
 
   /**
