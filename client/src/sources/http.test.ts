@@ -142,6 +142,20 @@ describe('fetchRange', () => {
         await closed.promise;
       });
 
+    it('calls nothing more though data had come already', async () => {
+      const controller = new AbortController();
+      let calls = 0;
+      const deaf = {
+        ...platform,
+        fetch: () => Promise.resolve(new Response(new Blob(['come already']).stream())),
+      };
+      const onHead = () => queueMicrotask(() => queueMicrotask(() => controller.abort()));
+      const options = { signal: controller.signal, onHead, onData: () => void calls++ };
+      const { error } = await get('/x', options, deaf);
+      assert.equal((error as Error).name, 'AbortError');
+      assert.equal(calls, 0);
+    });
+
     it('while it waits for an answer closes the connection', async () => {
       const controller = new AbortController();
       const closed = Promise.withResolvers<void>();
