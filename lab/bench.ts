@@ -1,11 +1,11 @@
-import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, relative, resolve } from 'node:path';
+import { accessSync, constants, existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
 import { createNet } from './net/index.ts';
 import type { Net } from './net/types.ts';
+import { Unsupported } from './net/unsupported.ts';
 import { type BenchOptions, parseOptions, USAGE } from './runner/options.ts';
 import { runBench } from './runner/run.ts';
+import { temporary } from './runner/temporary.ts';
 import { showTime } from './runner/units.ts';
 
 const EXIT = { ok: 0, failed: 1, void: 1, unsupported: 3 } as const;
@@ -29,9 +29,9 @@ async function main(args: readonly string[]): Promise<number> {
   const out = resolve(
     options.out ?? join(import.meta.dirname, 'out', `${options.scenario.name}-${now}`),
   );
-  mkdirSync(out, { recursive: true });
-  if (readdirSync(out).includes('results.jsonl')) {
-    console.error(`bench: --out: ${out} holds the results of another run; name another folder`);
+  const unfit = problemOf(out);
+  if (unfit !== undefined) {
+    console.error(`bench: --out: ${out} ${unfit}; name another folder`);
     return 2;
   }
 
@@ -64,26 +64,25 @@ async function main(args: readonly string[]): Promise<number> {
   return EXIT[summary.verdict];
 }
 
-/**
- * A folder that is gone after this process, whichever way it ends: a shell waits for the end of its
- * input. Browsers and servers in it end with the network, which sees to that in the same way.
- */
-function temporary(): string {
-  // Short: paths of Unix sockets in it have at most 107 bytes.
-  const dir = mkdtempSync(join(tmpdir(), 'zf-bench-'));
-  const remove = 'cat >/dev/null; until rm -rf "$1"; do sleep 1; done; sleep 2; rm -rf "$1"';
-  // In a session of its own: the terminal's Ctrl-C must not reach it.
-  const janitor = spawn('sh', ['-c', remove, 'sh', dir], {
-    detached: true,
-    stdio: ['pipe', 'ignore', 'ignore'],
-  });
-  janitor.unref();
-  (janitor.stdin as unknown as { unref(): void }).unref();
-  process.once('exit', () => rmSync(dir, { recursive: true, force: true, maxRetries: 5 }));
-  return dir;
+/** Makes the folder for the results. @returns why it cannot be that, if so */
+function problemOf(out: string): string | undefined {
+  try {
+    // Not always `recursive`: in /proc, Node would try for ever.
+    mkdirSync(out, { recursive: existsSync(out) || !existsSync(dirname(out)) });
+    accessSync(out, constants.W_OK);
+    return readdirSync(out).includes('results.jsonl')
+      ? 'holds the results of another run'
+      : undefined;
+  } catch (error) {
+    return `cannot be written to (${(error as Error).message})`;
+  }
 }
 
 process.exitCode = await main(process.argv.slice(2)).catch((error) => {
+  if (error instanceof Unsupported) {
+    console.error(`bench: ${error.message}`);
+    return EXIT.unsupported;
+  }
   console.error(error);
-  return 1;
+  return EXIT.failed;
 });

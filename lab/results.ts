@@ -26,6 +26,8 @@ export interface ResultRow {
   /** Shown in time, and byte for byte the source file. */
   readonly ok: boolean;
   readonly error: string | null;
+  /** In scenarios that break something: whether all of it did break in this trial. */
+  readonly broke?: boolean;
 }
 
 /** One cell of the grid: all loads of one mode at one number of seeders and leechers and one rate. */
@@ -52,8 +54,8 @@ export interface Cell {
 export interface Conditions {
   readonly date: string;
   readonly commit: string;
-  /** Uncommitted changes were there. */
-  readonly dirty: boolean;
+  /** Uncommitted changes were there; null: git could not tell, a note says why. */
+  readonly dirty: boolean | null;
   readonly versions: Readonly<Record<string, string>>;
   readonly kernel: string;
   readonly cores: number;
@@ -72,7 +74,7 @@ export interface Conditions {
 /** `summary.json`. */
 export interface Summary {
   readonly scenario: string;
-  /** `void`: a link was off, the figures mean nothing. `unsupported`: could not be run here. */
+  /** `void`: a link was off or a break did not happen, the figures mean nothing. `unsupported`: could not be run here. */
   readonly verdict: 'ok' | 'failed' | 'void' | 'unsupported';
   readonly why: readonly string[];
   readonly conditions: Conditions;

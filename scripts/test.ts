@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import type { MochaResult } from './mocha-reporter.ts';
 import type { Step, StepResult } from './steps.ts';
 import { runSteps, summary } from './steps.ts';
+import { systemPath } from './system-path.ts';
 
 const TESTS = 'tests';
 
@@ -78,7 +79,7 @@ async function main(): Promise<void> {
   ];
 
   rmSync(join(root, 'coverage'), { recursive: true, force: true });
-  const path = [join(root, 'node_modules', '.bin'), process.env.PATH].join(delimiter);
+  const path = [join(root, 'node_modules', '.bin'), systemPath(process.env.PATH)].join(delimiter);
   const results = await runSteps(steps, {
     cwd: root,
     env: { ...process.env, PATH: path },

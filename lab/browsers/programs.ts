@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { find, NEEDS } from '../../scripts/debian-packages.ts';
+import { Unsupported } from '../net/unsupported.ts';
 
 /** The browser and its driver, of the same major version. */
 export interface BrowserPrograms {
@@ -19,7 +20,7 @@ export function versionIn(text: string): string | undefined {
 
 /**
  * Takes the first driver that fits the browser.
- * @throws {Error} if there is none, or none of the browser's major version
+ * @throws {Unsupported} if there is none, or none of the browser's major version
  */
 export function choose(
   chrome: { readonly path: string; readonly version: string },
@@ -29,7 +30,7 @@ export function choose(
   const fitting = drivers.find(({ version }) => major(version) === major(chrome.version));
   if (!fitting) {
     const found = drivers.map(({ path, version }) => `${path} is ${version}`).join(', ');
-    throw new Error(
+    throw new Unsupported(
       `${chrome.path} is ${chrome.version}, but ${found || 'there is no chromedriver'}. ` +
         `Install chromedriver ${major(chrome.version)} ` +
         `(npm install chromedriver@${major(chrome.version)}, or Debian's chromium-driver), ` +
@@ -44,23 +45,36 @@ export function choose(
   };
 }
 
-/** Finds them: CHROMEDRIVER, else that of the npm package, else of PATH. */
-export function findBrowser(): BrowserPrograms {
-  const [chrome, fromPath] = NEEDS.map((need) => find(need, process.env));
+/**
+ * Finds them: CHROMEDRIVER alone if it is set, else the first of the npm package's driver and that
+ * of PATH which fits the browser.
+ * @param from a file; the package is looked for where that would import it from
+ * @throws {Unsupported} naming what is missing or does not fit, and the cure
+ */
+export function findBrowser(
+  env: Readonly<Record<string, string | undefined>> = process.env,
+  from: string = import.meta.url,
+): BrowserPrograms {
+  const [chrome, fromPath] = NEEDS.map((need) => find(need, env));
   if (!chrome)
-    throw new Error('there is no Chromium or Chrome: run node scripts/debian-packages.ts');
-  const drivers = [...new Set([process.env.CHROMEDRIVER, fromPackage(), fromPath])].filter(
-    (path) => path !== undefined,
-  );
+    throw new Unsupported('there is no Chromium or Chrome: run node scripts/debian-packages.ts');
+  const paths = env.CHROMEDRIVER ? [fromPath] : [fromPackage(from), fromPath];
+  const chromeVersion = version(chrome);
+  if (!chromeVersion) throw new Unsupported(`${chrome} --version says no version: does it run?`);
   return choose(
-    { path: chrome, version: version(chrome) },
-    drivers.map((path) => ({ path, version: version(path) })),
+    { path: chrome, version: chromeVersion },
+    paths.flatMap((path) => {
+      if (path === undefined) return [];
+      // Such as one for another processor.
+      return [{ path, version: version(path) ?? 'not running here' }];
+    }),
   );
 }
 
-function fromPackage(): string | undefined {
+/** Its install script downloads the driver, and may have failed: then there is none. */
+function fromPackage(from: string): string | undefined {
   try {
-    const home = dirname(createRequire(import.meta.url).resolve('chromedriver/package.json'));
+    const home = dirname(createRequire(from).resolve('chromedriver/package.json'));
     const path = join(home, 'lib', 'chromedriver', 'chromedriver');
     return existsSync(path) ? path : undefined;
   } catch {
@@ -68,9 +82,6 @@ function fromPackage(): string | undefined {
   }
 }
 
-function version(path: string): string {
-  const { stdout, error } = spawnSync(path, ['--version'], { encoding: 'utf8' });
-  const found = versionIn(stdout ?? '');
-  if (!found) throw new Error(`${path} --version says no version: ${error?.message ?? stdout}`);
-  return found;
+function version(path: string): string | undefined {
+  return versionIn(spawnSync(path, ['--version'], { encoding: 'utf8' }).stdout ?? '');
 }

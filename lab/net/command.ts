@@ -1,4 +1,10 @@
 import { spawn } from 'node:child_process';
+import { systemPath } from '../../scripts/system-path.ts';
+
+/** The environment in which programs are found that an ordinary user's PATH does not name. */
+export function systemEnvironment(): NodeJS.ProcessEnv {
+  return { ...process.env, PATH: systemPath(process.env.PATH) };
+}
 
 /**
  * Runs a program to its end.
@@ -8,7 +14,7 @@ import { spawn } from 'node:child_process';
  */
 export function run(command: string, args: readonly string[], input = ''): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: 'pipe' });
+    const child = spawn(command, args, { stdio: 'pipe', env: systemEnvironment() });
     let out = '';
     let err = '';
     child.stdout.setEncoding('utf8').on('data', (text) => {

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { inside, ip, run, urgently } from './command.ts';
 import { type LinkOptions, type Order, ports } from './delay-line.ts';
+import { Unsupported } from './unsupported.ts';
 
 const PROGRAM = fileURLToPath(new URL('delay-line.ts', import.meta.url));
 
@@ -21,7 +22,7 @@ export class DelayLine {
   /** @param namespace made by this call, and removed by whoever removes the network */
   static async start(namespace: string): Promise<DelayLine> {
     await run('socat', ['-V']).catch(() => {
-      throw new Error(
+      throw new Unsupported(
         'rttMs and loss need netem, which this kernel lacks, or socat, which is not installed: ' +
           'run "apt-get install socat", or leave them out',
       );
@@ -115,7 +116,10 @@ export class DelayLine {
         if (said.includes('starting data transfer loop')) resolve();
       });
       child.on('error', reject);
-      child.on('close', () => reject(new Error(`socat made no tap device: ${said.trim()}`)));
+      child.on('close', () => {
+        const why = `socat made no tap device: ${said.trim()}`;
+        reject(said.includes('/dev/net/tun') ? new Unsupported(why) : new Error(why));
+      });
     });
     (child.stderr as unknown as { unref(): void }).unref();
     await ip(this.#namespace, `link set ${tap} netns ${namespace} name ${device}`);

@@ -11,6 +11,7 @@ import { Reaper } from './reaper.ts';
 import { Relay } from './relay.ts';
 import { checkOptions } from './shaping.ts';
 import type { Host, HostOptions, LinkMeasurement, Net } from './types.ts';
+import { Unsupported } from './unsupported.ts';
 
 const ADDRESS = '127.0.0.1';
 
@@ -79,7 +80,7 @@ export class ProxyNet implements Net {
     if (this.#hosts.has(name)) throw new Error(`There is already a host named ${name}`);
     for (const what of ['downBytesPerSecond', 'rttMs', 'loss', 'behindNat'] as const)
       if (options[what])
-        throw new Error(
+        throw new Unsupported(
           `host ${name}: the proxy shaper limits only what a host sends, it knows no ${what}. ` +
             'The tc shaper does: run this as root on Linux',
         );

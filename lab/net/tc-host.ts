@@ -1,5 +1,5 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
-import { inside, run } from './command.ts';
+import { inside, run, systemEnvironment } from './command.ts';
 import { sentBytes } from './shaping.ts';
 import type { Host, HostOptions } from './types.ts';
 
@@ -38,7 +38,7 @@ export class TcHost implements Host {
 
   spawn = (command: string, args: readonly string[], options: SpawnOptions = {}): ChildProcess => {
     const [program, ...rest] = inside(this.namespace, command, args);
-    return spawn(program!, rest, { ...options, detached: true });
+    return spawn(program!, rest, { env: systemEnvironment(), ...options, detached: true });
   };
 
   async expose(port: number): Promise<{ host: string; port: number }> {

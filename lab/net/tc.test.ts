@@ -9,6 +9,7 @@ import { echo, fetchAll, ping, sender } from './net-test-tools.ts';
 import { FRAME_BYTES, FRAME_PAYLOAD_BYTES } from './shaping.ts';
 import type { TcHost } from './tc-host.ts';
 import { MAX_LINK_ERROR, type Net } from './types.ts';
+import { Unsupported } from './unsupported.ts';
 
 const KB = 1024;
 
@@ -169,12 +170,36 @@ describe('network of namespaces', function () {
       }
       process.env.PATH = folder;
       const made = await net.host('far', { rttMs: 20 }).catch((error: Error) => error);
-      if (made instanceof Error) assert.match(made.message, /apt-get install socat/);
-      else assert.equal((made as TcHost).link.delay, 'netem');
+      if (made instanceof Error) {
+        assert.match(made.message, /apt-get install socat/);
+        assert.ok(made instanceof Unsupported);
+      } else assert.equal((made as TcHost).link.delay, 'netem');
     } finally {
       process.env.PATH = path;
       rmSync(folder, { recursive: true });
     }
+  });
+
+  it('is there also with the PATH that cron gives, which lacks tc and nft', async () => {
+    const path = process.env.PATH;
+    process.env.PATH = '/usr/bin:/bin';
+    try {
+      const other = await createNet({ shaper: 'tc' });
+      try {
+        const host = await other.host('a', { behindNat: true, upBytesPerSecond: 64 * KB });
+        assert.ok((await host.counters()).upBytes >= 0);
+      } finally {
+        await other.close();
+      }
+    } finally {
+      process.env.PATH = path;
+    }
+  });
+
+  it('does not take a mistake for something that the machine lacks', async () => {
+    await net.host('one');
+    const mistake = await net.host('one').catch((error: Error) => error);
+    assert.ok(mistake instanceof Error && !(mistake instanceof Unsupported), String(mistake));
   });
 
   it('says what is wrong with a host', async () => {

@@ -25,6 +25,7 @@ import {
 } from './shaping.ts';
 import { type Link, TcHost } from './tc-host.ts';
 import type { HostOptions, LinkMeasurement, Net } from './types.ts';
+import { Unsupported } from './unsupported.ts';
 
 /** Addresses .2 to .253; .1 is the driver's, .254 that of the other end of measurements. */
 const MOST_HOSTS = 252;
@@ -35,6 +36,8 @@ const PROBE = 254;
  * with a long round trip idle.
  */
 const OPEN_WINDOWS = 'initcwnd 10000 initrwnd 10000';
+/** How nft, or nsenter for it, says that there is none, or that the kernel knows nothing of it. */
+const LACKING = /failed to execute nft|No such file|Operation not (supported|permitted)/;
 /** First three bytes of the addresses behind a host's NAT. */
 function privateSubnet(number: number): string {
   return `192.168.${number}`;
@@ -179,7 +182,9 @@ export class TcNet implements Net {
     const rules = natRules(this.driverAddress, `${inner}.2`);
     const [command, ...args] = inside(router, 'nft', ['-f', '-']);
     await run(command!, args, rules).catch((error: Error) => {
-      throw new Error(
+      // Rules that nft refuses for what they say are our mistake.
+      if (!LACKING.test(error.message)) throw error;
+      throw new Unsupported(
         `behindNat needs nftables (apt-get install nftables) and a kernel with its NAT: ${error.message}`,
       );
     });

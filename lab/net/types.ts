@@ -68,7 +68,7 @@ export interface Net {
    * counted, so that driving a browser does not disturb what is measured.
    */
   readonly driverAddress: string;
-  /** Adds a host. @throws {Error} that says what the kernel lacks and what would work instead */
+  /** Adds a host. @throws {Unsupported} that says what the machine lacks and what would work instead */
   host(name: string, options?: HostOptions): Promise<Host>;
   /**
    * Measures every limited direction of every host with real transfers, about 2 s each, several

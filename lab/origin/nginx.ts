@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { find } from '../../scripts/debian-packages.ts';
 import type { Host } from '../net/types.ts';
+import { Unsupported } from '../net/unsupported.ts';
 import { listening } from '../runner/listening.ts';
 
 export interface NginxOptions {
@@ -28,11 +29,11 @@ export interface Nginx {
 /** Debian has it outside an ordinary user's PATH. */
 export const NGINX = { debianPackage: 'nginx-light', programs: ['nginx', '/usr/sbin/nginx'] };
 
-/** @throws {Error} if nginx is missing */
+/** @throws {Unsupported} if nginx is missing */
 export function nginx(host: Host, options: NginxOptions): Nginx {
   const program = find(NGINX, process.env);
   if (!program)
-    throw new Error('nginx is missing: apt-get install --no-install-recommends nginx-light');
+    throw new Unsupported('nginx is missing: apt-get install --no-install-recommends nginx-light');
   mkdirSync(options.dir, { recursive: true });
   const config = join(options.dir, 'nginx.conf');
   writeFileSync(config, configuration(options));

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { find } from '../../scripts/debian-packages.ts';
 import type { IceServer } from '../modes/types.ts';
 import type { Host } from '../net/types.ts';
+import { Unsupported } from '../net/unsupported.ts';
 import { freePort, listening } from '../runner/listening.ts';
-import { Unsupported } from '../runner/unsupported.ts';
 
 export const COTURN = { debianPackage: 'coturn', programs: ['turnserver', '/usr/bin/turnserver'] };
 

@@ -31,7 +31,8 @@ export const VERDICTS: Readonly<Record<Summary['verdict'], { mark: string; words
   },
   void: {
     mark: '⊘',
-    words: 'A link was off or could not be measured: figures of this run mean nothing.',
+    words:
+      'A link was off or could not be measured, or a break never happened: figures of this run mean nothing.',
   },
   unsupported: { mark: '–', words: 'This could not be run here.' },
 };
@@ -92,7 +93,9 @@ export function machineOf({ cores, memoryBytes, kernel, shaper }: Conditions): s
 }
 
 export function commitOf({ commit, dirty }: Conditions): string {
-  return `${commit.slice(0, 12)}${dirty ? ' with uncommitted changes' : ''}`;
+  const state =
+    dirty === null ? ' (changed or not: unknown)' : dirty ? ' with uncommitted changes' : '';
+  return `${commit.slice(0, 12)}${state}`;
 }
 
 /**

@@ -1,22 +1,49 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { cpus, release, totalmem, type } from 'node:os';
+import { cpus, loadavg, release, totalmem, type } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { find } from '../../scripts/debian-packages.ts';
 import type { BrowserPrograms } from '../browsers/programs.ts';
 import { NGINX } from '../origin/nginx.ts';
 
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Mean number of runnable processes over the last minute. */
+export function loadAverage(): number {
+  return loadavg()[0] as number;
+}
+
+/**
+ * What git says of a checkout.
+ * @returns `commit` unknown and `dirty` null where it cannot tell, with the reason in `notes`
+ */
+export function checkout(folder = ROOT): {
+  readonly commit: string;
+  readonly dirty: boolean | null;
+  readonly notes: readonly string[];
+} {
+  const notes = new Set<string>();
+  const git = (...args: string[]): string | undefined => {
+    const { status, stdout, stderr, error } = spawnSync('git', args, {
+      cwd: folder,
+      encoding: 'utf8',
+    });
+    if (status === 0) return stdout.trim();
+    const why = error?.message ?? (stderr.trim().split('\n')[0] || `exit code ${status}`);
+    notes.add(`which commit was measured, and with what changes, is not known for sure: ${why}`);
+    return undefined;
+  };
+  const commit = git('rev-parse', 'HEAD') ?? 'unknown';
+  const changes = git('status', '--porcelain');
+  return { commit, dirty: changes === undefined ? null : changes !== '', notes: [...notes] };
+}
+
 /** What of {@link import('../results.ts').Conditions} is known before anything has run. */
 export function machine(programs: BrowserPrograms) {
-  const root = fileURLToPath(new URL('../..', import.meta.url));
-  const git = (...args: string[]) =>
-    spawnSync('git', args, { cwd: root, encoding: 'utf8' }).stdout?.trim() ?? '';
   return {
     date: new Date().toISOString(),
-    commit: git('rev-parse', 'HEAD') || 'unknown',
-    dirty: git('status', '--porcelain') !== '',
     versions: {
       node: process.versions.node,
       chrome: programs.chromeVersion,

@@ -12,10 +12,8 @@ import { copyScripts } from '../origin/scripts.ts';
 import type { Grid, Scenario, Setup } from '../scenarios/index.ts';
 import { Crew } from './crew.ts';
 import { freePort } from './listening.ts';
-import { Unsupported } from './unsupported.ts';
+import { MOST_BROWSERS } from './options.ts';
 
-/** Most browsers for seeders, and for leechers; beyond, they get several windows, as the paper's. */
-export const MOST_BROWSERS = 12;
 export interface LabOptions {
   readonly scenario: Scenario;
   readonly setup: Setup;
@@ -63,10 +61,7 @@ export async function openLab(options: LabOptions): Promise<Lab> {
     rttMs: setup.rttMs / 2 || undefined,
     loss: 1 - Math.sqrt(1 - setup.loss) || undefined,
   };
-  const host = (name: string, limits: HostOptions = {}) =>
-    net.host(name, { ...link, ...limits }).catch((error) => {
-      throw new Unsupported((error as Error).message);
-    });
+  const host = (name: string, limits: HostOptions = {}) => net.host(name, { ...link, ...limits });
   const most = (kind: keyof Grid) => Math.max(...setup.cells.map((cell) => cell[kind]));
   const peers = async (kind: keyof Grid) => {
     const hosts: Host[] = [];
@@ -140,7 +135,10 @@ export async function openLab(options: LabOptions): Promise<Lab> {
     fastUrl: fastSite.url,
     iceServers,
     notes: crowded
-      ? [`beyond ${MOST_BROWSERS} of a kind, visitors share browsers and their links`]
+      ? [
+          `beyond ${MOST_BROWSERS} seeders or ${MOST_BROWSERS} leechers, visitors share browsers and ` +
+            'their links, which are not limited: those of one browser reach each other within it',
+        ]
       : [],
     page,
     seeders: (count) => crew.gather(seederHosts.slice(0, count)),

@@ -8,7 +8,7 @@ describe('The options of the bench', () => {
   it('take rates, sizes, times and shares in the units of the paper', () => {
     const { setup, seed, timeoutMs } = parsed(
       ...['fig3', '--rate', '64KB,1.5MB/s,0', '--peer-up', '32kb', '--rtt', '50ms'],
-      ...['--loss', '1.5%', '--n', '1,33', '--runs', '2', '--seed', '7', '--timeout', '20'],
+      ...['--loss', '1.5%', '--n', '1,12', '--runs', '2', '--seed', '7', '--timeout', '20'],
     );
     assert.deepEqual(setup.rates, [64_000, 1_500_000, 0]);
     assert.equal(setup.peerUp, 32_000);
@@ -16,7 +16,7 @@ describe('The options of the bench', () => {
     assert.equal(setup.loss, 0.015);
     assert.deepEqual(setup.cells, [
       { seeders: 1, leechers: 1 },
-      { seeders: 33, leechers: 33 },
+      { seeders: 12, leechers: 12 },
     ]);
     assert.equal(setup.runs, 2);
     assert.equal(seed, 7);
@@ -49,7 +49,21 @@ describe('The options of the bench', () => {
     [[], /give one scenario \(fig2, /],
     [['fig3', 'flash'], /give one scenario/],
     [['fig4'], /no scenario is called 'fig4'; there are fig2, fig3/],
-    [['fig3', '--speed', '3'], /Unknown option '--speed'/],
+    [['fig3', '--speed', '3'], /^Error: there is no option --speed$/],
+    [['fig3', '--modes'], /^Error: --modes needs a value$/],
+    [['fig3', '--rtt', '-5ms'], /^Error: --rtt needs a value$/],
+    [['fig3', '--out', ''], /--out: name a folder/],
+    [['fig3', '--modes', 'http,'], /--modes: no mode is called ''; there are http,/],
+    [['fig3', '--rtt', '11s'], /--rtt: '11s' is too long: give at most 10s/],
+    [['fig3', '--rate', '1001MB'], /--rate: '1001MB' is more than this can limit/],
+    [
+      ['fig3', '--n', '13', '--peer-up', '64KB'],
+      /a limit of peers .* needs a browser and a link for every visitor: give at most 12 .* not 13/,
+    ],
+    [['fig3', '--full', '--peer-down', '1MB'], /a limit of peers .* not 33/],
+    [['flash', '--leechers', '13', '--loss', '1%'], /--loss needs a browser and a link/],
+    [['nat', '--n', '13'], /a NAT needs a browser and a link for every visitor/],
+    [['churn', '--seeders', '20', '--peer-up', '0'], /killing some seeders needs a browser/],
     [['fig3', '--rate', 'fast'], /--rate: 'fast' is no rate: give bytes per second as 64KB/],
     [['fig3', '--rate', '3'], /--rate: '3' is too slow/],
     [['fig3', '--rate', '-1'], /--rate/],

@@ -16,6 +16,10 @@ export interface BenchOptions {
   readonly timeoutMs: number | undefined;
 }
 
+/** Most browsers for seeders, and for leechers; beyond, they get several windows, as the paper's. */
+export const MOST_BROWSERS = 12;
+/** Of a path: more than to the Moon and back. */
+const MOST_RTT_MS = 10_000;
 /** Most visitors of one kind: with more, a laptop does nothing but swap. */
 const MOST_PEERS = 200;
 
@@ -49,35 +53,47 @@ Options (lists are parted by commas; 1 KB/s = 1000 bytes/s; without them, what t
   --timeout TIME     longest a load may take, such as 60s
   --help             print this and exit
 
-Exit codes: 0 done, 1 failed or void (a link was off), 2 bad options, 3 cannot be run here.
+Exit codes: 0 done, 1 failed or void (a link was off, or what was to
+break did not), 2 bad options, 3 cannot be run here.
 `;
+
+const OPTIONS = {
+  n: { type: 'string' },
+  seeders: { type: 'string' },
+  leechers: { type: 'string' },
+  rate: { type: 'string' },
+  'peer-up': { type: 'string' },
+  'peer-down': { type: 'string' },
+  rtt: { type: 'string' },
+  loss: { type: 'string' },
+  modes: { type: 'string' },
+  runs: { type: 'string' },
+  seed: { type: 'string', default: '1' },
+  shaper: { type: 'string', default: 'auto' },
+  'script-from': { type: 'string', default: 'fast' },
+  out: { type: 'string' },
+  quick: { type: 'boolean', default: false },
+  full: { type: 'boolean', default: false },
+  timeout: { type: 'string' },
+  help: { type: 'boolean', default: false },
+} as const;
+
+/** As parseArgs, with its complaints in our words: its own tell of things nobody here wants. */
+function read(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], allowPositionals: true, options: OPTIONS });
+  } catch (error) {
+    const { message } = error as Error;
+    const option = /'(?:-\w, )?(--?[\w-]+)/.exec(message)?.[1];
+    if (/^Unknown option/.test(message)) throw new Error(`there is no option ${option}`);
+    if (/argument (missing|is ambiguous)/.test(message)) throw new Error(`${option} needs a value`);
+    throw error;
+  }
+}
 
 /** @throws {Error} naming the option that is wrong and what it takes */
 export function parseOptions(args: readonly string[]): BenchOptions | 'help' {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
-      n: { type: 'string' },
-      seeders: { type: 'string' },
-      leechers: { type: 'string' },
-      rate: { type: 'string' },
-      'peer-up': { type: 'string' },
-      'peer-down': { type: 'string' },
-      rtt: { type: 'string' },
-      loss: { type: 'string' },
-      modes: { type: 'string' },
-      runs: { type: 'string' },
-      seed: { type: 'string', default: '1' },
-      shaper: { type: 'string', default: 'auto' },
-      'script-from': { type: 'string', default: 'fast' },
-      out: { type: 'string' },
-      quick: { type: 'boolean', default: false },
-      full: { type: 'boolean', default: false },
-      timeout: { type: 'string' },
-      help: { type: 'boolean', default: false },
-    },
-  });
+  const { values, positionals } = read(args);
   if (values.help) return 'help';
   const names = SCENARIOS.map(({ name }) => name).join(', ');
   const [name, ...more] = positionals;
@@ -112,13 +128,20 @@ export function parseOptions(args: readonly string[]): BenchOptions | 'help' {
     rates: given('rate', (text) => parseList(text, parseRate), base.rates),
     peerUp: given('peer-up', parseRate, base.peerUp),
     peerDown: given('peer-down', parseRate, base.peerDown),
-    rttMs: given('rtt', parseMs, base.rttMs),
+    rttMs: given('rtt', (text) => parseMs(text, MOST_RTT_MS), base.rttMs),
     loss: given('loss', parseShare, base.loss),
     runs: given('runs', (text) => parseCount(text, 1, 1000), base.runs),
   };
   const single = setup.modes.find((mode) => modeOf(mode).mostAssets === 1);
   if (scenario.site === 'page' && single)
     throw new Error(`--modes: ${single} shows one picture; ${name} is a page of many files`);
+  const alone = needsOwnLink(scenario, setup);
+  const largest = Math.max(...setup.cells.flatMap(({ seeders, leechers }) => [seeders, leechers]));
+  if (alone && largest > MOST_BROWSERS)
+    throw new Error(
+      `${alone} needs a browser and a link for every visitor: give at most ${MOST_BROWSERS} ` +
+        `seeders and ${MOST_BROWSERS} leechers, not ${largest} (beyond, visitors share them)`,
+    );
   const shaper = oneOf('shaper', values.shaper, ['auto', 'tc', 'proxy']);
   if (shaper === 'proxy' && needsTc(scenario, setup))
     throw new Error(
@@ -130,7 +153,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | 'help' {
     seed: given('seed', (text) => parseCount(text, 0, 2 ** 32 - 1), 1),
     shaper,
     scriptFrom: oneOf('script-from', values['script-from'], ['fast', 'origin']),
-    out: values.out,
+    out: given('out', named, undefined),
     timeoutMs: given(
       'timeout',
       (text) => {
@@ -153,6 +176,12 @@ export function needsTc(scenario: Scenario, setup: Setup): string | undefined {
   return undefined;
 }
 
+/** What of a setup would not be so if visitors shared a browser and its link. */
+function needsOwnLink(scenario: Scenario, setup: Setup): string | undefined {
+  if (scenario.breaks?.some(({ what }) => what === 'kill seeders')) return 'killing some seeders';
+  return needsTc(scenario, setup);
+}
+
 function cells(
   scenario: Scenario,
   declared: readonly Grid[],
@@ -168,6 +197,11 @@ function cells(
   return (seeders ?? axis('seeders')).flatMap((s) =>
     (leechers ?? axis('leechers')).map((l) => ({ seeders: s, leechers: l })),
   );
+}
+
+function named(text: string): string {
+  if (text === '') throw new Error('name a folder');
+  return text;
 }
 
 function oneOf<T extends string>(option: string, value: string, allowed: readonly T[]): T {

@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import { type BrowserPrograms, findBrowser } from '../browsers/programs.ts';
 import { modeOf } from '../modes/index.ts';
 import type { LinkMeasurement, Net } from '../net/types.ts';
+import { Unsupported } from '../net/unsupported.ts';
 import { type Asset, pageSite, photoSite, totalBytes } from '../origin/assets.ts';
 import { writeReport } from '../report/index.ts';
 import type { ResultRow, Summary } from '../results.ts';
 import type { Trial } from '../scenarios/index.ts';
 import { summarize } from '../stats/index.ts';
-import { machine } from './conditions.ts';
+import { checkout, loadAverage, machine } from './conditions.ts';
 import { guarded } from './guarded.ts';
 import { judge } from './judge.ts';
 import { type Lab, openLab } from './lab.ts';
@@ -17,7 +18,7 @@ import { type BenchOptions, needsTc } from './options.ts';
 import { guessMs, plan, type Step } from './plan.ts';
 import { Progress } from './progress.ts';
 import { runTrial } from './trial.ts';
-import { Unsupported } from './unsupported.ts';
+import { showRate } from './units.ts';
 
 export interface Surroundings {
   readonly createNet: (options: { shaper: 'auto' | 'tc' | 'proxy'; seed: number }) => Promise<Net>;
@@ -44,35 +45,51 @@ const NOTES: readonly string[] = [
   'trackers start anew for every trial',
 ];
 
-/** Runs an experiment and writes its results. What cannot be run here is a verdict, not an error. */
+/**
+ * Runs an experiment and writes its results. What cannot be run here is a verdict, not an error, and
+ * so is what fails on the way: what was measured until then is written.
+ * @throws {Unsupported} where there is no browser: without one there is nothing to write
+ */
 export async function runBench(options: BenchOptions, around: Surroundings): Promise<Summary> {
   const { scenario, setup, seed } = options;
+  const loadBefore = loadAverage();
   mkdirSync(around.out, { recursive: true });
   const programs = findBrowser();
   around.log(`Chromium ${programs.chromeVersion}, chromedriver ${programs.chromedriverVersion}`);
   const assets = scenario.site === 'photo' ? await photoSite() : pageSite();
-  const here = machine(programs);
+  const { notes: gitNotes, ...commit } = checkout();
+  const here = { ...machine(programs), ...commit, loadBefore };
   const bench = new Bench(options, around, programs, assets);
   let unsupported: string | undefined;
+  let failure: string | undefined;
   try {
     for (const rate of setup.rates) await bench.network(rate);
   } catch (error) {
-    if (!(error instanceof Unsupported)) throw error;
-    unsupported = error.message;
+    around.signal.throwIfAborted();
+    const { message, stack } = error as Error;
+    if (error instanceof Unsupported && bench.trials.length === 0) unsupported = message;
+    else {
+      failure = `ended early: ${message}`;
+      around.log(String(stack));
+    }
   }
-  const { trials, links, unmeasured, shaper, notes } = bench;
+  const { trials, links, shaper, notes } = bench;
+  // Figures of something else than the scenario mean as little as those over links that were off.
+  const unmeasured = [...bench.unmeasured, ...missedBreaks(trials)];
+  const judged = judge({ trials, links, unmeasured, checks: scenario.checks, unsupported });
   const rows = trials.flatMap((trial) => trial.rows);
   const assetBytes = totalBytes(assets);
   const summary: Summary = {
     scenario: scenario.name,
-    ...judge({ trials, links, unmeasured, checks: scenario.checks, unsupported }),
+    ...(failure === undefined ? judged : { verdict: 'failed', why: [failure, ...judged.why] }),
     conditions: {
       ...here,
+      loadAfter: loadAverage(),
       shaper,
       options: { ...setup, scriptFrom: options.scriptFrom, site: scenario.site, assetBytes },
       seed,
       links,
-      notes: [...notes, ...NOTES],
+      notes: [...gitNotes, ...notes, ...stillSending(trials), ...NOTES],
     },
     cells: summarize(
       rows,
@@ -84,6 +101,29 @@ export async function runBench(options: BenchOptions, around: Surroundings): Pro
   writeFileSync(join(around.out, 'summary.json'), `${JSON.stringify(summary, null, 2)}\n`);
   await writeReport(around.out, summary, rows);
   return summary;
+}
+
+/** Why trials did not show what their scenario is about. */
+function missedBreaks(trials: readonly Trial[]): string[] {
+  return trials.flatMap(({ mode, grid, rateBytesPerSecond, run, missed = [] }) =>
+    missed.map(
+      (why) =>
+        `${mode} ${grid.seeders}:${grid.leechers} at ${showRate(rateBytesPerSecond)}, run ${run}: ` +
+        `what was to break never did: ${why}`,
+    ),
+  );
+}
+
+/** A note on trials whose origin counter did not come to rest. */
+function stillSending(trials: readonly Trial[]): string[] {
+  const some = trials.filter(({ originStillSending }) => originStillSending);
+  const modes = [...new Set(some.map(({ mode }) => mode))].join(', ');
+  return some.length === 0
+    ? []
+    : [
+        `the origin was still sending seconds after the last load of ${some.length} of ` +
+          `${trials.length} trials (${modes}): its bytes are at least what is told`,
+      ];
 }
 
 /**
@@ -136,10 +176,7 @@ class Bench {
   async network(rate: number): Promise<void> {
     const { scenario, setup, shaper, seed } = this.#options;
     const { createNet, log, signal } = this.#around;
-    const bare = await createNet({ shaper, seed }).catch((error) => {
-      throw new Unsupported((error as Error).message);
-    });
-    const net = guarded(bare, signal);
+    const net = guarded(await createNet({ shaper, seed }), signal);
     try {
       this.shaper = net.shaper;
       log(`shaper ${net.shaper}: ${net.why}`);

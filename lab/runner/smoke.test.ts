@@ -7,7 +7,9 @@ import { fileURLToPath } from 'node:url';
 import { createNet } from '../net/index.ts';
 import { asOrdinaryUser } from '../net/ordinary-user.ts';
 import type { Net } from '../net/types.ts';
-import { photoSite } from '../origin/assets.ts';
+import { Unsupported } from '../net/unsupported.ts';
+import { photoSite, totalBytes } from '../origin/assets.ts';
+import { scriptBytes } from '../origin/scripts.ts';
 import type { ResultRow, Summary } from '../results.ts';
 import { parseOptions } from './options.ts';
 import { runBench, type Surroundings } from './run.ts';
@@ -74,7 +76,8 @@ describe('The lab, with real browsers', function () {
     const fromPeers = rows.flatMap(({ bytes }) => bytes?.peers ?? []);
     assert.ok(fromPeers.length === 2 && fromPeers.every((bytes) => bytes > 0), `${fromPeers}`);
     assert.ok(zauberflote.originCopies < 2, `${zauberflote.originCopies} copies`);
-    const { links, shaper, versions } = summary.conditions;
+    const { links, shaper, versions, loadBefore, loadAfter } = summary.conditions;
+    for (const load of [loadBefore, loadAfter]) assert.ok((load ?? -1) >= 0, String(load));
     assert.equal(shaper, SHAPER);
     assert.deepEqual(
       links.map(({ host, direction, when }) => [host, direction, when].join()),
@@ -127,24 +130,78 @@ describe('The lab, with real browsers', function () {
     assert.ok((cell?.originCopies ?? 0) >= 1, `${cell?.originCopies} copies`);
   });
 
-  it('says unsupported, not failed, where the network cannot be had', async () => {
+  const whenHostsFail = (error: Error) => {
     const options = parseOptions(['nat', '--quick']);
     assert.ok(options !== 'help');
-    const why = 'behindNat needs nftables';
-    const out = join(dir, 'out');
-    const { verdict, why: told } = await runBench(options, {
+    return runBench(options, {
       createNet: async () => {
-        const lacking = async () => Promise.reject(new Error(why));
+        const lacking = async () => Promise.reject(error);
         const none = { shaper: 'tc' as const, why: 'it is a test', driverAddress: '10.77.0.1' };
         return { ...none, host: lacking, measure: async () => [], close: async () => {} };
       },
       dir,
-      out,
+      out: join(dir, 'out'),
       log: () => {},
       signal: new AbortController().signal,
     });
-    assert.deepEqual([verdict, told], ['unsupported', [why]]);
-    assert.match(readFileSync(join(out, 'report.html'), 'utf8'), /behindNat needs nftables/);
+  };
+
+  it('says unsupported, not failed, where the network cannot be had', async () => {
+    const why = 'behindNat needs nftables';
+    const summary = await whenHostsFail(new Unsupported(why));
+    assert.deepEqual([summary.verdict, summary.why], ['unsupported', [why]]);
+    assert.match(readFileSync(join(dir, 'out', 'report.html'), 'utf8'), /behindNat needs nftables/);
+  });
+
+  it('says failed, not unsupported, where anything else went wrong with the network', async () => {
+    const { verdict, why } = await whenHostsFail(new Error('ip netns add: File exists'));
+    assert.deepEqual([verdict, why], ['failed', ['ended early: ip netns add: File exists']]);
+  });
+
+  it('keeps what was measured when the network of a later rate cannot be had, and is failed', async () => {
+    let nets = 0;
+    const { summary, rows } = await bench(
+      ['lone', '--rate', '0,512KB', '--modes', 'http', '--runs', '1'],
+      async (options) => {
+        if (++nets === 2) throw new Unsupported('there is no tun device any more');
+        return createNet(options);
+      },
+    );
+    assert.equal(rows.length, 1);
+    assert.equal(summary.cells.length, 1);
+    assert.equal(summary.verdict, 'failed');
+    assert.match(summary.why.join(), /^ended early: there is no tun device any more$/);
+  });
+
+  it('sends page and script through the limited origin if asked to, and draws the limit for it', async () => {
+    const { summary, rows } = await bench([
+      'lone',
+      '--script-from',
+      'origin',
+      '--modes',
+      'http,zauberflote',
+      '--runs',
+      '1',
+    ]);
+    for (const { ok, error } of rows) assert.ok(ok, String(error));
+    const log = readFileSync(join(dir, 'out', 'access-origin.log'), 'utf8');
+    assert.match(log, /\/lib\/zauberflote\.js/);
+    assert.equal(log.match(/\/load\.html/g)?.length, 2, log);
+    assert.doesNotMatch(
+      readFileSync(join(dir, 'out', 'access-fast.log'), 'utf8'),
+      /load\.html|\/lib\//,
+    );
+    const asset = totalBytes(await photoSite());
+    const [http, zauberflote] = ['http', 'zauberflote'].map((name) =>
+      summary.cells.find(({ mode }) => mode === name),
+    );
+    const drawn = (cell = http) => ((cell?.fluidLimitMs ?? 0) / 1000) * 512_000;
+    // Page and script, no less than what the origin did send of them.
+    const script = scriptBytes('/lib/zauberflote.js');
+    assert.ok(drawn() > asset && drawn() < asset + 20_000, `${drawn()} bytes`);
+    assert.ok(drawn(zauberflote) > asset + script, `${drawn(zauberflote)} bytes`);
+    assert.ok((zauberflote?.originBytes ?? 0) > drawn(zauberflote), `${zauberflote?.originBytes}`);
+    assert.ok((zauberflote?.minMs ?? 0) >= (zauberflote?.fluidLimitMs ?? 0) * 0.9);
   });
 
   it('runs with the proxy shaper as an ordinary user', async () => {

@@ -3,10 +3,13 @@ import type { Tab } from '../browsers/tab.ts';
 import type { Visitor } from '../browsers/visitor.ts';
 import type { Mode, PageContext } from '../modes/index.ts';
 import type { Probed } from '../modes/probe.ts';
+import { FRAME_BYTES } from '../net/shaping.ts';
 import type { Asset } from '../origin/assets.ts';
 import type { ResultRow } from '../results.ts';
 import type { Break, Grid, Scenario, Trial } from '../scenarios/index.ts';
+import { Breaks } from './breaks.ts';
 import type { Lab } from './lab.ts';
+import { steady } from './steady.ts';
 
 export interface TrialOptions {
   readonly lab: Lab;
@@ -25,6 +28,11 @@ const START_MS = 200;
 const START_MS_EACH = 20;
 /** For all seeders to have it and be known: they load from an unlimited server. */
 const SEEDING_MS = 90_000;
+/** The origin has sent all when its counter stands still so long, in ms; looked at for so long at most. */
+const QUIET_MS = 200;
+const SENDING_MS = 5_000;
+/** On slow links it stands still between frames: not for so many of them. */
+const QUIET_FRAMES = 4;
 
 interface Opened {
   readonly visitor: Visitor;
@@ -73,27 +81,30 @@ export async function runTrial(options: TrialOptions): Promise<Trial> {
     );
 
     const leechers = await open(await lab.leechers(grid.leechers), grid.leechers);
-    const breakNow = async ({ what, share = 1 }: Break) => {
-      if (what === 'stop origin') await lab.originServer.stop();
-      if (what === 'stop tracker') await tracker?.stop();
-      if (what === 'kill seeders')
-        for (const { visitor } of seeders.slice(0, Math.ceil(seeders.length * share)))
-          visitor.kill();
-    };
-    const breaks = scenario.breaks ?? [];
-    for (const breaking of breaks) if (breaking.at === 'before') await breakNow(breaking);
+    const breaks = new Breaks(scenario.breaks ?? [], async ({ what, share = 1 }: Break) => {
+      if (what === 'stop origin') {
+        const runs = lab.originServer.running;
+        await lab.originServer.stop();
+        return runs;
+      }
+      // A mode that has no tracker, or asks no seeders, lacks nothing when they are gone.
+      if (what === 'stop tracker') {
+        const runs = tracker?.running ?? true;
+        await tracker?.stop();
+        return runs;
+      }
+      const dying = seeders.slice(0, Math.ceil(seeders.length * share));
+      const living = dying.filter(({ visitor }) => visitor.alive);
+      for (const { visitor } of living) visitor.kill();
+      return living.length > 0 || mode.seeding === null;
+    });
+    await breaks.before();
 
-    const before = await lab.origin.counters();
+    const sent = async () => (await lab.origin.counters()).upBytes;
+    const sentBefore = await sent();
     const start = Date.now() + START_MS + START_MS_EACH * leechers.length;
     const site = options.scriptFrom === 'origin' ? lab.originUrl : lab.fastUrl;
-    const over = new AbortController();
-    const breaking = breaks.map(async (one) => {
-      if (one.at === 'before') return;
-      const waited = await sleep(Math.max(0, start + one.at - Date.now()), true, {
-        signal: over.signal,
-      }).catch(() => false);
-      if (waited) await breakNow(one);
-    });
+    breaks.from(start);
     const probed = await Promise.all(
       leechers.map(async ({ tab }): Promise<Probed | Error> => {
         try {
@@ -109,11 +120,14 @@ export async function runTrial(options: TrialOptions): Promise<Trial> {
         }
       }),
     );
-    over.abort();
-    await Promise.all(breaking);
-    const after = await lab.origin.counters();
+    const missed = await breaks.end();
+    const frames = rateBytesPerSecond && (QUIET_FRAMES * FRAME_BYTES * 1000) / rateBytesPerSecond;
+    const sentAfter = await steady(sent, Math.max(QUIET_MS, frames), SENDING_MS + frames);
 
-    const row = { scenario: scenario.name, mode: mode.name, ...grid, rateBytesPerSecond, run };
+    const row = {
+      ...{ scenario: scenario.name, mode: mode.name, ...grid, rateBytesPerSecond, run },
+      ...(scenario.breaks && { broke: missed.length === 0 }),
+    };
     const rows: ResultRow[] = [];
     for (const [index, { tab }] of leechers.entries()) {
       const found = probed[index] as Probed | Error;
@@ -131,9 +145,11 @@ export async function runTrial(options: TrialOptions): Promise<Trial> {
       rateBytesPerSecond,
       run,
       rows,
-      originBytes: after.upBytes - before.upBytes,
+      originBytes: sentAfter.value - sentBefore,
       assetBytes,
       lies: lied.some(Boolean),
+      missed,
+      originStillSending: !sentAfter.steady,
     };
   } finally {
     await Promise.all(opened.map(({ tab }) => tab.close()));

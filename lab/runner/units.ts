@@ -1,5 +1,8 @@
 /** Reading of quantities on the command line. Rates have decimal units, as tc's kbps: 1 KB/s is 1000 bytes. */
 
+/** Above, tc is not what limits (net/shaping.ts). */
+const MOST_RATE = 1e9;
+
 const FACTORS: Readonly<Record<string, number>> = { '': 1, B: 1, KB: 1000, MB: 1e6 };
 
 /** "64KB", "1.5MB/s", "64000"; 0 for not limited. @returns bytes per second */
@@ -10,14 +13,20 @@ export function parseRate(text: string): number {
   const rate = Math.round(Number(number) * (FACTORS[unit.toUpperCase()] as number));
   if (rate !== 0 && rate < 1000)
     throw new Error(`'${text}' is too slow to measure: give at least 1KB, or 0 for no limit`);
+  if (rate > MOST_RATE)
+    throw new Error(
+      `'${text}' is more than this can limit: give at most 1000MB, or 0 for no limit`,
+    );
   return rate;
 }
 
 /** "50ms", "0.2s", "50". @returns ms */
-export function parseMs(text: string): number {
+export function parseMs(text: string, most = Number.POSITIVE_INFINITY): number {
   const [, number, unit] = /^(\d+(?:\.\d+)?)\s*(ms|s)?$/.exec(text) ?? [];
   if (number === undefined) throw new Error(`'${text}' is no time: give it as 50ms`);
-  return Number(number) * (unit === 's' ? 1000 : 1);
+  const ms = Number(number) * (unit === 's' ? 1000 : 1);
+  if (ms > most) throw new Error(`'${text}' is too long: give at most ${most / 1000}s`);
+  return ms;
 }
 
 /** "1%", "0.5%". @returns 0 to 1 */

@@ -36,12 +36,16 @@ export interface Trial {
   readonly rateBytesPerSecond: number;
   readonly run: number;
   readonly rows: readonly ResultRow[];
-  /** Bytes that left the origin while the leechers loaded. */
+  /** Bytes that left the origin for the leechers, until its counter was steady. */
   readonly originBytes: number;
   /** Of one page's assets together. */
   readonly assetBytes: number;
   /** Liars among the seeders did lie. */
   readonly lies: boolean;
+  /** Why breaks of the scenario did not happen: then the trial shows something else. @default none */
+  readonly missed?: readonly string[];
+  /** It never was steady: `originBytes` is the least there can have been. @default false */
+  readonly originStillSending?: boolean;
 }
 
 /** What must hold after a trial. @returns what does not */

@@ -1,2 +1,0 @@
-/** Cannot be run on this machine; the message says why. Not a failure. */
-export class Unsupported extends Error {}
