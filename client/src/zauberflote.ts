@@ -133,11 +133,20 @@ export class ZauberfloteCore implements Downloads {
   /**
    * The verified bytes of a content. Its Blob's type is what the origin said; empty when the bytes
    * came from other visitors.
-   * @param hash as in `data-zf-hash`: 40 hex digits, or `sha256-`, `sha384-`, `sha512-` and base64
+   * @param hash as in `data-zf-hash`: `zf1-…`, `sha256-`, `sha384-` or `sha512-` and base64, or 40
+   *   hex digits
    * @throws {ZfError}
    */
   download(hash: string, options?: DownloadOptions): Promise<Blob> {
     return this.#downloads.download(hash, options);
+  }
+
+  /**
+   * Takes a manifest, so that contents under its `zf1-` id can be verified by chunks; inject() does
+   * this with those in the page. What is none is ignored.
+   */
+  addManifest(bytes: Uint8Array<ArrayBuffer>): void {
+    this.#downloads.addManifest(bytes);
   }
 
   /**
