@@ -70,6 +70,11 @@ export class Chunks {
     return this.#state[chunk] === MISSING;
   }
 
+  /** Whether any from `first` to before `end` is being checked. */
+  isChecking(first: number, end: number): boolean {
+    return this.#state.subarray(first, end).includes(CHECKING);
+  }
+
   /** Missing, and asked of nobody. */
   isFree(chunk: number): boolean {
     return this.#place[chunk] !== -1;

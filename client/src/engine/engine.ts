@@ -300,7 +300,7 @@ export class DownloadEngine {
     chunks.hold(chunk, servable);
     this.#swarm.held(chunk);
     if (servable) this.#swarm.offer(chunk);
-    if (peer === undefined) this.#origin.leases.fetched(chunk, chunks);
+    this.#origin.leases.fetched(chunk, chunks);
   }
 
   #head(event: Of<'range-head'>): void {

@@ -63,11 +63,14 @@ export class Leases {
     return this.#state === 'idle' && now >= this.#retryAt && !this.#granted;
   }
 
-  wakeAt(now: number): number {
-    let at = Number.POSITIVE_INFINITY;
-    if (this.#state === 'asked') at = this.#askedAt + LEASE_PATIENCE_MS;
-    else if (this.#retryAt > now) at = this.#retryAt;
-    return this.#lent.size > 0 ? Math.min(at, this.#confirmedAt + CONFIRM_MS) : at;
+  /** @param busy whether something is being fetched */
+  wakeAt(now: number, busy: boolean): number {
+    // Times that have passed are of no use any more: nobody looked because nobody needed to.
+    const times = [
+      this.#state === 'asked' ? this.#askedAt + LEASE_PATIENCE_MS : this.#retryAt,
+      busy && this.#lent.size > 0 ? this.#confirmedAt + CONFIRM_MS : 0,
+    ].filter((at) => at > now);
+    return Math.min(...times);
   }
 
   /**
@@ -112,7 +115,7 @@ export class Leases {
     this.#fetched = [];
   }
 
-  /** What was granted and is still missing, to be fetched now. */
+  /** What was granted and is still missing, to be fetched now, as far as none of it is on its way. */
   take(chunks: Chunks | undefined): Stretch | undefined {
     const granted = this.#granted;
     this.#granted = undefined;
@@ -120,15 +123,18 @@ export class Leases {
     const { chunkSize, size } = chunks.layout;
     let first = Math.floor(granted.start / chunkSize);
     let end = Math.ceil(Math.min(granted.end, size) / chunkSize);
+    const last = end;
     const useless = (chunk: number) => !chunks.isMissing(chunk) || chunks.isComing(chunk);
-    while (first < end && useless(first)) first++;
+    while (first < last && useless(first)) first++;
+    end = first;
+    while (end < last && !chunks.isComing(end)) end++;
+    if (end < last) this.#granted = { start: end * chunkSize, end: granted.end };
     while (first < end && useless(end - 1)) end--;
-    if (first < end) return { start: first * chunkSize, end: Math.min(end * chunkSize, size) };
-    this.giveBack();
-    return undefined;
+    if (first === end) return undefined;
+    return { start: first * chunkSize, end: Math.min(end * chunkSize, size) };
   }
 
-  /** A chunk came from the origin, and is right. */
+  /** A chunk is at hand, wherever it came from: once its unit is whole, nobody need fetch that again. */
   fetched(chunk: number, { layout, held }: Chunks): void {
     const perUnit = this.#unitBytes / layout.chunkSize;
     const unit = Math.floor(chunk / perUnit);
@@ -139,18 +145,21 @@ export class Leases {
     this.#fetched.push(unit);
   }
 
-  /** Keeps what is being fetched, while it is. */
-  confirm(now: number, busy: boolean): void {
-    if (busy && this.#lent.size > 0 && now >= this.#confirmedAt + CONFIRM_MS) this.#send(0, now);
+  /** Keeps what is being fetched. */
+  confirm(now: number): void {
+    if (this.#lent.size > 0 && now >= this.#confirmedAt + CONFIRM_MS) this.#send(0, now);
   }
 
-  /** Nothing more will be fetched of what is lent. */
-  giveBack(): void {
+  /** Nothing more is being fetched. What came and is still being checked stays lent. */
+  giveBack(chunks: Chunks | undefined): void {
     this.#granted = undefined;
-    if (this.#lent.size === 0) return;
-    const returned = [...this.#lent];
-    this.#lent.clear();
-    this.#send(0, this.#confirmedAt, undefined, returned);
+    const perUnit = this.#unitBytes / (chunks?.layout.chunkSize ?? this.#unitBytes);
+    const returned: number[] = [];
+    for (const unit of this.#lent)
+      if (!chunks?.isChecking(unit * perUnit, (unit + 1) * perUnit)) returned.push(unit);
+    for (const unit of returned) this.#lent.delete(unit);
+    if (returned.length > 0 || (this.#lent.size === 0 && this.#fetched.length > 0))
+      this.#send(0, this.#confirmedAt, undefined, returned);
   }
 
   #send(

@@ -94,7 +94,7 @@ export class Origin {
 
   wakeAt(now: number): number {
     if (this.phase === 'pausing') return this.#retryAt;
-    return this.phase === 'ready' ? this.leases.wakeAt(now) : Number.POSITIVE_INFINITY;
+    return this.phase === 'ready' ? this.leases.wakeAt(now, this.isBusy) : Number.POSITIVE_INFINITY;
   }
 
   /** What is to be fetched, from the start. */
@@ -108,18 +108,18 @@ export class Origin {
     if (this.phase !== 'ready') return;
     this.#cutShort();
     const { need } = situation;
-    if (need === 'no') this.leases.giveBack();
-    else if (!this.#mayBegin()) {
+    if (!this.#mayBegin()) {
       // The next lease is asked for while this range still comes, so that no time is lost.
       if (need === 'lease' && this.#remainingMs() < RANGE_MS / 2) this.#ask(situation, now, random);
     } else if (need === 'alone') this.#fetchAlone();
-    else {
+    else if (need !== 'no') {
       const lent = this.leases.take(this.#chunks);
       if (lent) this.#begin(lent.start, lent.end);
       else if (need === 'lease') this.#ask(situation, now, random);
       else this.#fetchSome(situation, random);
     }
-    this.leases.confirm(now, this.isBusy);
+    if (this.isBusy) this.leases.confirm(now);
+    else this.leases.giveBack(this.#chunks);
   }
 
   /** @returns whether the file there has another size than the content */
@@ -134,7 +134,6 @@ export class Origin {
     this.#meter.begin(now);
     if (!ranged && range.end !== Number.POSITIVE_INFINITY) {
       this.#serves = 'whole';
-      this.leases.giveBack();
       // It sends all of it; that is of use if it is the part needed first, or there is nobody else.
       if (range.start > 0) this.#abort(range);
       for (const other of [...this.#ranges.values()]) if (other !== range) this.#abort(other);
@@ -179,7 +178,7 @@ export class Origin {
       this.#failures = 0;
       return range.end === Number.POSITIVE_INFINITY && range.start === 0 ? range.at : undefined;
     }
-    this.leases.giveBack();
+    if (!this.isBusy) this.leases.giveBack(this.#chunks);
     if (end === 'no-ranges') this.#serves = 'whole';
     else if (end === 'failed') this.fail(now);
     return undefined;
@@ -187,8 +186,7 @@ export class Origin {
 
   /** It gave wrong bytes: once more, past any cache; then no more. */
   mistrust(): void {
-    for (const range of [...this.#ranges.values()]) this.#abort(range);
-    this.leases.giveBack();
+    this.end();
     if (this.#fresh) this.phase = 'failed';
     this.#fresh = true;
   }
@@ -201,6 +199,7 @@ export class Origin {
   /** Nothing is fetched any more. */
   end(): void {
     for (const range of [...this.#ranges.values()]) this.#abort(range);
+    this.leases.giveBack(this.#chunks);
   }
 
   /** Ranges of which all that is left is at hand by now. */
