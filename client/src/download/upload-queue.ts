@@ -150,12 +150,15 @@ export class UploadQueue {
       if (!asker.isSlow) total += queued + asker.reading;
     }
     const elapsed = now - this.#measuredAt;
-    if (all > 0 && elapsed < BUDGET_MS) return total;
-    // An uplink that ran dry while somebody waited could have taken more.
     if (all > 0) {
+      if (elapsed < BUDGET_MS) return total;
       const rate = (this.#waited + this.#given - all) / elapsed;
       this.#budget = Math.max(MIN_BUDGET_BYTES, rate * BUDGET_MS);
-    } else if (this.#isHeldBack) this.#budget *= 2;
+    } else if (this.#isHeldBack) {
+      // The uplink ran dry while somebody waited. If that is for the budget, it is too small.
+      if (this.#given * 2 < this.#budget) return total;
+      this.#budget *= 2;
+    }
     this.#isHeldBack = false;
     this.#measuredAt = now;
     this.#waited = all;
