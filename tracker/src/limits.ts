@@ -55,9 +55,10 @@ export const LEASE_TTL_MS = 15_000;
 
 /**
  * Most clients of a swarm that have leases at once: more only slow each other at a weak origin, and
- * what they fetch comes to the others later.
+ * what they fetch comes to the others later. Eight keep any origin busy over any round trip, as each
+ * asks for as much as takes it a second.
  */
-export const MAX_FETCHERS_PER_SWARM = 16;
+export const MAX_FETCHERS_PER_SWARM = 8;
 
 /**
  * Grants in which a client would get its share of what is free: large enough to be one request to

@@ -10,8 +10,8 @@ import { formatContentId } from '../integrity/content-id.ts';
 import type { Verifier } from '../integrity/digest.ts';
 import type { ManifestInfo } from '../integrity/manifest.ts';
 import type { Platform } from '../platform.ts';
-import type { HttpBody } from '../sources/http.ts';
-import { concat, fetchRange, HttpError } from '../sources/http.ts';
+import type { HttpBody, HttpError } from '../sources/http.ts';
+import { concat, fetchRange } from '../sources/http.ts';
 import { RangeBuffer } from './range-buffer.ts';
 import type { BytesBySource, Progress } from './types.ts';
 import type { Servable } from './uploads.ts';
@@ -375,8 +375,10 @@ export class Download implements Servable {
     } catch (error) {
       this.#originError = error;
       const { kind, status, size } = error as Partial<HttpError>;
+      // Chromium fails like this where a range is answered with a compressed one, too.
+      const isUseless = kind === 'range' || (kind === 'unreachable' && length !== undefined);
       if (status === 416) end({ end: 'beyond', total: size });
-      else end({ end: error instanceof HttpError && kind === 'range' ? 'no-ranges' : 'failed' });
+      else end({ end: isUseless ? 'no-ranges' : 'failed' });
     }
   }
 

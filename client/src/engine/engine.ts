@@ -37,6 +37,8 @@ export class DownloadEngine {
   #chunks: Chunks | undefined;
   /** Chunks that nothing vouches for before the whole is verified, and the peers that gave them. */
   readonly #doubtful = new Map<number, PeerId>();
+  /** Chunks being checked, and of those from the origin whether they came past caches. */
+  readonly #checking = new Map<number, boolean | undefined>();
   #phase: 'fetching' | 'verifying' | 'complete' | 'failed' = 'fetching';
   /** Whether the size at hand is only what peers claim. */
   #guessed = false;
@@ -46,6 +48,8 @@ export class DownloadEngine {
   #answered = false;
   #mismatch = false;
   #startedAt = 0;
+  /** Each visitor has another, so that not all of a crowd turn to the origin at once. */
+  #stallPatience = STALL_PATIENCE_MS;
   #askAt = 0;
   /** When peers were named, or a chunk last came from anywhere. */
   #suppliedAt = 0;
@@ -77,7 +81,7 @@ export class DownloadEngine {
     this.#effects = [];
     if (this.ended) return this.#effects;
     this.#now = now;
-    this.#take(event);
+    this.#take(event, random);
     if (!this.ended) this.#proceed(random);
     return this.#effects;
   }
@@ -87,18 +91,25 @@ export class DownloadEngine {
     if (this.ended || this.#phase === 'verifying') return Number.POSITIVE_INFINITY;
     let at = Math.min(this.#swarm.wakeAt(this.#now), this.#origin.wakeAt(this.#now));
     if (this.#tracker === 'there') at = Math.min(at, this.#askAt);
-    for (const patience of [ASK_PATIENCE_MS, SEEDER_PATIENCE_MS])
-      if (this.#suppliedAt + patience > this.#now) at = Math.min(at, this.#suppliedAt + patience);
-    if (this.#originIsOut()) at = Math.min(at, this.#progressAt + GIVE_UP_MS);
+    const [started, supplied] = [this.#startedAt, this.#suppliedAt];
+    for (const patience of [
+      started + ASK_PATIENCE_MS,
+      supplied + SEEDER_PATIENCE_MS,
+      supplied + this.#stallPatience,
+    ])
+      if (patience > this.#now) at = Math.min(at, patience);
+    if (this.#checking.size === 0 && this.#originIsOut())
+      at = Math.min(at, this.#progressAt + GIVE_UP_MS);
     return at;
   }
 
-  #take(event: EngineEvent): void {
+  #take(event: EngineEvent, random: () => number): void {
     const now = this.#now;
     switch (event.type) {
       case 'start':
         this.#startedAt = this.#suppliedAt = this.#progressAt = this.#askAt = now;
         this.#swarm.start(now);
+        this.#stallPatience *= 1 + random();
         break;
       case 'layout':
         this.#origin.leases.useChunks(event.layout);
@@ -157,6 +168,7 @@ export class DownloadEngine {
         this.#checked(event);
         break;
       case 'verified':
+        if (this.#phase !== 'verifying') break;
         if (event.ok) this.#complete();
         else this.#reject();
         break;
@@ -176,12 +188,12 @@ export class DownloadEngine {
     if (this.#chunks?.complete) return this.#finish();
     if (this.#peersAre === 'doubted' && this.#origin.isOut) {
       this.#peersAre = 'trusted';
-      this.#swarm.isolate();
+      this.#startOver();
     }
     if (this.#peersAre === 'trusted') this.#swarm.proceed(now, random);
     const wants = this.#originsShare();
     this.#origin.proceed({ need: this.#need(), chunks: this.#chunks, wants }, now, random);
-    if (this.#originIsOut() && this.#isHopeless()) {
+    if (this.#originIsOut() && this.#checking.size === 0 && this.#isHopeless()) {
       this.#phase = 'failed';
       this.#end();
       this.#do({ type: 'fail', reason: this.#mismatch ? 'hash-mismatch' : 'no-source' });
@@ -192,10 +204,11 @@ export class DownloadEngine {
     return this.#verification === 'chunks' || size <= MAX_UNVERIFIED_BYTES;
   }
 
-  /** Without a manifest or a word of the origin, the size is what most peers claim. */
+  /** Without a manifest or a word of an origin that is still there, the size is what most peers claim. */
   #chooseSize(): void {
     if (this.#verification === 'chunks') return;
-    if (this.#chunks && (!this.#guessed || this.#swarm.hasCandidates)) return;
+    const mayGuess = this.#guessed || this.#origin.isOut;
+    if (this.#chunks && (!mayGuess || this.#swarm.hasCandidates)) return;
     const size = this.#swarm.likelySize;
     if (size === undefined || size === this.layout?.size) return;
     this.#guessed = true;
@@ -204,14 +217,29 @@ export class DownloadEngine {
   }
 
   #layOut(layout: Layout): void {
-    for (let chunk = 0; chunk < (this.#chunks?.layout.count ?? 0); chunk++)
-      if (this.#chunks?.held.has(chunk)) this.#do({ type: 'discard', chunk });
-    this.#doubtful.clear();
+    this.#discard(() => true);
     this.#chunks = new Chunks(layout);
     if (this.#verification === 'whole') this.#origin.leases.setSize(layout.size);
     this.#do({ type: 'lay-out', layout });
     this.#swarm.begin(this.#chunks);
-    this.#origin.begin(this.#chunks);
+    for (const chunk of this.#origin.begin(this.#chunks)) this.#supplied(chunk, undefined);
+  }
+
+  /** Throws away those of the chunks at hand that are of no use. */
+  #discard(isUseless: (chunk: number) => boolean): void {
+    const chunks = this.#chunks;
+    for (let chunk = 0; chunk < (chunks?.layout.count ?? 0); chunk++)
+      if (chunks?.held.has(chunk) && isUseless(chunk)) {
+        chunks.lose(chunk);
+        this.#do({ type: 'discard', chunk });
+      }
+    this.#doubtful.clear();
+  }
+
+  /** Without the origin: whole copies from one peer at a time, so that a wrong one says who lied. */
+  #startOver(): void {
+    this.#discard(() => true);
+    this.#swarm.isolate();
   }
 
   #need(): Need {
@@ -224,15 +252,17 @@ export class DownloadEngine {
     if (this.#tracker === 'there' && !this.#answered) {
       // Asked along with the question who is there: the answer to both comes at once.
       if (now < this.#startedAt + ASK_PATIENCE_MS) return 'lease';
-      return engaged ? 'free' : 'alone';
+      return 'free';
     }
     const idle = now - this.#suppliedAt;
     if (this.#swarm.hasSeeders && idle < SEEDER_PATIENCE_MS && this.#leftMs() < SLOW_SEEDERS_MS)
       return 'no';
     if (this.#tracker !== 'there') return 'free';
-    if (leases.isMute(now)) return this.#swarm.hasCandidates ? 'free' : 'alone';
-    if (idle >= STALL_PATIENCE_MS && !isBusy) return 'free';
-    return isWhole ? 'no' : 'lease';
+    if ((isWhole || leases.isMute(now)) && !this.#swarm.hasCandidates) return 'alone';
+    if (leases.isMute(now)) return 'free';
+    if (idle >= this.#stallPatience && !isBusy) return 'chunk';
+    if (!isWhole) return 'lease';
+    return this.#leftMs() < SLOW_SEEDERS_MS ? 'no' : 'free';
   }
 
   /** Time the peers would need for what is missing, if they had it all, in ms; 0 if they are idle. */
@@ -245,7 +275,7 @@ export class DownloadEngine {
   #originsShare(): (chunk: number) => boolean {
     let backlog: number | undefined;
     return (chunk) => {
-      const stalled = this.#now - this.#suppliedAt >= STALL_PATIENCE_MS;
+      const stalled = this.#now - this.#suppliedAt >= this.#stallPatience;
       if (this.#peersAre === 'doubted' || stalled) return true;
       if (!this.#swarm.isAvailable(chunk)) return true;
       backlog ??= this.#backlogMs();
@@ -274,20 +304,25 @@ export class DownloadEngine {
   #supplied(chunk: number, peer: PeerId | undefined): void {
     const chunks = this.#chunks as Chunks;
     this.#suppliedAt = this.#now;
-    if (!chunks.isMissing(chunk)) this.#do({ type: 'drop', chunk, peer });
-    else if (this.#verification === 'chunks') {
+    if (!chunks.isMissing(chunk)) {
+      // A second copy from the origin is forgotten with its range; a drop would hit the one being checked.
+      if (peer !== undefined || this.#checking.get(chunk) === undefined)
+        this.#do({ type: 'drop', chunk, peer });
+    } else if (this.#verification === 'chunks') {
       chunks.check(chunk);
+      this.#checking.set(chunk, peer === undefined ? this.#origin.isFresh : undefined);
       this.#do({ type: 'check', chunk, peer });
     } else this.#keep(chunk, peer);
   }
 
   #checked({ chunk, peer, ok }: Of<'checked'>): void {
-    const chunks = this.#chunks as Chunks;
+    const fresh = this.#checking.get(chunk);
+    this.#checking.delete(chunk);
     if (ok) return this.#keep(chunk, peer);
-    chunks.lose(chunk);
+    this.#chunks?.lose(chunk);
     this.#mismatch = true;
     this.#do({ type: 'drop', chunk, peer });
-    if (peer === undefined) this.#origin.mistrust();
+    if (peer === undefined) this.#origin.mistrust(fresh);
     else this.#swarm.bar(peer);
   }
 
@@ -304,24 +339,33 @@ export class DownloadEngine {
   }
 
   #head(event: Of<'range-head'>): void {
-    const { total } = event;
+    if (!this.#origin.has(event.range)) return;
     this.#progressAt = this.#now;
-    if (this.#verification === 'whole' && total !== undefined && total !== this.layout?.size) {
-      if (this.#guessed || !this.#chunks) {
-        this.#guessed = false;
-        this.#layOut(wholeFileLayout(total));
-      }
-    }
+    this.#learnSize(event.total);
     if (!this.#origin.head(event, this.#now)) return;
     this.#mismatch = true;
     this.#origin.mistrust();
   }
 
+  /** The origin says how long the file is, which counts for more than what peers claim. */
+  #learnSize(total: number | undefined): void {
+    if (total === undefined || this.#verification === 'chunks') return;
+    if (this.#chunks && !this.#guessed) return;
+    this.#guessed = false;
+    if (total !== this.layout?.size) this.#layOut(wholeFileLayout(total));
+  }
+
   #rangeEnded(event: Of<'range-end'>): void {
+    if (!this.#origin.has(event.range)) return;
     this.#progressAt = this.#now;
     const { end, total } = event;
-    if (end === 'beyond' && total !== undefined && !this.#chunks && this.#verification === 'whole')
-      this.#layOut(wholeFileLayout(total));
+    if (end === 'beyond') {
+      this.#learnSize(total);
+      if (total !== undefined && total !== this.layout?.size) {
+        this.#mismatch = true;
+        return this.#origin.mistrust();
+      }
+    }
     const length = this.#origin.ended(event, this.#now);
     if (length === undefined) return;
     // Only now is it known how long the content is, and all of it is here.
@@ -338,27 +382,36 @@ export class DownloadEngine {
   #finish(): void {
     if (this.#verification === 'chunks') return this.#complete();
     this.#phase = 'verifying';
+    // What it still sends could change the size while the copy is hashed.
+    this.#origin.end();
     this.#do({ type: 'verify' });
   }
 
   /** The whole has the wrong hash. What peers gave is thrown away, or, if it was none, what the origin gave. */
   #reject(): void {
-    const chunks = this.#chunks as Chunks;
+    const { count } = (this.#chunks as Chunks).layout;
     this.#mismatch = true;
     this.#phase = 'fetching';
     this.#progressAt = this.#now;
     const suppliers = new Set(this.#doubtful.values());
-    const [liar] = suppliers;
-    if (suppliers.size === 1) this.#swarm.bar(liar as PeerId);
-    if (suppliers.size === 0) this.#origin.mistrust();
-    else if (!this.#origin.isOut) this.#peersAre = 'doubted';
-    else this.#swarm.isolate();
-    for (let chunk = 0; chunk < chunks.layout.count; chunk++) {
-      if (suppliers.size > 0 && !this.#doubtful.has(chunk)) continue;
-      chunks.lose(chunk);
-      this.#do({ type: 'discard', chunk });
+    // Who gave only a part may be right, and the origin wrong.
+    if (suppliers.size === 1 && this.#doubtful.size === count)
+      for (const liar of suppliers) this.#swarm.bar(liar);
+    if (suppliers.size === 0) this.#rejectOrigin();
+    else if (this.#origin.isOut) this.#startOver();
+    else {
+      this.#peersAre = 'doubted';
+      this.#discard((chunk) => this.#doubtful.has(chunk));
     }
-    this.#doubtful.clear();
+  }
+
+  /** Nor is its word on the size believed, until it gives it anew. */
+  #rejectOrigin(): void {
+    this.#discard(() => true);
+    this.#chunks = undefined;
+    this.#swarm.begin(undefined);
+    this.#origin.begin(undefined);
+    this.#origin.mistrust();
   }
 
   #complete(): void {

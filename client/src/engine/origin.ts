@@ -18,10 +18,11 @@ type Of<Type extends EngineEvent['type']> = Extract<EngineEvent, { type: Type }>
  * What the origin is to be used for now.
  * - `no`: peers do.
  * - `lease`: for parts that the tracker lends, so that no two visitors fetch the same.
- * - `free`: at once, for parts chosen by chance.
+ * - `free`: at once, for parts chosen by chance: what others fetch is not known.
+ * - `chunk`: the same for one chunk at a time: others fetch too, but nothing came of it for long.
  * - `alone`: at once and from the start to the end, as without us: there is nobody else.
  */
-export type Need = 'no' | 'lease' | 'free' | 'alone';
+export type Need = 'no' | 'lease' | 'free' | 'chunk' | 'alone';
 
 /** What the engine knows when the origin's turn is considered. */
 export interface Situation {
@@ -35,6 +36,8 @@ export interface Situation {
 /** A request to the origin that has not ended. Offsets in bytes. */
 interface Range {
   readonly id: number;
+  /** What was asked for, exclusive; infinite: the whole file, without Range. */
+  readonly asked: number;
   start: number;
   /** Exclusive; infinite: to the end, wherever that is. */
   end: number;
@@ -55,12 +58,12 @@ export class Origin {
   phase: Phase;
   /** `whole`: it ignores Range, so only the file from start to end is to be had. */
   #serves: 'ranges' | 'whole' = 'ranges';
-  /** Whether caches on the way are to be passed: they gave something else once. */
-  #fresh = false;
   readonly #do: (effect: Effect) => void;
   readonly leases: Leases;
   /** Whether it ever sent bytes. */
   hasGiven = false;
+  /** Whether caches on the way are passed: they gave something else once. */
+  isFresh = false;
   readonly #ranges = new Map<number, Range>();
   readonly #meter = new Meter();
   #lastRange = 0;
@@ -97,10 +100,25 @@ export class Origin {
     return this.phase === 'ready' ? this.leases.wakeAt(now, this.isBusy) : Number.POSITIVE_INFINITY;
   }
 
-  /** What is to be fetched, from the start. */
-  begin(chunks: Chunks): void {
+  /**
+   * How the content is cut, from now on; undefined: not known after all.
+   * @returns the chunks that have come already
+   */
+  begin(chunks: Chunks | undefined): number[] {
+    // What was taken of a range in chunks of other sizes is gone.
+    const used = this.#chunks && [...this.#ranges.values()].filter(({ start, at }) => at > start);
+    for (const range of used ?? []) this.#abort(range);
     this.#chunks = chunks;
-    for (const range of this.#ranges.values()) this.#mark(range, true);
+    const done: number[] = [];
+    for (const range of this.#ranges.values()) {
+      done.push(...this.#doneBetween(range, range.start));
+      this.#mark(range, true);
+    }
+    return done;
+  }
+
+  has(range: number): boolean {
+    return this.#ranges.has(range);
   }
 
   proceed(situation: Situation, now: number, random: () => number): void {
@@ -138,6 +156,11 @@ export class Origin {
       if (range.start > 0) this.#abort(range);
       for (const other of [...this.#ranges.values()]) if (other !== range) this.#abort(other);
     }
+    if (ranged && !this.#chunks) {
+      // Of another origin a page may not see the size; the whole file shows it.
+      this.#serves = 'whole';
+      this.#abort(range);
+    }
     if (!this.#ranges.has(id)) return false;
     this.#mark(range, false);
     range.start = offset;
@@ -156,14 +179,20 @@ export class Origin {
     const before = range.at;
     range.at += length;
     this.hasGiven = true;
-    if (!chunks) return [];
-    const { chunkSize, size, count } = chunks.layout;
+    const done = this.#doneBetween(range, before);
+    for (const chunk of done) chunks?.setComing(chunk, false);
+    return done;
+  }
+
+  /** Chunks of a range that its bytes from `before` on have completed. */
+  #doneBetween({ start, at }: Range, before: number): number[] {
+    if (!this.#chunks) return [];
+    const { chunkSize, size, count } = this.#chunks.layout;
     const done: number[] = [];
     for (let chunk = Math.floor(before / chunkSize); chunk < count; chunk++) {
-      if (Math.min((chunk + 1) * chunkSize, size) > range.at) break;
-      if (chunk * chunkSize < range.start) continue;
-      chunks.setComing(chunk, false);
-      done.push(chunk);
+      const end = Math.min((chunk + 1) * chunkSize, size);
+      if (end > at) break;
+      if (chunk * chunkSize >= start && end > before) done.push(chunk);
     }
     return done;
   }
@@ -174,21 +203,30 @@ export class Origin {
     if (!range) return undefined;
     this.#ranges.delete(id);
     this.#mark(range, false);
-    if (end === 'done') {
-      this.#failures = 0;
-      return range.end === Number.POSITIVE_INFINITY && range.start === 0 ? range.at : undefined;
-    }
     if (!this.isBusy) this.leases.giveBack(this.#chunks);
-    if (end === 'no-ranges') this.#serves = 'whole';
-    else if (end === 'failed') this.fail(now);
+    const { size = 0, chunkSize = 0 } = this.#chunks?.layout ?? {};
+    if (end === 'done') {
+      const { start, at } = range;
+      // Ranges cut so short that not even a chunk comes would go on for ever.
+      if (at < Math.min(range.asked, size) && at < start + chunkSize) this.#serves = 'whole';
+      this.#failures = 0;
+      return range.end === Number.POSITIVE_INFINITY && start === 0 ? at : undefined;
+    }
+    // Without ranges, as with a size that nobody says, the whole file is left; if it was asked for, nothing.
+    if (end === 'failed' || range.asked === Number.POSITIVE_INFINITY) this.fail(now);
+    else if (end === 'no-ranges' || !this.#chunks || range.start < size) this.#serves = 'whole';
     return undefined;
   }
 
-  /** It gave wrong bytes: once more, past any cache; then no more. */
-  mistrust(): void {
+  /**
+   * It gave wrong bytes: once more, past any cache; then no more.
+   * @param fresh whether these came past the caches; those that did not say nothing new once that is begun
+   */
+  mistrust(fresh = this.isFresh): void {
+    if (fresh !== this.isFresh) return;
     this.end();
-    if (this.#fresh) this.phase = 'failed';
-    this.#fresh = true;
+    if (this.isFresh) this.phase = 'failed';
+    this.isFresh = true;
   }
 
   fail(now: number): void {
@@ -268,8 +306,8 @@ export class Origin {
     );
   }
 
-  /** A stretch of wanted chunks around one chosen by chance. */
-  #fetchSome({ chunks, wants }: Situation, random: () => number): void {
+  /** Wanted chunks from one chosen by chance on. */
+  #fetchSome({ need, chunks, wants }: Situation, random: () => number): void {
     if (this.#serves === 'whole' || !chunks) return this.#fetchAlone();
     const { count, chunkSize, size } = chunks.layout;
     const start = Math.floor(random() * count);
@@ -277,18 +315,19 @@ export class Origin {
       const first = (start + i) % count;
       if (!this.#isWanted(chunks, first, wants)) continue;
       let end = first + 1;
-      const most = Math.max(1, Math.floor(this.#rangeBytes() / chunkSize));
-      while (end < count && end - first < most && this.#isWanted(chunks, end, wants)) end++;
+      const known = ((this.#meter.rate ?? 0) * RANGE_MS) / chunkSize;
+      const most = need === 'chunk' ? 1 : Math.min(known, MAX_RANGE_BYTES / chunkSize);
+      while (end < count && end - first + 1 <= most && this.#isWanted(chunks, end, wants)) end++;
       return this.#begin(first * chunkSize, Math.min(end * chunkSize, size));
     }
   }
 
   #begin(start: number, end: number): void {
-    const range: Range = { id: ++this.#lastRange, start, end, at: start };
+    const range: Range = { id: ++this.#lastRange, asked: end, start, end, at: start };
     this.#ranges.set(range.id, range);
     this.#mark(range, true);
     const length = end === Number.POSITIVE_INFINITY ? undefined : end - start;
-    this.#do({ type: 'fetch-range', range: range.id, offset: start, length, fresh: this.#fresh });
+    this.#do({ type: 'fetch-range', range: range.id, offset: start, length, fresh: this.isFresh });
   }
 
   #abort(range: Range): void {
@@ -298,12 +337,13 @@ export class Origin {
   }
 
   /** Notes that the chunks still to come of a range are, or are not, on their way. */
-  #mark({ at, end }: Range, coming: boolean): void {
+  #mark({ start, at, end }: Range, coming: boolean): void {
     const chunks = this.#chunks;
     if (!chunks) return;
     const { chunkSize, size, count } = chunks.layout;
     const last = Math.min(Math.ceil(Math.min(end, size) / chunkSize), count);
-    for (let chunk = Math.floor(at / chunkSize); chunk < last; chunk++)
-      chunks.setComing(chunk, coming);
+    // A range may begin within a chunk if it was asked for when the size was taken for another.
+    const first = Math.max(Math.floor(at / chunkSize), Math.ceil(start / chunkSize));
+    for (let chunk = first; chunk < last; chunk++) chunks.setComing(chunk, coming);
   }
 }

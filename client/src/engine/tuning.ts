@@ -71,8 +71,11 @@ export const SLOW_SEEDERS_MS = 5_000;
 /** What partial holders would need so long to send is asked of the origin too: they have others to serve. */
 export const SLOW_PARTIAL_MS = 700;
 
-/** Time without a chunk from anywhere before the origin is asked without the tracker's consent. */
-export const STALL_PATIENCE_MS = 2_000;
+/**
+ * Time without a chunk from anywhere, at least, before the origin is asked without the tracker's
+ * consent; up to twice that by chance. Eight visitors who share 64 KB/s get a chunk of 16 KiB each in 2 s.
+ */
+export const STALL_PATIENCE_MS = 4_000;
 
 /** Pause before units are asked for again where none were to be had; doubles up to 8 times. */
 export const LEASE_RETRY_MS = 1_000;
