@@ -28,6 +28,8 @@ export interface Peer {
   state: PeerState;
   /** What it has, as far as it said: complete holders by the tracker's word. */
   has: Bitfield | 'all' | 'nothing';
+  /** What it said in chunks that are not those here, or not yet. */
+  early: { readonly size: number; readonly chunkSize: number; readonly has: Bitfield } | undefined;
   /** Whether it was told what there is here. */
   greeted: boolean;
   retryAt: number;
@@ -74,6 +76,7 @@ export class Peers {
       size,
       state: 'known',
       has,
+      early: undefined,
       greeted: false,
       retryAt: now,
       failures: 0,
@@ -105,9 +108,11 @@ export class Peers {
     return best;
   }
 
+  /** Makes room: of who is of no use, else of who was not tried and might be named again. */
   #forgetOne(): boolean {
-    for (const { id, state } of this.#peers.values())
-      if (state === 'spent') return this.#peers.delete(id);
+    for (const useless of ['spent', 'known'])
+      for (const { id, state } of this.#peers.values())
+        if (state === useless) return this.#peers.delete(id);
     return false;
   }
 }

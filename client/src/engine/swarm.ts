@@ -1,6 +1,7 @@
 import { Bitfield } from './bitfield.ts';
 import type { Chunks } from './chunks.ts';
 import { Coverage } from './coverage.ts';
+import type { Layout } from './layout.ts';
 import type { OpenRequest, Peer } from './peers.ts';
 import { Peers } from './peers.ts';
 import {
@@ -22,6 +23,9 @@ import {
 import type { Effect, EngineEvent, HolderInfo, PeerId } from './types.ts';
 
 type Of<Type extends EngineEvent['type']> = Extract<EngineEvent, { type: Type }>;
+
+/** Numbers of chunks on the wire are below this (peer.proto). */
+const MAX_CHUNKS = 65_536;
 
 /** The part of the engine that spreads the chunks of one content over the peers that hold it. */
 export class Swarm {
@@ -81,13 +85,20 @@ export class Swarm {
   }
 
   /** What is to be fetched, from the start. Peers that were greeted are greeted again. */
-  begin(chunks: Chunks): void {
+  begin(chunks: Chunks | undefined): void {
     for (const peer of this.#peers.all()) {
       this.#release(peer);
       peer.greeted = false;
-      if (typeof peer.has === 'object') peer.has = 'nothing';
+      // Who said it in these chunks before they were known here does not say it again.
+      if (typeof peer.has === 'object' && this.#chunks)
+        peer.early = { ...this.#chunks.layout, has: peer.has };
+      if (peer.has !== 'all') peer.has = 'nothing';
     }
     this.#chunks = chunks;
+    for (const peer of this.#peers.all()) {
+      const { early, state } = peer;
+      if (early && state === 'open' && this.#isInUse(early)) this.#setHas(peer, early.has.bytes);
+    }
   }
 
   /** The download begins. */
@@ -117,6 +128,7 @@ export class Swarm {
     if (!peer) return;
     this.#release(peer);
     this.#forgetHoldings(peer);
+    peer.early = undefined;
     peer.greeted = false;
     if (barred) peer.state = 'spent';
     else if (peer.state === 'open' || peer.state === 'connecting') this.#peers.failed(peer, now);
@@ -129,19 +141,38 @@ export class Swarm {
     if (peer.state !== 'open') this.#setOpen(peer, now);
     this.#forgetHoldings(peer);
     if (size > 0) peer.size = size;
+    peer.early = undefined;
+    peer.has = complete ? 'all' : 'nothing';
+    if (complete) return;
+    const said = { size, chunkSize, has: new Bitfield(MAX_CHUNKS, bitfield) };
+    if (this.#isInUse(said)) this.#setHas(peer, bitfield);
+    else peer.early = said;
+  }
+
+  /** Whether these are the chunks of the content here. */
+  #isInUse({ size, chunkSize }: Pick<Layout, 'size' | 'chunkSize'>): boolean {
     const layout = this.#chunks?.layout;
-    if (complete) peer.has = 'all';
-    else if (layout && chunkSize === layout.chunkSize && size === layout.size) {
-      peer.has = new Bitfield(layout.count, bitfield);
-      for (let chunk = 0; chunk < layout.count; chunk++)
-        if (peer.has.has(chunk)) this.#chunks?.addHolder(chunk);
-    }
+    return size === layout?.size && chunkSize === layout.chunkSize;
+  }
+
+  #setHas(peer: Peer, bitfield: Uint8Array): void {
+    const chunks = this.#chunks as Chunks;
+    const has = new Bitfield(chunks.layout.count, bitfield);
+    peer.early = undefined;
+    peer.has = has;
+    for (let chunk = 0; chunk < chunks.layout.count; chunk++)
+      if (has.has(chunk)) chunks.addHolder(chunk);
   }
 
   got({ peer: id, chunks: more }: Of<'got'>): void {
     const peer = this.#peers.get(id);
     const chunks = this.#chunks;
-    if (peer?.state !== 'open' || !chunks || peer.has === 'all') return;
+    if (peer?.state !== 'open' || peer.has === 'all') return;
+    if (peer.early && peer.early.size > 0) {
+      for (const chunk of more) if (chunk < MAX_CHUNKS) peer.early.has.add(chunk);
+      return;
+    }
+    if (!chunks) return;
     if (peer.has === 'nothing') {
       // It began with nothing, not even the layout, which it has by now.
       if (peer.size !== 0 && peer.size !== chunks.layout.size) return;
@@ -152,6 +183,7 @@ export class Swarm {
     if (peer.has.size < chunks.layout.count) return;
     this.#forgetHoldings(peer);
     peer.has = 'all';
+    peer.size = chunks.layout.size;
   }
 
   /** Notes a fragment. `chunk`: it completed one. `refused`: nobody asked for it. */
@@ -284,16 +316,21 @@ export class Swarm {
   #connect(now: number, random: () => number): void {
     const ready: Peer[] = [];
     let engaged = 0;
+    let hasSeeder = false;
     for (const peer of this.#peers.all()) {
       if (!this.#isCandidate(peer)) continue;
-      if (peer.state !== 'known') engaged++;
-      else if (peer.retryAt <= now) ready.push(peer);
+      if (peer.state !== 'known') {
+        engaged++;
+        hasSeeder ||= peer.has === 'all';
+      } else if (peer.retryAt <= now) ready.push(peer);
     }
     if (ready.length === 0) return;
     const seeders = ready.filter(({ has }) => has === 'all');
     const few = seeders.length > 0 || this.hasSeeders ? FIRST_SEEDERS : FIRST_PARTIAL;
     const most = engaged < few ? few : this.#wantsMore(now) ? MAX_PEERS : 0;
-    for (let room = most - engaged; room > 0 && ready.length > 0; room--) {
+    // However many have parts, the first who has it all is let in.
+    const least = seeders.length > 0 && !hasSeeder ? 1 : 0;
+    for (let room = Math.max(most - engaged, least); room > 0 && ready.length > 0; room--) {
       const from = seeders.length > 0 ? seeders : ready;
       const [peer] = from.splice(Math.floor(random() * from.length), 1) as [Peer];
       if (from === seeders) ready.splice(ready.indexOf(peer), 1);
@@ -318,15 +355,14 @@ export class Swarm {
     if (!chunks) return;
     const open = [...this.#open()].filter(({ has }) => has !== 'nothing');
     if (open.length === 0) return;
-    const fewest = Math.min(...open.map(({ timeouts }) => timeouts));
-    const ready = open.filter((peer) => peer.timeouts === fewest && hasRoom(peer, chunks));
+    const ready = open.filter((peer) => hasRoom(peer, chunks));
     // The least busy of equals, by chance: else everybody asks the same one first.
     for (let i = ready.length - 1; i > 0; i--) {
       const j = Math.floor(random() * (i + 1));
       [ready[i], ready[j]] = [ready[j] as Peer, ready[i] as Peer];
     }
     while (ready.length > 0) {
-      ready.sort((a, b) => busyMs(a) - busyMs(b));
+      ready.sort((a, b) => a.timeouts - b.timeouts || busyMs(a) - busyMs(b));
       const peer = ready[0] as Peer;
       const chunk = this.#choose(peer, chunks, random);
       if (chunk === undefined) ready.shift();
@@ -338,8 +374,10 @@ export class Swarm {
   }
 
   #choose(peer: Peer, chunks: Chunks, random: () => number): number | undefined {
-    const { has } = peer;
-    const holds = (chunk: number) => has === 'all' || (has !== 'nothing' && has.has(chunk));
+    // Who let requests pass is asked for what nobody better has.
+    const better = [...this.#open()].filter(({ timeouts }) => timeouts < peer.timeouts);
+    const holds = (chunk: number) =>
+      holdsChunk(peer, chunk) && !better.some((other) => holdsChunk(other, chunk));
     const free = chunks.pick(holds, random, chunks.held.size >= RANDOM_FIRST);
     return free ?? (peer.timeouts === 0 ? this.#late(peer, chunks, holds) : undefined);
   }
@@ -390,10 +428,10 @@ export class Swarm {
       peer.timeouts++;
       const silent = late.every(({ sentAt }) => peer.lastHeard <= sentAt);
       if (silent && peer.timeouts >= MAX_SILENT_TIMEOUTS) this.#spend(peer);
-      else if ([...this.#open()].some((other) => other.timeouts < peer.timeouts))
-        for (const request of late) this.#giveUp(peer, request);
-      else
-        for (const request of late) {
+      const better = [...this.#open()].filter(({ timeouts }) => timeouts < peer.timeouts);
+      for (const request of peer.state === 'spent' ? [] : late)
+        if (better.some((other) => holdsChunk(other, request.chunk))) this.#giveUp(peer, request);
+        else {
           // From now on, or a page that slept would count all its sleep at once.
           request.sentAt = now;
           request.timeout *= 2;
@@ -418,6 +456,10 @@ export class Swarm {
     this.#forgetHoldings(peer);
     peer.state = 'spent';
   }
+}
+
+function holdsChunk({ has }: Peer, chunk: number): boolean {
+  return has === 'all' || (has !== 'nothing' && has.has(chunk));
 }
 
 /** Whether a peer takes another request. One that let requests pass gets one at a time. */
