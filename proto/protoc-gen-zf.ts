@@ -64,21 +64,32 @@ function oneofType(oneof: DescOneof): string {
   return `${cases.join('')}\n    | { case: undefined; value?: undefined }`;
 }
 
+/** See `table` in src/table.ts. */
 function printTable(f: GeneratedFile, desc: DescMessage): void {
-  f.print('export const ', tableName(desc), ': Table = [');
-  for (const field of desc.fields) {
-    const row = [
-      field.number,
-      `'${field.localName}'`,
-      kindOf(field)[0],
-      field.fieldKind === 'list' ? 1 : 0,
-    ];
-    if (field.message) row.push(tableName(field.message));
-    if (field.oneof) row.push(`'${field.oneof.localName}'`);
-    f.print('  [', row.join(', '), '],');
-  }
-  f.print('];');
+  const numbers = desc.members.flatMap((member) =>
+    member.kind === 'oneof' ? member.fields.map((field) => field.number) : member.number,
+  );
+  if (numbers.some((number, i) => number !== i + 1))
+    throw new Error(`${desc}: tables need fields numbered from 1 in the order they are written`);
+  f.print('export const ', tableName(desc), ' = /* @__PURE__ */ table({');
+  for (const member of desc.members)
+    if (member.kind !== 'oneof') f.print('  ', shapeOf(member));
+    else {
+      f.print('  ', member.localName, ': {');
+      for (const field of member.fields) f.print('    ', shapeOf(field));
+      f.print('  },');
+    }
+  f.print('});');
   f.print();
+}
+
+function shapeOf(field: DescField): string {
+  const isList = field.fieldKind === 'list';
+  const name = field.message && tableName(field.message);
+  const shape = name
+    ? `[${isList ? `${name}, ${name}` : name}]`
+    : kindOf(field)[0] + (isList ? 8 : 0);
+  return `${field.localName}: ${shape},`;
 }
 
 const tableName = (desc: DescMessage) => `${desc.name}Table`;
@@ -102,7 +113,7 @@ runNodeJs(
     generateTs(schema) {
       const f = schema.generateFile('compact.ts');
       f.preamble(schema.files[0]!);
-      f.print("import type { Table } from '../src/table.ts';");
+      f.print("import { table } from '../src/table.ts';");
       f.print();
       const messages = schema.files.flatMap((file) => file.messages);
       for (const desc of schema.files.flatMap((file) => file.enums)) printEnum(f, desc);

@@ -12,18 +12,43 @@ export const Kind = {
   MESSAGE: 7,
 } as const;
 
-/** Table of a message, or where there is none the oneof; then the oneof of a message field. */
+/** `table` is that of a message. */
 type Row = readonly [
   number: number,
   name: string,
   kind: number,
-  repeated: number,
-  tableOrOneof?: Table | string,
-  oneof?: string,
+  repeated: boolean,
+  table: Table | undefined,
+  oneof: string | undefined,
 ];
 
 /** The fields of a message by ascending number. */
 export type Table = readonly Row[];
+
+/**
+ * The fields of a message by name, numbered from 1: its kind, plus 8 if it is repeated; or the table
+ * of a message, in an array, of two if it is repeated; or the fields of a oneof.
+ */
+interface Shape {
+  readonly [name: string]: number | readonly Table[] | Shape;
+}
+
+/** Names are keys, not texts, so that a minifier can shorten them here and where they are used. */
+export function table(shape: Shape): Table {
+  const rows: Row[] = [];
+  const add = (fields: Shape, oneof?: string) => {
+    for (const [name, field] of Object.entries(fields)) {
+      const number = rows.length + 1;
+      if (typeof field === 'number')
+        rows.push([number, name, field & 7, field > 7, undefined, oneof]);
+      else if (Array.isArray(field))
+        rows.push([number, name, Kind.MESSAGE, field.length > 1, field[0], oneof]);
+      else add(field as Shape, name);
+    }
+  };
+  add(shape);
+  return rows;
+}
 
 type Fields = Record<string, unknown>;
 
@@ -83,21 +108,22 @@ class Reader {
   }
 
   bytes(end: number): Uint8Array {
-    const length = this.uint32(end);
-    this.advance(length, end);
-    return this.buffer.subarray(this.at - length, this.at);
+    return this.advance(this.uint32(end), end);
   }
 
   /** Where the message or packed numbers that begin here end. */
   stop(end: number): number {
-    const length = this.uint32(end);
-    if (length > end - this.at) throw new Error('a field ends beyond its message');
+    const { length } = this.bytes(end);
+    this.at -= length;
     return this.at + length;
   }
 
-  advance(length: number, end: number): void {
-    if (length > end - this.at) throw new Error('a field ends beyond its message');
+  /** The next `length` bytes. */
+  advance(length: number, end: number): Uint8Array {
+    const start = this.at;
+    if (length > end - start) throw new Error('a field ends beyond its message');
     this.at += length;
+    return this.buffer.subarray(start, this.at);
   }
 
   /** Field number and wire type. */
@@ -136,12 +162,10 @@ class Reader {
         const [low, middle, high] = this.varint(end);
         return (BigInt(high) << 56n) | (BigInt(middle) << 28n) | BigInt(low);
       }
-      case Kind.FIXED64:
-        this.advance(8, end);
-        return new DataView(this.buffer.buffer, this.buffer.byteOffset + this.at - 8).getBigUint64(
-          0,
-          true,
-        );
+      case Kind.FIXED64: {
+        const { buffer, byteOffset } = this.advance(8, end);
+        return new DataView(buffer, byteOffset).getBigUint64(0, true);
+      }
       case Kind.STRING:
         return decoder.decode(this.bytes(end));
       default:
@@ -164,8 +188,7 @@ class Reader {
     return into;
   }
 
-  field([, name, kind, repeated, table, outer]: Row, end: number, into: Fields): void {
-    const oneof = (kind === Kind.MESSAGE ? outer : table) as string | undefined;
+  field([, name, kind, repeated, table, oneof]: Row, end: number, into: Fields): void {
     const before = oneof ? (into[oneof] as Fields) : undefined;
     let value: unknown;
     if (kind === Kind.MESSAGE) {
@@ -190,8 +213,7 @@ function wireTypeOf(kind: number): number {
 /** A message with no field set. */
 function empty(table: Table): Fields {
   const fields: Fields = {};
-  for (const [, name, kind, repeated, table_, outer] of table) {
-    const oneof = (kind === Kind.MESSAGE ? outer : table_) as string | undefined;
+  for (const [, name, kind, repeated, , oneof] of table) {
     if (oneof) fields[oneof] ??= { case: undefined };
     else if (repeated) fields[name] = [];
     else if (kind !== Kind.MESSAGE) fields[name] = DEFAULTS[kind];
@@ -235,8 +257,7 @@ function writeFields(table: Table, message: Fields, parts: (number[] | Uint8Arra
     return part.length;
   };
   for (let i = table.length - 1; i >= 0; i--) {
-    const [number, name, kind, repeated, inner, outer] = table[i] as Row;
-    const oneof = (kind === Kind.MESSAGE ? outer : inner) as string | undefined;
+    const [number, name, kind, repeated, inner, oneof] = table[i] as Row;
     let values: unknown[];
     if (oneof) {
       const chosen = message[oneof] as Fields | undefined;
