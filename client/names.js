@@ -38,7 +38,7 @@ function outsideNames() {
 }
 
 /** Calls `visit` with every node of a syntax tree. */
-function walk(node, visit) {
+export function walk(node, visit) {
   visit(node);
   for (const value of Object.values(node))
     for (const child of Array.isArray(value) ? value : [value])
@@ -66,7 +66,7 @@ function namesInTexts(tree) {
 }
 
 /** Replaces parts of a text. */
-function edit(text, edits) {
+export function edit(text, edits) {
   let [edited, at] = ['', 0];
   for (const [start, end, part] of edits.sort(([a], [b]) => a - b)) {
     edited += text.slice(at, start) + part;

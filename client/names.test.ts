@@ -7,6 +7,8 @@ type Change = (code: string, parse: typeof parseAst) => string;
 // Plain JavaScript, as Rollup loads it with its configuration.
 const file = new URL('names.js', import.meta.url).href;
 const { onlyLet, shortenPrivates }: Record<string, Change> = await import(file);
+const quiet = new URL('quiet.js', import.meta.url).href;
+const { withoutTexts }: Record<string, Change> = await import(quiet);
 
 const shorten = (code: string): string => shortenPrivates!(code, parseAst);
 const run = (code: string): unknown => Function(`${code}; return result`)();
@@ -50,6 +52,17 @@ describe('short names', () => {
       'const a = "const b", { c } = { c: 1 }; for (const d of [2]) var result = [a, c, d]';
     assert.deepEqual(run(onlyLet!(code, parseAst)), ['const b', 1, 2]);
     assert.equal(onlyLet!(code, parseAst).match(/const/g)?.length, 1);
+  });
+});
+
+describe('errors of the protocol', () => {
+  it('lose their texts, and nothing else', () => {
+    const code =
+      'new Error("a"); new ProtocolError(CODE, `b`); malformed("d"); malformed(e); tell("f")';
+    assert.equal(
+      withoutTexts!(code, parseAst),
+      'new Error(); new ProtocolError(CODE); malformed(); malformed(e); tell("f")',
+    );
   });
 });
 

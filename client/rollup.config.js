@@ -2,6 +2,7 @@ import { stripTypeScriptTypes } from 'node:module';
 import resolve from '@rollup/plugin-node-resolve';
 import terser from '@rollup/plugin-terser';
 import { shortNames } from './names.js';
+import { quietProtocol } from './quiet.js';
 
 /** The sources use erasable syntax only, so blanking the types is all there is to compile. */
 const types = {
@@ -11,7 +12,7 @@ const types = {
 };
 
 const options = {
-  plugins: [types, resolve({ extensions: ['.ts', '.js'] })],
+  plugins: [types, quietProtocol, resolve({ extensions: ['.ts', '.js'] })],
   treeshake: { preset: 'recommended', moduleSideEffects: false },
   onwarn(warning) {
     // Old helpers in @bufbuild/protobuf look for a global `this`; they are shaken out.

@@ -38,12 +38,12 @@ export class InlineManifests {
       if (!bytes) throw new Error('not base64');
       parseManifest(bytes);
       this.#downloads.addManifest?.(bytes);
-    } catch (error) {
+    } catch {
       // Perhaps a script put something behind it while the parser was still in it.
       if (parsing) return;
       console.warn(
         `Zauberflöte: the manifest in ${describe(script)} is ignored, as it is not the base64 that ` +
-          `zauberflote-manifest prints: ${(error as Error).message}`,
+          'zauberflote-manifest prints',
       );
     }
     this.#open.delete(script);
