@@ -118,7 +118,7 @@ describe('UploadQueue', () => {
   });
 
   it('serves every asker whole, whatever the others do; seeded', function () {
-    this.timeout(60_000);
+    this.timeout(180_000);
     const asker = fc.record({
       rate: fc.constantFrom(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 300, 20, 0),
       requests: fc.array(
