@@ -62,9 +62,10 @@ export const MAX_FETCHERS_PER_SWARM = 8;
 
 /**
  * Grants in which a client would get its share of what is free: large enough to be one request to
- * the origin, small enough that one slow client does not hold up a swarm.
+ * the origin, small enough that one slow client does not hold up a swarm. One that is alone gets what
+ * it wants.
  */
-export const GRANTS_PER_CLIENT = 4;
+export const GRANTS_PER_CLIENT = 2;
 
 /**
  * Units that a content is taken to have while nobody knows: 1 MiB of 64 KiB. Beyond, one at a time

@@ -70,7 +70,8 @@ export class LeaseModel {
     const least = Math.min(...candidates.map(times));
     const equal = candidates.filter((unit) => times(unit) === least);
     const counted = least > 0 ? equal : free.filter((unit) => units || unit < ASSUMED_UNITS);
-    const share = Math.ceil(counted.length / (GRANTS_PER_CLIENT * Math.max(1, downloading)));
+    const parts = downloading <= 1 ? 1 : GRANTS_PER_CLIENT * downloading;
+    const share = Math.ceil(counted.length / parts);
     const first = equal[0]!;
     const run = equal.filter((unit, i) => unit === first + i);
     const granted = run.slice(0, Math.min(ask.wanted, Math.max(1, share)));

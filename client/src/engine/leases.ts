@@ -59,6 +59,11 @@ export class Leases {
     return this.#state === 'mute';
   }
 
+  /** Whether there was nothing to be had when last asked. */
+  get isRefused(): boolean {
+    return this.#refusals > 0;
+  }
+
   mayAsk(now: number): boolean {
     return this.#state === 'idle' && now >= this.#retryAt && !this.#granted;
   }

@@ -185,7 +185,8 @@ export class Leases<M> {
       equal++;
     }
     if (least === LENT) return NO_UNITS;
-    const share = (least === 0 ? free : equal) / (limits.GRANTS_PER_CLIENT * downloading);
+    const clients = downloading === 1 ? 1 : limits.GRANTS_PER_CLIENT * downloading;
+    const share = (least === 0 ? free : equal) / clients;
     const most = Math.min(wanted, Math.max(1, Math.ceil(share)), end - first);
     let count = 1;
     while (
