@@ -258,7 +258,9 @@ export class DownloadEngine {
     if (this.#swarm.hasSeeders && idle < SEEDER_PATIENCE_MS && this.#leftMs() < SLOW_SEEDERS_MS)
       return 'no';
     if (this.#tracker !== 'there') return 'free';
-    if ((isWhole || leases.isMute(now)) && !this.#swarm.hasCandidates) return 'alone';
+    // Refused although nobody is named: the tracker lends only to those who serve others.
+    const isLeftAlone = isWhole || leases.isRefused || leases.isMute(now);
+    if (isLeftAlone && !this.#swarm.hasCandidates) return 'alone';
     if (leases.isMute(now)) return 'free';
     if (idle >= this.#stallPatience && !isBusy) return 'chunk';
     if (!isWhole) return 'lease';
@@ -368,12 +370,13 @@ export class DownloadEngine {
     }
     const length = this.#origin.ended(event, this.#now);
     if (length === undefined) return;
-    // Only now is it known how long the content is, and all of it is here.
-    if (this.#chunks && length !== this.#chunks.layout.size) {
+    if (this.#chunks) {
+      this.#learnSize(length);
+      if (length === this.layout?.size) return;
       this.#mismatch = true;
       return this.#origin.mistrust();
     }
-    if (this.#chunks) return;
+    // Only now is it known how long the content is, and all of it is here.
     const layout = wholeFileLayout(length);
     this.#layOut(layout);
     for (let chunk = 0; chunk < layout.count; chunk++) this.#supplied(chunk, undefined);
