@@ -24,24 +24,30 @@ export interface CssReference {
   readonly kind: CssUrl['kind'];
 }
 
-const SPACE = /[ \t\n\r\f]*/y;
 const ESCAPED = '\\\\(?:[0-9a-fA-F]{1,6}(?:\\r\\n|[ \\t\\n\\r\\f])?|[^\\n\\r\\f0-9a-fA-F])';
-const NAME = new RegExp(`(?:[-\\w\\0\\u0080-\\uffff]|${ESCAPED})+`, 'y');
-const NAME_START = new RegExp(`--|-?(?:[A-Za-z_\\0\\u0080-\\uffff]|${ESCAPED})`, 'y');
-const NUMBER = /\d*\.?\d+(?:[eE][+-]?\d+)?/y;
-/** The inside of `url(…)` without quotes, from its first character that is not white space. */
-const BARE_URL = new RegExp(
-  `((?:[^"'()\\\\ \\t\\n\\r\\f\\u0001-\\u0008\\u000b\\u000e-\\u001f\\u007f]|${ESCAPED})*)[ \\t\\n\\r\\f]*(?=\\)|$)`,
+const NAME = `(?:[-\\w\\0\\u0080-\\uffff]|${ESCAPED})+`;
+const IDENT = `(?=--|-?(?:[A-Za-z_\\0\\u0080-\\uffff]|${ESCAPED}))${NAME}`;
+const inQuotes = (quote: string) =>
+  `${quote}((?:[^${quote}\\\\\\n\\r\\f]|\\\\\\r\\n|\\\\[\\s\\S]|\\\\$)*)${quote}?`;
+const NUMBER = '\\d*\\.?\\d+(?:[eE][+-]?\\d+)?';
+const TOKEN = new RegExp(
+  [
+    '(/\\*[\\s\\S]*?(?:\\*/|$)|[ \\t\\n\\r\\f]+)',
+    inQuotes('"'),
+    inQuotes("'"),
+    `@(${IDENT})`,
+    `#${NAME}|-->|<!--|${NUMBER}(?:${IDENT})?`,
+    `(${IDENT})(\\(?)`,
+    '[\\s\\S]',
+  ].join('|'),
   'y',
 );
-const BAD_URL_REST = /(?:[^)\\]|\\[\s\S])*/y;
-const STRINGS = {
-  '"': /"((?:[^"\\\n\r\f]|\\\r\n|\\[\s\S]|\\$)*)/y,
-  "'": /'((?:[^'\\\n\r\f]|\\\r\n|\\[\s\S]|\\$)*)/y,
-};
+/** The rest of `url(…)` without quotes, with the bracket; the URL is missing where it is none. */
+const BARE_URL = new RegExp(
+  `([ \\t\\n\\r\\f]*)(?![ \\t\\n\\r\\f"'])(?:((?:[^"'()\\\\ \\t\\n\\r\\f\\u0001-\\u0008\\u000b\\u000e-\\u001f\\u007f]|${ESCAPED})*)[ \\t\\n\\r\\f]*(?:\\)|$)|(?:[^)\\\\]|\\\\[\\s\\S])*\\)?)`,
+  'y',
+);
 const ESCAPE = /\\(?:([0-9a-fA-F]{1,6})(?:\r\n|[ \t\n\r\f])?|(\r\n|[\n\r\f])|([\s\S])|$)/gu;
-const OPENER: Readonly<Record<string, string>> = { ')': '(', ']': '[', '}': '{' };
-const IMAGE_SET = /^(?:-webkit-)?image-set$/;
 
 /** All URLs of a stylesheet, in order. Never throws: what is not CSS holds no URLs. */
 export function findCssUrls(css: string): CssUrl[] {
@@ -52,75 +58,49 @@ export function findCssUrls(css: string): CssUrl[] {
   let awaiting: CssUrl['kind'] | undefined;
   let inNamespace = false;
   let at = 0;
-
-  const match = (pattern: RegExp, from = at) => {
-    pattern.lastIndex = from;
+  const match = (pattern: RegExp) => {
+    pattern.lastIndex = at;
     return pattern.exec(css);
   };
   const add = (start: number, end: number, raw: string, kind: CssUrl['kind']) => {
     if (!inNamespace) found.push({ start, end, url: decodeEscapes(raw), kind });
   };
-  const nameAt = (from: number) => (match(NAME_START, from) ? match(NAME, from)![0] : undefined);
-
   while (at < css.length) {
-    const char = css[at]!;
-    if (char === '/' && css[at + 1] === '*') {
-      const end = css.indexOf('*/', at + 2);
-      at = end < 0 ? css.length : end + 2;
-      continue;
-    }
-    const space = match(SPACE)![0].length;
-    if (space > 0) {
-      at += space;
-      continue;
-    }
-
+    const [text, blank, double, single, rule, name, bracket] = match(TOKEN)!;
+    const start = at;
+    at += text.length;
+    if (blank) continue;
     const expected = awaiting;
+    const top = open.at(-1);
     awaiting = undefined;
-    if (char === '"' || char === "'") {
-      const text = match(STRINGS[char])!;
-      const end = at + text[0].length;
-      const closed = css[end] === char;
-      const kind = expected ?? (IMAGE_SET.test(open.at(-1) ?? '') ? 'resource' : undefined);
+    const raw = double ?? single;
+    if (raw !== undefined) {
+      const kind =
+        expected ?? (/^(?:-webkit-)?image-set$/.test(top ?? '') ? 'resource' : undefined);
       // A string cut short by a line break is an error, one cut short by the end is not.
-      if (kind && (closed || end === css.length)) add(at, closed ? end + 1 : end, text[1]!, kind);
-      at = closed ? end + 1 : end;
-    } else if (char === '@' || char === '#') {
-      const name = char === '@' ? nameAt(at + 1) : match(NAME, at + 1)?.[0];
-      at += 1 + (name?.length ?? 0);
-      if (char === '@' && name) {
-        const rule = decodeEscapes(name).toLowerCase();
-        if (rule === 'import') awaiting = 'import';
-        inNamespace = rule === 'namespace';
-      }
-    } else if (css.startsWith('-->', at)) at += 3;
-    else if (css.startsWith('<!--', at)) at += 4;
-    else if (match(NUMBER)) {
-      at += match(NUMBER)![0].length;
-      at += nameAt(at)?.length ?? 0;
-    } else if (match(NAME_START)) {
-      const name = nameAt(at)!;
-      at += name.length;
-      if (css[at] !== '(') continue;
-      at++;
-      const callee = decodeEscapes(name).toLowerCase();
+      if (kind && (text.length > raw.length + 1 || at === css.length)) add(start, at, raw, kind);
+    } else if (rule) {
+      const keyword = decodeEscapes(rule).toLowerCase();
+      if (keyword === 'import') awaiting = 'import';
+      inNamespace = keyword === 'namespace';
+    } else if (bracket) {
+      const callee = decodeEscapes(name!).toLowerCase();
       const kind = expected ?? 'resource';
-      if (callee === 'url') at += match(SPACE)![0].length;
-      if (callee === 'url' && css[at] !== '"' && css[at] !== "'") {
-        const bare = match(BARE_URL);
-        if (bare) {
-          add(at, at + bare[1]!.length, bare[1]!, kind);
-          at += bare[0].length + 1;
-        } else at += match(BAD_URL_REST)![0].length + 1;
+      const bare = callee === 'url' && match(BARE_URL);
+      if (bare) {
+        const first = at + bare[1]!.length;
+        const url = bare[2];
+        if (url !== undefined) add(first, first + url.length, url, kind);
+        at += bare[0].length;
       } else {
         open.push(callee);
-        if (callee === 'url' || callee === 'src') awaiting = kind;
+        if (/^(?:url|src)$/.test(callee)) awaiting = kind;
       }
     } else {
-      if (char === '(' || char === '[' || char === '{') open.push(char);
-      else if (OPENER[char] && closes(char, open.at(-1))) open.pop();
-      if (char === ';' || char === '{' || char === '}') inNamespace = false;
-      at++;
+      if ('([{'.includes(text)) open.push(text);
+      else if (text === ')' ? top !== '[' && top !== '{' : top === { ']': '[', '}': '{' }[text])
+        open.pop();
+      if (';{}'.includes(text)) inNamespace = false;
     }
   }
   return found;
@@ -129,12 +109,10 @@ export function findCssUrls(css: string): CssUrl[] {
 /** What a stylesheet refers to, once each: everything but `data:` URLs, fragments and non-URLs. */
 export function cssReferences(css: string, base: string): CssReference[] {
   const references = new Map<string, CssReference>();
-  for (const { url, kind } of findCssUrls(css)) {
-    const absolute = resolve(url, base);
-    if (!absolute) continue;
-    absolute.hash = '';
-    references.set(`${kind} ${absolute.href}`, { url: absolute.href, kind });
-  }
+  rewriteCss(css, base, (reference) => {
+    references.set(`${reference.kind} ${reference.url}`, reference);
+    return undefined;
+  });
   return [...references.values()];
 }
 
@@ -161,11 +139,6 @@ export function rewriteCss(
     copied = end;
   }
   return out + css.slice(copied);
-}
-
-function closes(closer: string, opener: string | undefined): boolean {
-  if (opener === undefined) return false;
-  return closer === ')' ? opener !== '[' && opener !== '{' : opener === OPENER[closer];
 }
 
 /** A URL as the URL Standard's parser sees it: no control characters around it, no line breaks in it. */
