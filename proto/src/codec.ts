@@ -270,8 +270,8 @@ function checkSignal(signal: Signal): void {
 }
 
 // RFC 8839, section 5.4: ice-char = ALPHA / DIGIT / "+" / "/".
-const ICE_UFRAG = /^[A-Za-z0-9+/]{4,256}$/;
-const ICE_PWD = /^[A-Za-z0-9+/]{22,256}$/;
+export const ICE_UFRAG = /^[A-Za-z0-9+/]{4,256}$/;
+export const ICE_PWD = /^[A-Za-z0-9+/]{22,256}$/;
 // Tokens go into an SDP text, so nothing that could end a line or a field.
 const ICE_OPTION = /^[A-Za-z0-9+/_-]{1,64}$/;
 const FOUNDATION = /^[A-Za-z0-9+/]{1,32}$/;

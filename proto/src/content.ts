@@ -19,6 +19,11 @@ export function toHex(bytes: Uint8Array): string {
   return text;
 }
 
+/** The bytes that pairs of hex digits in `text` stand for; what is between the pairs is skipped. */
+export function fromHex(text: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(text.match(/[0-9a-f]{2}/gi) ?? [], (pair) => Number.parseInt(pair, 16));
+}
+
 /** A string that is the same for equal content ids and only for them; for Map keys and logs. */
 export function contentKey(id: Pick<ContentId, 'algorithm' | 'digest'>): string {
   return `${id.algorithm}:${toHex(id.digest)}`;

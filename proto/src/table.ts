@@ -86,25 +86,22 @@ class Reader {
     this.buffer = buffer;
   }
 
-  /** A varint as its low 28, middle 28 and high 8 bits. */
-  varint(end: number): [low: number, middle: number, high: number] {
-    const parts: [number, number, number] = [0, 0, 0];
+  /** A varint as its low 28 and high 36 bits. */
+  varint(end: number): [low: number, high: number] {
+    let [low, high] = [0, 0];
     for (let i = 0; i < 10; i++) {
       if (this.at >= end) throw new Error('a number is cut off');
       const byte = this.buffer[this.at++] as number;
-      const part = Math.floor(i / 4);
-      parts[part] = (parts[part] as number) | ((byte & 127) << (7 * (i % 4)));
-      if (byte < 128) {
-        parts[2] &= 255;
-        return parts;
-      }
+      if (i < 4) low |= (byte & 127) << (7 * i);
+      else high += (byte & 127) * 2 ** (7 * i - 28);
+      if (byte < 128) return [low, high % 2 ** 36];
     }
     throw new Error('a number has more than 10 bytes');
   }
 
   uint32(end: number): number {
-    const [low, middle] = this.varint(end);
-    return (low | (middle << 28)) >>> 0;
+    const [low, high] = this.varint(end);
+    return (low | (high << 28)) >>> 0;
   }
 
   bytes(end: number): Uint8Array {
@@ -128,9 +125,9 @@ class Reader {
 
   /** Field number and wire type. */
   tag(end: number): [number: number, wireType: number] {
-    const [low, middle, high] = this.varint(end);
-    const tag = (low | (middle << 28)) >>> 0;
-    if (tag < 8 || middle > 15 || high > 0) throw new Error(`${tag} is not a tag`);
+    const [low, high] = this.varint(end);
+    const tag = (low | (high << 28)) >>> 0;
+    if (tag < 8 || high > 15) throw new Error(`${tag} is not a tag`);
     return [tag >>> 3, tag & 7];
   }
 
@@ -159,8 +156,8 @@ class Reader {
       case Kind.BOOL:
         return this.varint(end).some(Boolean);
       case Kind.UINT64: {
-        const [low, middle, high] = this.varint(end);
-        return (BigInt(high) << 56n) | (BigInt(middle) << 28n) | BigInt(low);
+        const [low, high] = this.varint(end);
+        return (BigInt(high) << 28n) | BigInt(low);
       }
       case Kind.FIXED64: {
         const { buffer, byteOffset } = this.advance(8, end);

@@ -1,3 +1,4 @@
+import { fromBase64 } from '../integrity/content-id.ts';
 import { isResponsive, ownPart, type Part, sourcesOf } from './elements.ts';
 import { parseCandidates } from './srcset.ts';
 
@@ -15,9 +16,7 @@ const PIXEL = 'R0lGODlhAQABAAAAACwAAAAAAQABAAA=';
 export async function chooseImage(img: Element): Promise<Part | undefined> {
   if (!isResponsive(img)) return ownPart(img);
   const document = img.ownerDocument;
-  const pixel = URL.createObjectURL(
-    new Blob([Uint8Array.from(atob(PIXEL), (char) => char.charCodeAt(0))], { type: 'image/gif' }),
-  );
+  const pixel = URL.createObjectURL(new Blob([fromBase64(PIXEL)!], { type: 'image/gif' }));
   try {
     const parts: Part[] = [];
     const numbered = (part: Part) => `${pixel}#${parts.push(part) - 1}`;

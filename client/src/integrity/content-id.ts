@@ -1,4 +1,4 @@
-import { contentKey, HashAlgorithm } from '@zauberflote/proto';
+import { contentKey, fromHex, HashAlgorithm, toHex } from '@zauberflote/proto';
 import { ZfError } from '../errors.ts';
 
 /** A content id in the client: what the protocol carries, plus a key for Maps. */
@@ -13,11 +13,12 @@ export interface Content {
 const SRI = /^sha(256|384|512)-([A-Za-z0-9+/]+={0,2})$/;
 /** 32 bytes in base64url; the last of 43 characters has two bits to spare, which are 0. */
 const ZF1 = /^zf1-[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/;
-const SRI_ALGORITHMS = {
-  '256': { algorithm: HashAlgorithm.SHA256, bytes: 32 },
-  '384': { algorithm: HashAlgorithm.SHA384, bytes: 48 },
-  '512': { algorithm: HashAlgorithm.SHA512, bytes: 64 },
-} as const;
+
+const SRI_ALGORITHM: Readonly<Record<number, HashAlgorithm>> = {
+  32: HashAlgorithm.SHA256,
+  48: HashAlgorithm.SHA384,
+  64: HashAlgorithm.SHA512,
+};
 
 /**
  * Reads the value of a `data-zf-hash` attribute: `zf1-` and the SHA-256 of the manifest in base64url,
@@ -30,9 +31,9 @@ export function parseContentId(text: string): Content {
   if (/^[0-9a-f]{40}$/i.test(value)) return content(HashAlgorithm.SHA1, fromHex(value));
   const sri = SRI.exec(value);
   if (sri) {
-    const { algorithm, bytes } = SRI_ALGORITHMS[sri[1] as keyof typeof SRI_ALGORITHMS];
+    const bytes = Number(sri[1]) / 8;
     const digest = fromBase64(sri[2]!);
-    if (digest?.length === bytes) return content(algorithm, digest);
+    if (digest?.length === bytes) return content(SRI_ALGORITHM[bytes]!, digest);
     throw bad(value, `its base64 should hold ${bytes} bytes, not ${digest?.length ?? 'garbage'}`);
   }
   if (value.startsWith('zf1-')) {
@@ -41,7 +42,7 @@ export function parseContentId(text: string): Content {
     if (digest) return content(HashAlgorithm.MANIFEST_SHA256, digest);
     throw bad(
       value,
-      'zf1- should be followed by 43 characters of base64url, as zauberflote-manifest prints them',
+      'zf1- should be followed by 43 characters of base64url, see zauberflote-manifest',
     );
   }
   throw bad(
@@ -52,8 +53,7 @@ export function parseContentId(text: string): Content {
 
 /** The attribute form of an id; the inverse of {@link parseContentId}. */
 export function formatContentId({ algorithm, digest }: Omit<Content, 'key'>): string {
-  if (algorithm === HashAlgorithm.SHA1)
-    return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  if (algorithm === HashAlgorithm.SHA1) return toHex(digest);
   const base64 = btoa(String.fromCharCode(...digest));
   if (algorithm === HashAlgorithm.MANIFEST_SHA256)
     return `zf1-${base64.slice(0, -1).replaceAll('+', '-').replaceAll('/', '_')}`;
@@ -62,12 +62,6 @@ export function formatContentId({ algorithm, digest }: Omit<Content, 'key'>): st
 
 function content(algorithm: HashAlgorithm, digest: Uint8Array): Content {
   return { algorithm, digest, key: contentKey({ algorithm, digest }) };
-}
-
-function fromHex(hex: string): Uint8Array {
-  return Uint8Array.from({ length: hex.length / 2 }, (_, i) =>
-    Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16),
-  );
 }
 
 /** White space in it is ignored; undefined if it is not base64. */

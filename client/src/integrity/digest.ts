@@ -92,8 +92,8 @@ export class Verifier {
       this.#library = undefined;
       throw new ZfError(
         'no-hash-library',
-        'this page has no crypto.subtle (it is not served over https) and the hash library could ' +
-          'not be loaded: put zauberflote-hash.mjs beside zauberflote.js, or serve the page over https',
+        'a page without https has no crypto.subtle, and the hash library could not be loaded: ' +
+          'put zauberflote-hash.mjs beside zauberflote.js, or serve the page over https',
         { cause },
       );
     });

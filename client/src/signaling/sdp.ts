@@ -1,7 +1,9 @@
-import type { Candidate, SessionDescription } from '@zauberflote/proto';
+import type { SessionDescription } from '@zauberflote/proto';
 import {
   CandidateType,
-  DtlsSetup,
+  fromHex,
+  ICE_PWD,
+  ICE_UFRAG,
   MAX_CANDIDATES,
   MAX_RAW_SDP_BYTES,
   Transport,
@@ -16,24 +18,12 @@ export type DescriptionInit = Body<'offer'>;
 /** A Candidate to be sent. */
 export type CandidateInit = NonNullable<Body<'candidates'>['candidates']>[number];
 
-const SETUP: Record<string, DtlsSetup> = {
-  actpass: DtlsSetup.ACTPASS,
-  active: DtlsSetup.ACTIVE,
-  passive: DtlsSetup.PASSIVE,
-};
-const TYPE: Record<string, CandidateType> = {
-  host: CandidateType.UNSPECIFIED,
-  srflx: CandidateType.SERVER_REFLEXIVE,
-  prflx: CandidateType.PEER_REFLEXIVE,
-  relay: CandidateType.RELAYED,
-};
-const TCP_TYPE: Record<string, Transport> = {
-  active: Transport.TCP_ACTIVE,
-  passive: Transport.TCP_PASSIVE,
-  so: Transport.TCP_SO,
-};
-const ICE_UFRAG = /^[a-z0-9+/]{4,256}$/i;
-const ICE_PWD = /^[a-z0-9+/]{22,256}$/i;
+/** By DtlsSetup. */
+const SETUP = ['', 'actpass', 'active', 'passive'];
+/** By CandidateType. */
+const TYPE = ['host', 'srflx', 'prflx', 'relay'];
+/** By Transport. UDP has none. */
+const TCP_TYPE = ['', 'active', 'passive', 'so'];
 const CANDIDATE =
   /^(?:a=)?candidate:([a-z0-9+/]{1,32}) 1 (udp|tcp) (\d+) (\S+) (\d+) typ (\w+)(?:.* tcptype (\w+))?/i;
 // Any host name but an mDNS one (a single label under .local) would be a DNS query of the sender's
@@ -63,7 +53,7 @@ function toFields(lines: readonly string[]): DescriptionInit | undefined {
     .filter((value) => value !== undefined);
   const [iceUfrag = ''] = values('a=ice-ufrag:');
   const [icePwd = ''] = values('a=ice-pwd:');
-  const setup = SETUP[values('a=setup:')[0] ?? ''];
+  const setup = SETUP.indexOf(values('a=setup:')[0] ?? '');
   const sctpPort = Number(values('a=sctp-port:')[0]);
   const maxMessageSize = Number(values('a=max-message-size:')[0] ?? 65_536);
   if (
@@ -73,7 +63,7 @@ function toFields(lines: readonly string[]): DescriptionInit | undefined {
     fingerprints.length !== 1 ||
     !ICE_UFRAG.test(iceUfrag) ||
     !ICE_PWD.test(icePwd) ||
-    !setup ||
+    setup < 1 ||
     !(sctpPort >= 1 && sctpPort <= 65_535) ||
     !(maxMessageSize >= 0)
   )
@@ -81,9 +71,7 @@ function toFields(lines: readonly string[]): DescriptionInit | undefined {
   return {
     iceUfrag,
     icePwd,
-    fingerprintSha256: Uint8Array.from(fingerprints[0]!.split(':'), (hex) =>
-      Number.parseInt(hex, 16),
-    ),
+    fingerprintSha256: fromHex(fingerprints[0]!),
     setup,
     // libdatachannel separates them by a comma (0.33: "ice2,trickle"), RFC 8839 by a space.
     iceOptions: values('a=ice-options:')
@@ -111,12 +99,17 @@ export function parseCandidate(line: string): CandidateInit | undefined {
   const match = CANDIDATE.exec(line);
   if (!match) return undefined;
   const [, foundation, protocol, priority, address, port, typ, tcpType] = match;
-  const type = TYPE[typ!.toLowerCase()];
-  const transport =
-    protocol!.toLowerCase() === 'udp' ? Transport.UNSPECIFIED : TCP_TYPE[tcpType ?? ''];
-  if (type === undefined || transport === undefined || transport === Transport.TCP_ACTIVE)
-    return undefined;
-  if (!ADDRESS.test(address!) || Number(port) > 65_535 || Number(priority) > 0xffffffff)
+  const type = TYPE.indexOf(typ!.toLowerCase());
+  const isUdp = protocol!.toLowerCase() === 'udp';
+  const transport = isUdp ? Transport.UNSPECIFIED : TCP_TYPE.indexOf(tcpType ?? '-');
+  if (
+    type < 0 ||
+    transport < 0 ||
+    transport === Transport.TCP_ACTIVE ||
+    !ADDRESS.test(address!) ||
+    Number(port) > 65_535 ||
+    Number(priority) > 0xffffffff
+  )
     return undefined;
   return {
     foundation: foundation!,
@@ -131,10 +124,9 @@ export function parseCandidate(line: string): CandidateInit | undefined {
 /** A received candidate as `RTCPeerConnection.addIceCandidate` takes it; undefined: discard it. */
 export function formatCandidate(candidate: CandidateInit): string | undefined {
   const { foundation, priority = 0, transport = 0, address = '', port = 0, type = 0 } = candidate;
-  const typ = Object.keys(TYPE).find((name) => TYPE[name] === type);
-  const tcpType = Object.keys(TCP_TYPE).find((name) => TCP_TYPE[name] === transport);
-  if (!typ || (transport !== Transport.UNSPECIFIED && !tcpType) || !ADDRESS.test(address))
-    return undefined;
+  const typ = TYPE[type];
+  const tcpType = TCP_TYPE[transport];
+  if (!typ || tcpType === undefined || !ADDRESS.test(address)) return undefined;
   // RFC 8839 wants a related address with all but host candidates; this one says nothing.
   const related = type === CandidateType.UNSPECIFIED ? '' : ' raddr 0.0.0.0 rport 0';
   const tcp = tcpType ? ` tcptype ${tcpType}` : '';
@@ -149,7 +141,6 @@ export function formatCandidate(candidate: CandidateInit): string | undefined {
 export function rebuild(description: SessionDescription): string {
   if (description.rawSdp) return checkRaw(description.rawSdp);
   const fingerprint = toHex(description.fingerprintSha256).toUpperCase().match(/../g)!.join(':');
-  const setup = Object.keys(SETUP).find((name) => SETUP[name] === description.setup);
   const { iceOptions, maxMessageSize, sctpPort } = description;
   return [
     'v=0',
@@ -164,16 +155,15 @@ export function rebuild(description: SessionDescription): string {
     `a=ice-pwd:${description.icePwd}`,
     ...(iceOptions.length > 0 ? [`a=ice-options:${iceOptions.join(' ')}`] : []),
     `a=fingerprint:sha-256 ${fingerprint}`,
-    `a=setup:${setup}`,
+    `a=setup:${SETUP[description.setup]}`,
     `a=sctp-port:${sctpPort || 5000}`,
     `a=max-message-size:${maxMessageSize || 65_536}`,
-    ...formatAll(description.candidates).map((candidate) => `a=${candidate}`),
+    ...description.candidates
+      .map(formatCandidate)
+      .filter(Boolean)
+      .map((text) => `a=${text}`),
     '',
   ].join('\r\n');
-}
-
-function formatAll(candidates: readonly Candidate[]): string[] {
-  return candidates.map(formatCandidate).filter((text) => text !== undefined);
 }
 
 /** Another peer's SDP must not open a media decoder here, nor make this machine look up names. */
@@ -183,6 +173,6 @@ function checkRaw(sdp: string): string {
     .filter((line) => !/^a=candidate:/i.test(line) || ADDRESS.test(line.split(' ')[4] ?? ''));
   const media = lines.filter((line) => /^m=/i.test(line));
   if (media.length !== 1 || !media[0]!.startsWith('m=application '))
-    throw new Error('a raw session description has other media than a data channel');
+    throw new Error('other media than a data channel');
   return lines.join('\r\n');
 }

@@ -1,37 +1,20 @@
-/** Media types by file extension, of what web pages embed. */
-const BY_EXTENSION: Readonly<Record<string, string>> = {
-  avif: 'image/avif',
-  css: 'text/css',
-  gif: 'image/gif',
-  html: 'text/html',
-  ico: 'image/x-icon',
-  jpeg: 'image/jpeg',
-  jpg: 'image/jpeg',
-  js: 'text/javascript',
-  json: 'application/json',
-  m4a: 'audio/mp4',
-  mjs: 'text/javascript',
-  mp3: 'audio/mpeg',
-  mp4: 'video/mp4',
-  oga: 'audio/ogg',
-  ogg: 'audio/ogg',
-  ogv: 'video/ogg',
-  otf: 'font/otf',
-  pdf: 'application/pdf',
-  png: 'image/png',
-  svg: 'image/svg+xml',
-  ttf: 'font/ttf',
-  txt: 'text/plain',
-  vtt: 'text/vtt',
-  wav: 'audio/wav',
-  webm: 'video/webm',
-  webp: 'image/webp',
-  woff: 'font/woff',
-  woff2: 'font/woff2',
+/** File extensions of what web pages embed, with the subtype where it is another word. */
+const EXTENSIONS: Readonly<Record<string, string>> = {
+  application: 'json pdf',
+  audio: 'm4a=mp4 mp3=mpeg oga=ogg ogg wav',
+  font: 'otf ttf woff woff2',
+  image: 'avif gif ico=x-icon jpeg jpg=jpeg png svg=svg+xml webp',
+  text: 'css html js=javascript mjs=javascript txt=plain vtt',
+  video: 'mp4 ogv=ogg webm',
 };
 
 /** The media type of a file by the extension of its name or path; empty if that is not known. */
 export function typeByExtension(path: string): string {
-  const extension = /\.([a-z0-9]+)$/i.exec(path)?.[1]?.toLowerCase() ?? '';
-  return Object.hasOwn(BY_EXTENSION, extension) ? BY_EXTENSION[extension]! : '';
+  const extension = /\.([a-z0-9]+)$/i.exec(path)?.[1]?.toLowerCase() ?? ' ';
+  for (const [type, words] of Object.entries(EXTENSIONS))
+    for (const word of words.split(' ')) {
+      const [name, subtype = name] = word.split('=');
+      if (name === extension) return `${type}/${subtype}`;
+    }
+  return '';
 }
