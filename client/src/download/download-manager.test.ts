@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
+import { makeManifest } from '@zauberflote/convert';
 import type { PeerMessageBody } from '@zauberflote/proto';
 import {
   decodePeerMessage,
@@ -20,10 +21,12 @@ const FILE = Buffer.alloc(60_000, 'zauberflöte ');
 const HASH = createHash('sha1').update(FILE).digest('hex');
 const never = () => Promise.reject(new Error('not needed'));
 
+const digestOf = (id: string) => Uint8Array.from(Buffer.from(id.slice(4), 'base64url'));
+
 /** A manager whose tracker and connections are played by the test. */
 class Bench {
   readonly wanted: string[] = [];
-  readonly had: [string, number][] = [];
+  readonly had: [string, number, boolean?][] = [];
   readonly dropped: string[] = [];
   readonly connected: bigint[] = [];
   readonly sent: { peer: bigint; body: PeerMessageBody }[] = [];
@@ -32,6 +35,7 @@ class Bench {
   readonly fetched: string[] = [];
   state: TrackerState = 'open';
   closed = 0;
+  readonly #served = new Set<string>();
   answer: () => Response = () => new Response(FILE, { headers: { 'content-type': 'text/x-zf' } });
   handlers!: NetworkHandlers;
   readonly manager: DownloadManager;
@@ -44,7 +48,13 @@ class Bench {
       },
       ownId: 0xabcn,
       want: (contents) => this.wanted.push(...contents.map(({ key }) => key)),
-      have: ({ key }, size) => this.had.push([key, size]),
+      have: ({ key }, size, partial) => this.had.push(partial ? [key, size, true] : [key, size]),
+      lease: ({ key }, { wanted, unitBytes }) => {
+        // All is lent to others, or nobody is there to lend to.
+        if (wanted > 0)
+          queueMicrotask(() => this.handlers.onGrant(key, { first: 0, count: 0, unitBytes }));
+        return true;
+      },
       drop: (contents) => this.dropped.push(...contents.map(({ key }) => key)),
       signal: () => true,
       close: () => this.closed++,
@@ -53,6 +63,7 @@ class Bench {
       connect: (peer) => this.connected.push(peer),
       isOpen: (peer) => this.open.has(peer),
       isWritable: () => true,
+      queuedBytes: () => 0,
       maxFragmentBytes: () => 65_536,
       send: (peer, body) => this.sent.push({ peer, body }) > 0,
       disconnect: (peer) => this.barred.push(peer),
@@ -71,9 +82,14 @@ class Bench {
 
   /** The tracker names peers, and their connections open. */
   named(...peers: bigint[]): void {
-    const holders = peers.map((peer) => ({ peer, size: FILE.length }));
+    const holders = peers.map((peer) => ({ peer, size: FILE.length, partial: false }));
     const key = this.wanted.at(-1) as string;
-    this.handlers.onPeers({ contentKey: key, holders, totalHolders: peers.length });
+    this.handlers.onPeers({
+      contentKey: key,
+      holders,
+      totalHolders: peers.length,
+      totalPartial: 0,
+    });
     for (const peer of peers) {
       this.open.add(peer);
       this.handlers.onOpen(peer);
@@ -94,6 +110,8 @@ class Bench {
   /** The peer answers what it was asked. */
   serve(peer: bigint, file: Uint8Array = FILE): void {
     for (const { requestId = 0, offset = 0n, length = 0 } of this.requests(peer)) {
+      if (this.#served.has(`${peer}/${requestId}`)) continue;
+      this.#served.add(`${peer}/${requestId}`);
       const data = Uint8Array.from(file.subarray(Number(offset), Number(offset) + length));
       this.hear(peer, { case: 'fragment', value: { requestId, offset: 0, data } });
     }
@@ -103,6 +121,11 @@ class Bench {
 /** Lets what needs no I/O come to its end. */
 const settle = async () => {
   for (let i = 0; i < 5; i++) await turn();
+};
+
+/** Waits for something another thread has part in; the test's own time limit ends it. */
+const until = async (isSo: () => boolean) => {
+  while (!isSo()) await pause(1);
 };
 
 describe('DownloadManager', () => {
@@ -129,7 +152,10 @@ describe('DownloadManager', () => {
     const blob = await result;
     assert.deepEqual(Buffer.from(await blob.arrayBuffer()), FILE);
     assert.equal(blob.type, '');
-    assert.deepEqual(bench.had, [[`1:${HASH}`, FILE.length]]);
+    assert.deepEqual(bench.had, [
+      [`1:${HASH}`, 0, true],
+      [`1:${HASH}`, FILE.length],
+    ]);
     assert.deepEqual(bench.fetched, []);
     const bytes = { peers: FILE.length, origin: 0, store: 0 };
     assert.deepEqual(seen.at(-1), { loaded: FILE.length, total: FILE.length, bytes });
@@ -144,18 +170,69 @@ describe('DownloadManager', () => {
     assert.equal(blob.type, 'text/x-zf');
     assert.deepEqual(bench.fetched, ['/f']);
     assert.equal(bench.manager.stats().bytes.origin, FILE.length);
-    assert.equal(bench.had.length, 1);
+    assert.deepEqual(bench.had.at(-1), [`1:${HASH}`, FILE.length]);
   });
 
-  it('never announces or returns what has the wrong hash', async () => {
+  it('never announces as complete or returns what has the wrong hash', async () => {
     bench.answer = () => new Response('something else');
     const result = bench.manager.download(HASH, { fallback: '/f' });
     await settle();
     bench.named();
     await assert.rejects(result, { code: 'hash-mismatch', message: /\/f changed after hashing/ });
     assert.equal(bench.fetched.length, 2);
-    assert.deepEqual(bench.had, []);
+    assert.deepEqual(bench.had, [[`1:${HASH}`, 0, true]]);
     assert.deepEqual(bench.dropped, [`1:${HASH}`]);
+  });
+
+  it('says what there is of a content under way, and serves it', async () => {
+    const manifest = await makeManifest([FILE], FILE.length, { mediaType: 'text/x-zf' });
+    bench.manager.addManifest(manifest.manifest);
+    const result = bench.manager.download(manifest.id);
+    await settle();
+    const content = { algorithm: HashAlgorithm.MANIFEST_SHA256, digest: digestOf(manifest.id) };
+    const holdings = { content, size: BigInt(FILE.length), chunkSize: manifest.chunkSize };
+    for (const peer of [1n, 2n]) {
+      bench.open.add(peer);
+      bench.handlers.onOpen(peer);
+    }
+    // Nobody named them: they introduce themselves, one with the first chunk, one with none.
+    bench.hear(1n, { case: 'holdings', value: { ...holdings, bitfield: Uint8Array.of(0x80) } });
+    bench.hear(2n, { case: 'holdings', value: holdings });
+    // The manifest is hashed in another thread, and only then is anything asked for.
+    await until(() => bench.requests(1n).length > 0);
+    const told = bench.sent.flatMap(({ peer, body }) => (body?.case === 'holdings' ? [peer] : []));
+    assert.deepEqual(told, [1n, 2n]);
+    assert.deepEqual(
+      bench.requests(1n).map(({ offset }) => offset),
+      [0n],
+    );
+    bench.serve(1n);
+    await until(() => bench.sent.some(({ body }) => body?.case === 'got'));
+    const news = bench.sent.flatMap(({ peer, body }) =>
+      body?.case === 'got' ? [[peer, body.value.chunks]] : [],
+    );
+    assert.deepEqual(news, [[2n, [0]]]);
+    const request = { requestId: 1, content, offset: 0n, length: manifest.chunkSize };
+    bench.hear(2n, { case: 'request', value: request });
+    bench.hear(2n, { case: 'request', value: { ...request, requestId: 2, offset: 16_384n } });
+    await settle();
+    const sent = bench.sent.flatMap(({ peer, body }) =>
+      peer === 2n && body?.case === 'fragment' ? [body.value.data] : [],
+    );
+    assert.deepEqual(Buffer.concat(sent as Uint8Array[]), FILE.subarray(0, 16_384));
+    const refusal = bench.sent.find(({ body }) => body?.case === 'refuse')?.body;
+    assert.deepEqual(refusal?.value, { requestId: 2, reason: RefuseReason.NOT_HELD });
+    bench.hear(1n, { case: 'got', value: { content, chunks: [1, 2, 3] } });
+    bench.serve(1n);
+    const blob = await result;
+    assert.deepEqual(Buffer.from(await blob.arrayBuffer()), FILE);
+    assert.equal(blob.type, 'text/x-zf');
+    bench.hear(2n, { case: 'holdings', value: holdings });
+    assert.deepEqual(bench.sent.at(-1)?.body?.value, {
+      content,
+      size: holdings.size,
+      complete: true,
+    });
   });
 
   it('tells why the origin failed', async () => {

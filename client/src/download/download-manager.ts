@@ -207,6 +207,9 @@ export class DownloadManager implements Downloads {
     for (const { content, blob } of this.#store.values())
       if (serving) this.#tracker.have(content, blob.size);
       else this.#tracker.drop([content]);
+    for (const { content, size = 0 } of [...this.#active.values()].map(({ download }) => download))
+      if (serving) this.#tracker.have(content, size, true);
+      else this.#tracker.drop([content]);
   }
 
   #servable(key: string): Servable | undefined {

@@ -466,8 +466,8 @@ function holdsChunk({ has }: Peer, chunk: number): boolean {
 function hasRoom({ requests, timeouts, inFlight, meter }: Peer, { layout }: Chunks): boolean {
   if (timeouts > 0) return requests.size < 1;
   if (requests.size < MIN_PIPELINE) return true;
-  const window = meter.rate === undefined ? START_WINDOW_BYTES : meter.rate * WINDOW_MS;
-  return inFlight + layout.chunkSize <= Math.min(window, MAX_WINDOW_BYTES);
+  const most = meter.rate === undefined ? START_WINDOW_BYTES : meter.rate * WINDOW_MS;
+  return inFlight + layout.chunkSize <= Math.min(most, MAX_WINDOW_BYTES);
 }
 
 /** Time it should need for what it was asked for, in ms. */
