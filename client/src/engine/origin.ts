@@ -289,21 +289,17 @@ export class Origin {
   /** The longest stretch from the first missing byte on. */
   #fetchAlone(): void {
     const chunks = this.#chunks;
-    if (!chunks || this.#serves === 'whole') {
-      if (this.#ranges.size === 0) this.#begin(0, Number.POSITIVE_INFINITY);
-      return;
-    }
-    const { count, chunkSize, size } = chunks.layout;
+    const { count, chunkSize, size } = chunks?.layout ?? { count: 0, chunkSize: 0, size: 0 };
     let first = 0;
-    while (first < count && (!chunks.isMissing(first) || chunks.isComing(first))) first++;
+    while (first < count && (!chunks?.isMissing(first) || chunks.isComing(first))) first++;
+    // Nothing is left to be fetched; what is being checked may be right.
+    if (chunks && first === count) return;
     let end = first;
-    while (end < count && chunks.isMissing(end) && !chunks.isComing(end)) end++;
-    if (end === first) return;
-    const whole = first === 0 && end === count;
-    this.#begin(
-      first * chunkSize,
-      whole ? Number.POSITIVE_INFINITY : Math.min(end * chunkSize, size),
-    );
+    while (end < count && chunks?.isMissing(end) && !chunks.isComing(end)) end++;
+    const whole = !chunks || this.#serves === 'whole';
+    if (whole && this.isBusy) return;
+    if (whole || (first === 0 && end === count)) this.#begin(0, Number.POSITIVE_INFINITY);
+    else this.#begin(first * chunkSize, Math.min(end * chunkSize, size));
   }
 
   /** Wanted chunks from one chosen by chance on. */

@@ -276,7 +276,8 @@ export class Swarm {
     if (peer.state === 'spent') return false;
     if (this.#soloist !== undefined) return peer.id === this.#soloist;
     const size = this.#chunks?.layout.size;
-    return size === undefined || peer.size === size || peer.size === 0;
+    // Partial holders may not know it yet.
+    return size === undefined || peer.size === size || (peer.size === 0 && peer.has !== 'all');
   }
 
   #chooseSoloist(): void {
