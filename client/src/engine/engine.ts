@@ -184,12 +184,12 @@ export class DownloadEngine {
       this.#do({ type: 'ask' });
     }
     if (this.#phase === 'verifying') return;
-    this.#chooseSize();
-    if (this.#chunks?.complete) return this.#finish();
     if (this.#peersAre === 'doubted' && this.#origin.isOut) {
       this.#peersAre = 'trusted';
       this.#startOver();
     }
+    this.#chooseSize();
+    if (this.#chunks?.complete) return this.#finish();
     if (this.#peersAre === 'trusted') this.#swarm.proceed(now, random);
     const wants = this.#originsShare();
     this.#origin.proceed({ need: this.#need(), chunks: this.#chunks, wants }, now, random);
@@ -208,12 +208,15 @@ export class DownloadEngine {
   #chooseSize(): void {
     if (this.#verification === 'chunks') return;
     const mayGuess = this.#guessed || this.#origin.isOut;
-    if (this.#chunks && (!mayGuess || this.#swarm.hasCandidates)) return;
-    const size = this.#swarm.likelySize;
+    if (this.#chunks && !mayGuess) return;
+    const next = this.#swarm.chooseSoloist();
+    if (this.#chunks && next === undefined && this.#swarm.hasCandidates) return;
+    const size = next ?? this.#swarm.likelySize;
     if (size === undefined || size === this.layout?.size) return;
     this.#guessed = true;
     this.#progressAt = this.#now;
     this.#layOut(wholeFileLayout(size));
+    this.#swarm.chooseSoloist();
   }
 
   #layOut(layout: Layout): void {

@@ -105,9 +105,10 @@ export class Origin {
    * @returns the chunks that have come already
    */
   begin(chunks: Chunks | undefined): number[] {
-    // What was taken of a range in chunks of other sizes is gone.
-    const used = this.#chunks && [...this.#ranges.values()].filter(({ start, at }) => at > start);
-    for (const range of used ?? []) this.#abort(range);
+    const unit = chunks?.layout.chunkSize || 1;
+    // What was taken of a range in other chunks is gone, and where these begin may be too.
+    for (const range of [...this.#ranges.values()])
+      if ((this.#chunks && range.at > range.start) || range.start % unit !== 0) this.#abort(range);
     this.#chunks = chunks;
     const done: number[] = [];
     for (const range of this.#ranges.values()) {
@@ -333,13 +334,12 @@ export class Origin {
   }
 
   /** Notes that the chunks still to come of a range are, or are not, on their way. */
-  #mark({ start, at, end }: Range, coming: boolean): void {
+  #mark({ at, end }: Range, coming: boolean): void {
     const chunks = this.#chunks;
     if (!chunks) return;
     const { chunkSize, size, count } = chunks.layout;
     const last = Math.min(Math.ceil(Math.min(end, size) / chunkSize), count);
-    // A range may begin within a chunk if it was asked for when the size was taken for another.
-    const first = Math.max(Math.floor(at / chunkSize), Math.ceil(start / chunkSize));
-    for (let chunk = first; chunk < last; chunk++) chunks.setComing(chunk, coming);
+    for (let chunk = Math.floor(at / chunkSize); chunk < last; chunk++)
+      chunks.setComing(chunk, coming);
   }
 }

@@ -109,7 +109,6 @@ export class Swarm {
   /** Opens connections and hands out requests, as far as there is anything to do. */
   proceed(now: number, random: () => number): void {
     this.#expire(now);
-    if (this.#soloist !== undefined) this.#chooseSoloist();
     this.#connect(now, random);
     for (const peer of this.#open()) this.#greet(peer);
     this.#assign(now, random);
@@ -159,9 +158,10 @@ export class Swarm {
     const chunks = this.#chunks as Chunks;
     const has = new Bitfield(chunks.layout.count, bitfield);
     peer.early = undefined;
-    peer.has = has;
+    peer.has = has.size === chunks.layout.count ? 'all' : has;
+    peer.size = chunks.layout.size;
     for (let chunk = 0; chunk < chunks.layout.count; chunk++)
-      if (has.has(chunk)) chunks.addHolder(chunk);
+      if (peer.has === has && has.has(chunk)) chunks.addHolder(chunk);
   }
 
   got({ peer: id, chunks: more }: Of<'got'>): void {
@@ -274,21 +274,28 @@ export class Swarm {
 
   #isCandidate(peer: Peer): boolean {
     if (peer.state === 'spent') return false;
-    if (this.#soloist !== undefined) return peer.id === this.#soloist;
+    if (typeof this.#soloist === 'bigint') return peer.id === this.#soloist;
     const size = this.#chunks?.layout.size;
     // Partial holders may not know it yet.
     return size === undefined || peer.size === size || (peer.size === 0 && peer.has !== 'all');
   }
 
-  #chooseSoloist(): void {
+  /**
+   * In isolation, chooses whose turn it is.
+   * @returns the size to be laid out for that; undefined: there is nothing to change
+   */
+  chooseSoloist(): number | undefined {
+    if (this.#soloist === undefined) return undefined;
+    const { size } = this.#chunks?.layout ?? {};
     const now = typeof this.#soloist === 'bigint' ? this.#peers.get(this.#soloist) : undefined;
-    if (now && now.state !== 'spent') return;
+    if (now && now.state !== 'spent' && now.size === size) return undefined;
     this.#soloist = 'nobody';
+    let next: Peer | undefined;
     for (const peer of this.#peers.all())
-      if (peer.state !== 'spent' && peer.has === 'all' && peer.size === this.#chunks?.layout.size) {
-        this.#soloist = peer.id;
-        return;
-      }
+      if (peer.state !== 'spent' && peer.has === 'all' && peer.size > 0)
+        if (!next || (next.size !== size && peer.size === size)) next = peer;
+    if (next?.size === size && next) this.#soloist = next.id;
+    return next?.size;
   }
 
   #setOpen(peer: Peer, now: number): void {
@@ -353,7 +360,8 @@ export class Swarm {
   /** Hands out chunks, to whoever should be done with what it has first. */
   #assign(now: number, random: () => number): void {
     const chunks = this.#chunks;
-    if (!chunks) return;
+    // Without a soloist one may still become complete.
+    if (!chunks || this.#soloist === 'nobody') return;
     const open = [...this.#open()].filter(({ has }) => has !== 'nothing');
     if (open.length === 0) return;
     const ready = open.filter((peer) => hasRoom(peer, chunks));
