@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import type { OriginTraits } from './testing/origin.ts';
+import { ORIGIN_KINDS } from './testing/origin.ts';
+import type { PeerTraits } from './testing/peer.ts';
+import type { TrackerTraits } from './testing/tracker.ts';
+import type { Scenario } from './testing/world.ts';
+import { World } from './testing/world.ts';
+
+/** About 5 s. */
+const RUNS = Number(process.env.ENGINE_RUNS ?? 500);
+
+const never = Number.POSITIVE_INFINITY;
+const sometimes = { arbitrary: fc.constant(true), weight: 1 };
+const mostlyNot = fc.oneof(sometimes, { arbitrary: fc.constant(false), weight: 5 });
+const mostly = mostlyNot.map((unlikely) => !unlikely);
+
+const peer: fc.Arbitrary<PeerTraits> = fc.record({
+  honest: fc.oneof({ arbitrary: fc.constant(true), weight: 3 }, fc.constant(false)),
+  has: fc.constantFrom(1, 1, 0, 0.5, 0.9),
+  growsMs: fc.constantFrom(0, 20, 500),
+  comes: fc.constantFrom('first', 'first', 'first', 'later', 'itself'),
+  connects: mostly,
+  bytesPerMs: fc.constantFrom(20, 100, 1_000, 10_000),
+  latencyMs: fc.constantFrom(0, 10, 80, 300),
+  silentAfter: fc.constantFrom(never, never, never, 0, 1, 5),
+  leavesAt: fc.option(fc.integer({ min: 0, max: 5_000 }), { nil: undefined, freq: 3 }),
+  comesBack: fc.boolean(),
+  refuses: fc.constantFrom('none', 'none', 'none', 'busy', 'lasting'),
+  repeats: mostlyNot,
+  sizeOff: fc.constantFrom(0, 0, 0, 0, 1, 70_000, 2_000_000),
+});
+
+const origin: fc.Arbitrary<OriginTraits> = fc.record({
+  kind: fc.constantFrom(...ORIGIN_KINDS),
+  bytesPerMs: fc.constantFrom(5, 64, 500, 5_000),
+  latencyMs: fc.constantFrom(0, 20, 200),
+  sizeOff: fc.constantFrom(0, 0, 500, 1_000_000),
+});
+
+const tracker: fc.Arbitrary<TrackerTraits> = fc.record({
+  answersMs: fc.constantFrom(0, 20, 50, 200, 3_000, never),
+  leases: fc.constantFrom('grants', 'grants', 'grants', 'refuses', 'mute', 'odd'),
+  awayAt: fc.oneof(
+    { arbitrary: fc.constant([]), weight: 3 },
+    fc.array(fc.integer({ min: 0, max: 4_000 }), { minLength: 1, maxLength: 1 }),
+    fc.constant([100, 9_000, 20_000]),
+  ),
+  missing: mostlyNot,
+});
+
+const size = fc.oneof(
+  fc.constantFrom(0, 1, 16_384, 65_536, 65_537, 786_432),
+  fc.integer({ min: 1, max: 300_000 }),
+  fc.integer({ min: 300_000, max: 1_500_000 }),
+);
+
+const scenario: fc.Arbitrary<Scenario> = fc.record({
+  seed: fc.nat(),
+  verification: fc.constantFrom('chunks', 'whole'),
+  size,
+  chunkSize: fc.constantFrom(16_384, 65_536, 25_000),
+  layoutAt: fc.constantFrom(0, 0, 100, 2_500),
+  origin: fc.option(origin, { nil: undefined, freq: 4 }),
+  fallbackAt: fc.constantFrom(0, 0, 0, 0, 1_500),
+  peers: fc.array(peer, { maxLength: 7 }),
+  tracker,
+});
+
+describe('DownloadEngine in a simulated world', () => {
+  it('ends with the right bytes if a source stays, else ends, whatever happens in whatever order', () => {
+    const outcomes = new Map<string, number>();
+    fc.assert(
+      fc.property(scenario, (scenario) => {
+        const world = new World(scenario);
+        world.run();
+        const outcome = world.outcome as string;
+        if (world.mustComplete) assert.equal(outcome, 'complete');
+        const key = `${scenario.verification} ${outcome}`;
+        outcomes.set(key, (outcomes.get(key) ?? 0) + 1);
+      }),
+      { numRuns: RUNS },
+    );
+    // If one of these did not occur, the worlds would not test what they are for.
+    for (const verification of ['chunks', 'whole'])
+      for (const outcome of ['complete', 'no-source', 'hash-mismatch'])
+        assert.ok(
+          (outcomes.get(`${verification} ${outcome}`) ?? 0) > RUNS / 200,
+          `${verification} ${outcome}: ${[...outcomes]}`,
+        );
+  });
+});
