@@ -31,6 +31,7 @@ const minify = [
     compress: {
       passes: 3,
       hoist_props: false,
+      lhs_constants: false,
       pure_getters: true,
       reduce_funcs: false,
       unsafe: true,

@@ -58,7 +58,7 @@ function cure({ code, cause }: ZfError): string {
   if (code !== 'no-source' || !(cause instanceof TypeError || inner instanceof TypeError))
     return '';
   return (
-    '; if the address is right, its host has to send Access-Control-Allow-Origin (CORS), and a ' +
-    'Content Security Policy has to name the host in connect-src'
+    '; its host has to send Access-Control-Allow-Origin (CORS), and a Content Security Policy has ' +
+    'to name it in connect-src'
   );
 }

@@ -100,7 +100,7 @@ function fallBackOnError(use: Use, part: Part, url: string): void {
     if (!refuses.get(element.ownerDocument)) return;
     if (!warned)
       console.warn(
-        `Zauberflöte: ${describe(element)} refuses its blob: URL${isScript(element) ? '' : ' and is loaded from its origin, unverified'}: the page's Content Security Policy has to allow blob: in the directives for what is marked (img-src, style-src, script-src, font-src, media-src)`,
+        `Zauberflöte: ${describe(element)} refuses its blob: URL${isScript(element) ? '' : ' and is loaded from its origin, unverified'}: the page's Content Security Policy has to allow blob: (img-src, style-src, script-src, font-src, media-src)`,
       );
     warned = true;
     if (isScript(element)) return;

@@ -286,10 +286,7 @@ export class DownloadManager implements Downloads {
     const { chunk, offset, length } = range;
     if (!this.#connections.isOpen(peer)) return undefined;
     const requestId = this.#requests.add(peer, { download, chunk, length });
-    const content = {
-      algorithm: download.content.algorithm,
-      digest: download.content.digest as Uint8Array<ArrayBuffer>,
-    };
+    const { content } = download;
     const value = { requestId, content, offset: BigInt(offset), length };
     this.#connections.send(peer, { case: 'request', value });
     return requestId;

@@ -214,8 +214,7 @@ export class Download implements Servable {
         return this.#context.bar(effect.peer);
       case 'holdings': {
         const { size = 0, chunkSize = 0 } = effect.layout ?? {};
-        const id = { algorithm: content.algorithm, digest: digestOf(content) };
-        const value = { content: id, size: BigInt(size), chunkSize, bitfield: effect.bitfield };
+        const value = { content, size: BigInt(size), chunkSize, bitfield: effect.bitfield };
         return this.#context.send(effect.peer, { case: 'holdings', value });
       }
       case 'got': {
@@ -271,8 +270,7 @@ export class Download implements Servable {
   #sendNews(): void {
     for (const [peer, chunks] of this.#news)
       while (chunks.length > 0) {
-        const content = { algorithm: this.content.algorithm, digest: digestOf(this.content) };
-        const value = { content, chunks: chunks.splice(0, MAX_CHUNKS_PER_GOT) };
+        const value = { content: this.content, chunks: chunks.splice(0, MAX_CHUNKS_PER_GOT) };
         this.#context.send(peer, { case: 'got', value });
       }
     this.#news.clear();
@@ -418,10 +416,6 @@ export class Download implements Servable {
       this.#fallback === undefined ? 'there is no fallback URL' : messageOf(this.#originError);
     return new ZfError('no-source', `no visitor has ${id} and ${origin}`, options);
   }
-}
-
-function digestOf({ digest }: Content): Uint8Array<ArrayBuffer> {
-  return digest as Uint8Array<ArrayBuffer>;
 }
 
 function messageOf(error: unknown): string {

@@ -52,8 +52,7 @@ export async function obtainManifest(
     throw new ZfError(
       'hash-mismatch',
       `${url} does not give the manifest ${id}, nor is it in the page or at ${manifestUrl(url)}: ` +
-        'make both anew with "npx zauberflote-manifest --write FILE"; it writes the manifest and ' +
-        'prints the id to mark the file with',
+        'make both anew with "npx zauberflote-manifest --write FILE", which prints the id',
     );
   rest.manifests.add(obtained.manifest.bytes);
   return obtained;
