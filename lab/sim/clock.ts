@@ -23,7 +23,12 @@ export class Clock {
 
   /** Runs `run` after `ms`, 0 or more; the result calls it off. */
   after(ms: number, run: () => void): () => void {
-    const due: Due = { at: this.now + ms, nth: this.#scheduled++, run, dead: false };
+    return this.at(this.now + ms, run);
+  }
+
+  /** Runs `run` at a time that is not over; the result calls it off. */
+  at(time: number, run: () => void): () => void {
+    const due: Due = { at: time, nth: this.#scheduled++, run, dead: false };
     this.#push(due);
     return () => {
       due.dead = true;

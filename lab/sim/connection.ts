@@ -2,108 +2,115 @@ import {
   HIGH_WATER_BYTES,
   LOW_WATER_BYTES,
 } from '@zauberflote/client/src/connection/open-connection.ts';
-import { FRAGMENT_BYTES, MAX_OPEN_REQUESTS } from '@zauberflote/client/src/download/uploads.ts';
 import type { PeerId } from '@zauberflote/client/src/engine/types.ts';
+import type { PeerMessageBody } from '@zauberflote/proto';
 import type { Visitor } from './visitor.ts';
 
-/** A range one visitor asked another for. */
-export interface Request {
-  readonly id: number;
+/** A chunk one visitor asked another for. */
+export interface Asked {
+  readonly chunk: number;
   readonly length: number;
 }
 
 /**
- * What a visitor has of a connection: its requests on the way to the other, and the other's to it,
- * which it serves as the client's `Uploads` does: in their order, in fragments, as far as the
- * connection takes more.
+ * One end of an open connection. Control messages take as long as a packet does; fragments go by
+ * the sender's uplink and the receiver's downlink.
  */
 export class Connection {
   readonly #own: Visitor;
   readonly #other: Visitor;
-  /** Open requests to the other, by id. */
-  readonly asked = new Map<number, { readonly chunk: number; readonly length: number }>();
+  /** The other end; undefined until there is one. */
+  #mate: Connection | undefined;
+  /** Requests to the other that are open, by id. */
+  readonly asked = new Map<number, Asked>();
   #lastId = 0;
-  /** Requests of the other that have not been served. */
-  readonly #queue = new Map<number, Request>();
-  /** Bytes given to the uplink that have not left. */
-  #buffered = 0;
-  #state: 'writable' | 'full' | 'closed' = 'writable';
+  /** Bytes of fragments given to the uplink that have not left. */
+  queued = 0;
+  /** The sender is told when the queue has shrunk to this. */
+  #lowWater = 0;
+  usedAt: number;
+  #state: 'open' | 'closed' = 'open';
 
   constructor(own: Visitor, other: Visitor) {
     this.#own = own;
     this.#other = other;
+    this.usedAt = own.world.clock.now;
   }
 
-  // --- asking ---
-
-  request(chunk: number, length: number): void {
-    const id = ++this.#lastId;
-    this.asked.set(id, { chunk, length });
-    this.#send((theirs) => theirs.#take({ id, length }));
+  /** Both ends of a new connection. */
+  static pair(one: Visitor, other: Visitor): [Connection, Connection] {
+    const pair = [new Connection(one, other), new Connection(other, one)] as const;
+    [pair[0].#mate, pair[1].#mate] = [pair[1], pair[0]];
+    return [...pair];
   }
 
-  /**
-   * Forgets a request for a chunk, and takes it back if it was not answered.
-   * @returns the length that was asked for; 0 if it was not
-   */
-  settle(chunk: number, how: 'answered' | 'cancelled'): number {
-    for (const [id, asked] of this.asked) {
-      if (asked.chunk !== chunk) continue;
-      this.asked.delete(id);
-      if (how === 'cancelled') this.#send((theirs) => theirs.#queue.delete(id));
-      return asked.length;
-    }
-    return 0;
+  get peer(): PeerId {
+    return this.#other.id as PeerId;
   }
 
-  /** The visitor leaves, or heard that the other has: nothing more leaves by this. */
+  get isWritable(): boolean {
+    return this.#state === 'open' && this.queued < HIGH_WATER_BYTES;
+  }
+
+  /** Notes a request; the result is its id. */
+  ask(asked: Asked): number {
+    this.asked.set(++this.#lastId, asked);
+    return this.#lastId;
+  }
+
+  /** Forgets the request for a chunk. @returns its id, if there was one */
+  settle(chunk: number): number | undefined {
+    for (const [id, asked] of this.asked)
+      if (asked.chunk === chunk) {
+        this.asked.delete(id);
+        return id;
+      }
+    return undefined;
+  }
+
+  send(body: NonNullable<PeerMessageBody>): boolean {
+    if (this.#state === 'closed') return false;
+    const { clock } = this.#own.world;
+    this.usedAt = clock.now;
+    if (body.case !== 'fragment') clock.after(this.#own.oneWayMs, () => this.#arrive(body));
+    else this.#queue(body.value.data?.length ?? 0, body);
+    return true;
+  }
+
+  /** Nothing more leaves, and nothing is heard any more. */
   close(): void {
     this.#state = 'closed';
-    this.#queue.clear();
     this.#own.up.drop(this);
   }
 
-  // --- serving ---
-
-  #take(request: Request): void {
-    if (this.#queue.size >= MAX_OPEN_REQUESTS) {
-      this.#send((theirs) => theirs.#own.refused(this.#own, request.id));
-      return;
-    }
-    this.#queue.set(request.id, request);
-    this.#pump();
-  }
-
-  #pump(): void {
-    for (const [id, { length }] of this.#queue) {
-      if (this.#state !== 'writable') return;
-      this.#queue.delete(id);
-      for (let offset = 0; offset < length; offset += FRAGMENT_BYTES)
-        this.#fragment(id, offset, Math.min(FRAGMENT_BYTES, length - offset));
-      if (this.#buffered >= HIGH_WATER_BYTES) this.#state = 'full';
-    }
-  }
-
-  #fragment(id: number, offset: number, bytes: number): void {
-    this.#buffered += bytes;
-    this.#own.up.send(this, bytes, () => {
-      this.#own.uploaded += bytes;
-      this.#buffered -= bytes;
-      const other = this.#other;
-      other.world.clock.after(this.#own.oneWayMs, () =>
-        other.take(this, bytes, () => other.received(this.#own, id, offset, bytes)),
+  #queue(bytes: number, body: NonNullable<PeerMessageBody>): void {
+    const own = this.#own;
+    this.queued += bytes;
+    this.#watchQueue();
+    own.up.send(this, bytes, () => {
+      own.uploaded += bytes;
+      this.queued -= bytes;
+      this.usedAt = own.world.clock.now;
+      own.world.clock.after(own.oneWayMs, () =>
+        this.#other.take(this, bytes, () => {
+          this.#other.fromPeers += bytes;
+          this.#arrive(body);
+        }),
       );
-      if (this.#state !== 'full' || this.#buffered > LOW_WATER_BYTES) return;
-      this.#state = 'writable';
-      this.#pump();
+      if (this.#state === 'closed' || this.queued > this.#lowWater) return;
+      this.#watchQueue();
+      own.contacts.onWritable();
     });
   }
 
-  /** Runs at the other's end, when a small message has got there and if it still has an end. */
-  #send(run: (theirs: Connection) => void): void {
-    this.#own.world.clock.after(this.#own.oneWayMs, () => {
-      const theirs = this.#other.contacts.get(this.#own.id as PeerId);
-      if (theirs) run(theirs);
-    });
+  #watchQueue(): void {
+    this.#lowWater = Math.min(LOW_WATER_BYTES, this.queued >> 1);
+  }
+
+  #arrive(body: NonNullable<PeerMessageBody>): void {
+    const mate = this.#mate as Connection;
+    if (mate.#state === 'closed') return;
+    mate.usedAt = this.#own.world.clock.now;
+    this.#other.received(mate, body);
   }
 }

@@ -29,7 +29,7 @@ function main(args: readonly string[]): void {
   const loadBefore = loadavg()[0] as number;
   const began = performance.now();
   const cpu = process.cpuUsage();
-  const { result } = simulate(scenario);
+  const { result, world } = simulate(scenario);
   const { user, system } = process.cpuUsage(cpu);
   const cpuMs = (user + system) / 1_000;
   // What differs from run to run is apart from what does not.
@@ -37,6 +37,8 @@ function main(args: readonly string[]): void {
     wallMs: performance.now() - began,
     cpuMs,
     cpuMsPerPeer: cpuMs / scenario.peers,
+    engineMsPerPeer: world.engineTime.ms / scenario.peers,
+    engineByEvent: Object.fromEntries(world.engineTime.byEvent),
   };
   if (out !== undefined) {
     const written = {
@@ -57,7 +59,12 @@ function main(args: readonly string[]): void {
 
 function show(
   result: Result,
-  machine: { readonly wallMs: number; readonly cpuMs: number },
+  machine: {
+    readonly wallMs: number;
+    readonly cpuMs: number;
+    readonly cpuMsPerPeer: number;
+    readonly engineMsPerPeer: number;
+  },
 ): string {
   const { scenario } = result;
   const mib = (bytes: number) => `${(bytes / 1024 ** 2).toFixed(1)} MiB`;
@@ -73,12 +80,15 @@ function show(
     `completed        ${result.completed}, failed ${result.failed}, left before ${result.left}`,
     `time             ${distribution(result.timeMs, (ms) => `${(ms / 1_000).toFixed(2)} s`)}`,
     ...limits(result),
-    `origin           ${result.originCopies.toFixed(2)} copies, ${mib(result.originBytes)}`,
+    `origin           ${result.originCopies.toFixed(3)} copies, ${mib(result.originBytes)} ` +
+      `in ${result.originRequests} requests`,
     `peers sent       ${mib(result.peerBytes)}, Gini ${result.uploadsGini.toFixed(3)}; ` +
       `received in vain ${mib(result.wastedBytes)}, lost ${mib(result.lostBytes)}`,
-    `engine events    ${result.engineEvents}, ${result.engineEventsPerPeer.toFixed(0)} per peer`,
+    `engine           ${result.engineEventsPerPeer.toFixed(0)} events and ` +
+      `${machine.engineMsPerPeer.toFixed(1)} ms per peer`,
     `simulated        ${(result.virtualMs / 1_000).toFixed(0)} s in ` +
-      `${(machine.wallMs / 1_000).toFixed(1)} s (CPU ${(machine.cpuMs / 1_000).toFixed(1)} s)`,
+      `${(machine.wallMs / 1_000).toFixed(1)} s (CPU ${(machine.cpuMs / 1_000).toFixed(1)} s, ` +
+      `${machine.cpuMsPerPeer.toFixed(1)} ms per peer)`,
   ].join('\n');
 }
 

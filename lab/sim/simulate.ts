@@ -36,9 +36,11 @@ export interface Result {
    * nobody completed.
    */
   readonly leastMeanMs: number | null;
-  /** Payload bytes that left the origin, and in copies of the content. */
+  /** Bytes that left the origin, headers of answers included, and in copies of the content. */
   readonly originBytes: number;
   readonly originCopies: number;
+  /** Requests that reached it. */
+  readonly originRequests: number;
   /** Payload bytes that left all peers' uplinks, and of those and the origin's what came to whom
    * had left, and what came beyond one copy to those who completed. */
   readonly peerBytes: number;
@@ -117,17 +119,18 @@ function resultOf(
     fluidLimitPeers: leechers,
     ofFluidLimit: distribution(times),
     leastMeanMs: least,
-    originBytes: world.originBytes,
-    originCopies: world.originBytes / scenario.bytes,
+    originBytes: world.origin.bytes,
+    originCopies: world.origin.bytes / scenario.bytes,
+    originRequests: world.origin.requests,
     peerBytes: sum(all, ({ uploaded }) => uploaded),
     lostBytes: world.lostBytes,
     wastedBytes:
       sum(completed, ({ fromPeers, fromOrigin }) => fromPeers + fromOrigin) -
       completed.length * scenario.bytes,
     uploadsGini: gini(all.map(({ uploaded }) => uploaded)),
-    engineEvents: world.engineEvents,
-    engineEventsPerPeer: world.engineEvents / scenario.peers,
-    virtualMs: world.clock.now,
+    engineEvents: world.engineTime.events,
+    engineEventsPerPeer: world.engineTime.events / scenario.peers,
+    virtualMs: world.doneAt,
   };
 }
 

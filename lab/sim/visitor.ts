@@ -1,17 +1,35 @@
+import { Uploads } from '@zauberflote/client/src/download/uploads.ts';
+import { Bitfield } from '@zauberflote/client/src/engine/bitfield.ts';
 import { DownloadEngine } from '@zauberflote/client/src/engine/engine.ts';
+import { chunkLength } from '@zauberflote/client/src/engine/layout.ts';
 import type { Effect, EngineEvent, PeerId } from '@zauberflote/client/src/engine/types.ts';
-import type { SessionRequestBody, SessionResponseBody, Signal } from '@zauberflote/proto';
+import type {
+  PeerMessageBody,
+  Request,
+  SessionRequestBody,
+  SessionResponseBody,
+  Signal,
+} from '@zauberflote/proto';
+import { RefuseReason } from '@zauberflote/proto';
+import type { Connection } from './connection.ts';
 import { Contacts } from './contacts.ts';
 import { Link } from './link.ts';
+import { OriginClient } from './origin.ts';
 import type { World } from './world.ts';
 import { CONTENT } from './world.ts';
 
 /** How the visit of a leecher ended; `running`: it has not. */
 export type Ending = 'running' | 'complete' | 'failed' | 'left';
 
+/** Hashing of a chunk, with the way to the browser's crypto and back, in ms. */
+const CHECK_MS = 1;
+
+/** Stands for all bytes: nobody looks into them. */
+let blank = new Uint8Array(1 << 20);
+
 /**
- * A page with the client: the real engine, whose effects are carried out on simulated links as
- * `client/src/download/download.ts` carries them out on real ones.
+ * A page with the client: its engine and its uploads, whose effects are carried out on simulated
+ * links as `client/src/download` carries them out on real ones. Nobody lies.
  */
 export class Visitor {
   readonly world: World;
@@ -23,20 +41,23 @@ export class Visitor {
   /** Payload bytes that left by its uplink. */
   uploaded = 0;
   fromPeers = 0;
+  /** Headers included. */
   fromOrigin = 0;
   ending: Ending = 'running';
   /** From arrival to completion, in ms. */
   tookMs = 0;
+  readonly #uploads: Uploads;
+  readonly #origin: OriginClient;
+  readonly #aborts = new Map<number, () => void>();
   /** Leaves at this share of the download; from 1 on, as far into the same time again. */
   readonly #leaveAt: number;
   #engine: DownloadEngine | undefined;
   #arrivedAt = 0;
-  /** Bytes of the chunks at hand, and of the origin's body so far. */
-  #kept = 0;
-  #originLoaded = 0;
+  readonly #held: Bitfield;
+  /** The size it was last announced with, and whether as complete. */
+  #announced: string | undefined;
   #wakeAt = Number.POSITIVE_INFINITY;
   #cancelWake = () => {};
-  #abortOrigin = () => {};
   readonly #unsent: SessionRequestBody[] = [];
 
   /** @param leaveAt see `churn` of the scenario; infinite: stays */
@@ -47,6 +68,14 @@ export class Visitor {
     this.up = new Link(world.clock, peerUpBytesPerSecond, peerOverhead);
     this.down = new Link(world.clock, peerDownBytesPerSecond, peerOverhead);
     this.#leaveAt = leaveAt;
+    this.#origin = new OriginClient(this, world.origin);
+    this.#held = new Bitfield(world.layout.count);
+    const servable = {
+      size: world.scenario.bytes,
+      read: (offset: number, length: number) => this.#read(offset, length),
+    };
+    this.#uploads = new Uploads(this.contacts, () => servable, world.platform);
+    this.contacts.onWritable = () => this.#uploads.writable();
   }
 
   /** Is there from the start and holds the content. */
@@ -56,12 +85,13 @@ export class Visitor {
     this.world.seat(this);
   }
 
-  /** Opens the page: connects to the tracker and wants the content. */
+  /** Opens the page, which has the manifest: connects to the tracker and wants the content. */
   startAsLeecher(): void {
     this.#arrivedAt = this.world.clock.now;
-    this.#engine = new DownloadEngine(true);
+    this.#engine = new DownloadEngine(true, 'chunks');
     this.world.enter(this);
     this.#tell({ type: 'start' });
+    this.#tell({ type: 'layout', layout: this.world.layout });
   }
 
   /** Time of a packet to anybody. */
@@ -79,11 +109,17 @@ export class Visitor {
         break;
       case 'peers': {
         const named = body.value.swarms?.[0]?.holders ?? [];
-        const holders = named.map(({ peerId, size }) => ({
+        const holders = named.map(({ peerId, size, partial = false }) => ({
           peer: peerId as PeerId,
           size: Number(size),
+          partial,
         }));
         this.#tell({ type: 'holders', holders });
+        break;
+      }
+      case 'grant': {
+        const { first = 0, count = 0, unitBytes = 0 } = body.value;
+        this.#tell({ type: 'grant', first, count, unitBytes });
         break;
       }
       case 'signal':
@@ -100,8 +136,13 @@ export class Visitor {
     else this.world.tell(this, body);
   }
 
+  /** Announces what there is here, unless the tracker was told the same before. */
   #have(): void {
-    const holdings = [{ content: CONTENT, size: BigInt(this.world.scenario.bytes) }];
+    const partial = this.ending !== 'complete';
+    const size = partial ? (this.#engine?.layout?.size ?? 0) : this.world.scenario.bytes;
+    if (this.#announced === `${partial} ${size}`) return;
+    this.#announced = `${partial} ${size}`;
+    const holdings = [{ content: CONTENT, size: BigInt(size), partial }];
     this.toTracker({ case: 'have', value: { holdings } });
   }
 
@@ -112,6 +153,7 @@ export class Visitor {
   }
 
   closed(peer: PeerId): void {
+    this.#uploads.closed(peer);
     this.#tell({ type: 'close', peer, barred: false });
   }
 
@@ -123,20 +165,55 @@ export class Visitor {
     });
   }
 
-  received(from: Visitor, request: number, offset: number, length: number): void {
-    this.fromPeers += length;
-    const peer = from.id as PeerId;
-    const chunk = this.contacts.get(peer)?.asked.get(request)?.chunk;
-    if (chunk !== undefined) this.#tell({ type: 'fragment', peer, chunk, offset, length });
+  /** A message came by a connection. */
+  received(connection: Connection, body: NonNullable<PeerMessageBody>): void {
+    const { peer, asked } = connection;
+    switch (body.case) {
+      case 'request':
+        this.#uploads.request(peer, body.value as Request);
+        break;
+      case 'cancel':
+        this.#uploads.cancel(peer, body.value.requestId as number);
+        break;
+      case 'refuse': {
+        const { requestId, reason } = body.value;
+        const chunk = asked.get(requestId as number)?.chunk;
+        asked.delete(requestId as number);
+        const lasting = reason !== RefuseReason.BUSY;
+        if (chunk !== undefined) this.#tell({ type: 'refused', peer, chunk, lasting });
+        break;
+      }
+      case 'fragment': {
+        const { requestId, offset = 0, data } = body.value;
+        const chunk = asked.get(requestId as number)?.chunk;
+        const length = data?.length ?? 0;
+        if (chunk !== undefined) this.#tell({ type: 'fragment', peer, chunk, offset, length });
+        break;
+      }
+      case 'holdings': {
+        const { size, chunkSize = 0, complete = false, bitfield } = body.value;
+        const told = { size: Number(size), chunkSize, complete, bitfield: bitfield ?? blank };
+        if (this.ending === 'running') this.#tell({ type: 'holdings', peer, ...told });
+        else if (this.ending === 'complete' && !complete) this.#answerHoldings(connection);
+        break;
+      }
+      case 'got':
+        this.#tell({ type: 'got', peer, chunks: body.value.chunks ?? [] });
+    }
   }
 
-  refused(by: Visitor, request: number): void {
-    const peer = by.id as PeerId;
-    const asked = this.contacts.get(peer)?.asked;
-    const chunk = asked?.get(request)?.chunk;
-    if (chunk === undefined) return;
-    asked?.delete(request);
-    this.#tell({ type: 'refused', peer, chunk, lasting: false });
+  #answerHoldings(connection: Connection): void {
+    const size = BigInt(this.world.scenario.bytes);
+    const value = { content: CONTENT, size, complete: true };
+    connection.send({ case: 'holdings', value });
+  }
+
+  /** Stands for a chunk that is here. */
+  #read(offset: number, length: number): Uint8Array<ArrayBuffer> | undefined {
+    const chunk = Math.floor(offset / this.world.layout.chunkSize);
+    if (this.ending !== 'complete' && !this.#held.has(chunk)) return undefined;
+    if (blank.length < length) blank = new Uint8Array(length);
+    return blank.subarray(0, length);
   }
 
   // --- the engine ---
@@ -145,61 +222,104 @@ export class Visitor {
     const { world } = this;
     const engine = this.#engine;
     if (!engine || this.gone || engine.ended) return;
-    world.engineEvents++;
-    for (const effect of engine.handle(event, world.clock.now, world.random))
-      this.#carryOut(effect);
-    if (!engine.ended) this.#schedule(engine);
+    const { effects, wakeAt } = world.engineTime.measure(event.type, () => ({
+      effects: engine.handle(event, world.clock.now, world.random),
+      wakeAt: engine.wakeAt,
+    }));
+    for (const effect of effects) this.#carryOut(effect);
+    if (!engine.ended) this.#schedule(engine, wakeAt);
     this.#perhapsLeave();
   }
 
   /** One timer at most: one that is early looks again, which costs less than calling it off. */
-  #schedule(engine: DownloadEngine): void {
-    const at = engine.wakeAt;
+  #schedule(engine: DownloadEngine, at: number): void {
     if (at >= this.#wakeAt) return;
     this.#cancelWake();
     this.#wakeAt = at;
     const { clock } = this.world;
-    this.#cancelWake = clock.after(Math.max(0, at - clock.now), () => {
+    this.#cancelWake = clock.at(Math.max(at, clock.now), () => {
       this.#wakeAt = Number.POSITIVE_INFINITY;
       if (engine.ended || this.gone) return;
-      if (engine.wakeAt <= clock.now) this.#tell({ type: 'wake' });
-      else this.#schedule(engine);
+      const due = engine.wakeAt;
+      if (due <= clock.now) this.#tell({ type: 'wake' });
+      else this.#schedule(engine, due);
     });
   }
 
   #carryOut(effect: Effect): void {
     switch (effect.type) {
       case 'ask':
-        return this.toTracker({ case: 'want', value: { contents: [CONTENT], maxPeers: 0 } });
+        this.toTracker({ case: 'want', value: { contents: [CONTENT], maxPeers: 0 } });
+        return this.#have();
+      case 'lease': {
+        const { type, needed = new Uint8Array(), fetched, returned, ...lease } = effect;
+        const lists = { needed, fetched: [...fetched], returned: [...returned] };
+        return this.toTracker({ case: 'lease', value: { content: CONTENT, ...lease, ...lists } });
+      }
       case 'connect':
         return this.contacts.connect(effect.peer);
       case 'bar':
-        return this.contacts.end(effect.peer);
-      case 'request':
-        return this.contacts.get(effect.peer)?.request(effect.chunk, effect.length);
-      case 'cancel':
-        this.contacts.get(effect.peer)?.settle(effect.chunk, 'cancelled');
-        return;
-      case 'keep':
-        this.#kept += this.contacts.get(effect.peer)?.settle(effect.chunk, 'answered') ?? 0;
-        return;
-      case 'discard':
-        this.#kept = 0;
-        return;
-      case 'fetch-origin':
-        return this.#fetchOrigin();
-      case 'abort-origin':
-        return this.#abortOrigin();
-      case 'verify': {
-        const { supplier } = effect;
-        this.world.clock.after(0, () => this.#tell({ type: 'verified', supplier, ok: true }));
+        return this.contacts.disconnect(effect.peer);
+      case 'holdings': {
+        const { size = 0, chunkSize = 0 } = effect.layout ?? {};
+        const value = {
+          content: CONTENT,
+          size: BigInt(size),
+          chunkSize,
+          bitfield: effect.bitfield,
+        };
+        this.contacts.send(effect.peer, { case: 'holdings', value });
         return;
       }
+      case 'got': {
+        const value = { content: CONTENT, chunks: [...effect.chunks] };
+        this.contacts.send(effect.peer, { case: 'got', value });
+        return;
+      }
+      case 'request': {
+        const connection = this.contacts.get(effect.peer);
+        const { offset, length } = effect;
+        const requestId = connection?.ask(effect) as number;
+        const value = { requestId, content: CONTENT, offset: BigInt(offset), length };
+        connection?.send({ case: 'request', value });
+        return;
+      }
+      case 'cancel': {
+        const connection = this.contacts.get(effect.peer);
+        const requestId = connection?.settle(effect.chunk);
+        if (requestId !== undefined) connection?.send({ case: 'cancel', value: { requestId } });
+        return;
+      }
+      case 'check': {
+        const { chunk, peer } = effect;
+        if (peer !== undefined) this.contacts.get(peer)?.settle(chunk);
+        this.world.clock.after(CHECK_MS, () =>
+          this.#tell({ type: 'checked', chunk, peer, ok: true }),
+        );
+        return;
+      }
+      case 'keep':
+        this.#held.add(effect.chunk);
+        return;
+      case 'drop':
+        if (effect.peer !== undefined) this.contacts.get(effect.peer)?.settle(effect.chunk);
+        return;
+      case 'fetch-range':
+        return this.#fetch(effect);
+      case 'abort-range':
+        this.#aborts.get(effect.range)?.();
+        this.#aborts.delete(effect.range);
+        return;
+      case 'lay-out':
+        return;
       case 'complete':
         return this.#complete();
       case 'fail':
         this.ending = 'failed';
         return;
+      case 'discard':
+      case 'verify':
+        throw new Error(`${effect.type}: chunks were verified one by one, and nobody lies`);
       default:
         throw new Error(
           `the simulation cannot carry out ${JSON.stringify(effect satisfies never)}`,
@@ -207,28 +327,44 @@ export class Visitor {
     }
   }
 
-  #fetchOrigin(): void {
-    this.#originLoaded = 0;
-    this.#abortOrigin = this.world.fetch(this, (bytes) => {
-      this.fromOrigin += bytes;
-      this.#originLoaded += bytes;
-      if (this.#originLoaded === this.world.scenario.bytes) this.#tell({ type: 'origin-done' });
-      this.#perhapsLeave();
-    });
+  #fetch({ range, offset, length }: Extract<Effect, { type: 'fetch-range' }>): void {
+    const total = this.world.scenario.bytes;
+    const abort = this.#origin.fetch(
+      { offset, length },
+      {
+        onHead: (end, ranged) =>
+          this.#tell({ type: 'range-head', range, offset, end, total, ranged }),
+        onData: (bytes) => this.#tell({ type: 'range-data', range, length: bytes }),
+        onEnd: () => {
+          this.#aborts.delete(range);
+          this.#tell({ type: 'range-end', range, end: 'done' });
+        },
+        onBeyond: () => {
+          this.#aborts.delete(range);
+          this.#tell({ type: 'range-end', range, end: 'beyond', total });
+        },
+      },
+    );
+    this.#aborts.set(range, abort);
   }
 
   #complete(): void {
     const { clock } = this.world;
     this.ending = 'complete';
     this.tookMs = clock.now - this.#arrivedAt;
+    this.world.doneAt = clock.now;
     this.#have();
     if (this.#leaveAt < Number.POSITIVE_INFINITY)
       clock.after((this.#leaveAt - 1) * this.tookMs, () => this.#leave());
   }
 
   #perhapsLeave(): void {
-    const loaded = Math.max(this.#kept, this.#originLoaded);
-    if (this.ending !== 'running' || loaded < this.#leaveAt * this.world.scenario.bytes) return;
+    if (this.ending !== 'running' || this.#leaveAt === Number.POSITIVE_INFINITY) return;
+    const { layout } = this.world;
+    const last = layout.count - 1;
+    const short = this.#held.has(last) ? layout.chunkSize - chunkLength(layout, last) : 0;
+    const loaded = this.#held.size * layout.chunkSize - short;
+    if (loaded < this.#leaveAt * layout.size) return;
     this.ending = 'left';
     this.#leave();
   }
@@ -236,9 +372,11 @@ export class Visitor {
   /** The page is closed. */
   #leave(): void {
     this.gone = true;
+    this.world.doneAt = this.world.clock.now;
     this.#cancelWake();
-    this.#abortOrigin();
-    this.contacts.leave();
+    for (const abort of this.#aborts.values()) abort();
+    this.#uploads.close();
+    this.contacts.close();
     this.world.leave(this);
   }
 }

@@ -1,11 +1,15 @@
+import type { Layout } from '@zauberflote/client/src/engine/layout.ts';
+import { layoutOf } from '@zauberflote/client/src/engine/layout.ts';
 import type { PeerId } from '@zauberflote/client/src/engine/types.ts';
+import type { Platform } from '@zauberflote/client/src/platform.ts';
 import type { SessionRequest, SessionRequestBody, SessionResponseBody } from '@zauberflote/proto';
-import { HashAlgorithm } from '@zauberflote/proto';
+import { chunkSizeFor, HashAlgorithm } from '@zauberflote/proto';
 import type { Effect } from '@zauberflote/tracker';
 import { Registry } from '@zauberflote/tracker';
 import { seeded } from '../swarm/clock.ts';
 import { Clock } from './clock.ts';
-import { Link } from './link.ts';
+import { EngineTime } from './engine-time.ts';
+import { Origin } from './origin.ts';
 import type { Scenario } from './scenario.ts';
 import type { Visitor } from './visitor.ts';
 
@@ -15,35 +19,41 @@ export const CONTENT = {
   digest: new Uint8Array(32).fill(7),
 };
 
-/** Largest parcel of the origin's body: it shares its link in the same steps as peers do. */
-const ORIGIN_PARCEL_BYTES = 16 * 1024;
-
 /** TCP and WebSocket handshakes: how long until a visitor can speak to the tracker. */
 const TRACKER_ROUND_TRIPS = 2;
-
-/** TCP handshake before a request to the origin can be sent. */
-const ORIGIN_ROUND_TRIPS = 1;
 
 /** The tracker's registry, the origin, and what lies between them and the visitors. */
 export class World {
   readonly scenario: Scenario;
+  readonly layout: Layout;
   readonly clock = new Clock();
   readonly random: () => number;
+  readonly platform: Platform;
   readonly registry: Registry<Visitor>;
-  /** Payload bytes that left the origin. */
-  originBytes = 0;
-  /** Payload bytes whose receiver had left when they came. */
+  readonly origin: Origin;
+  readonly engineTime = new EngineTime();
+  /** Bytes whose receiver had left when they came. */
   lostBytes = 0;
-  engineEvents = 0;
-  readonly #origin: Link;
+  /** When a visitor last completed or left. */
+  doneAt = 0;
   readonly #online = new Map<PeerId, Visitor>();
 
   constructor(scenario: Scenario) {
-    const { seed, originBytesPerSecond, originOverhead, seeders, peers } = scenario;
+    const { seed, bytes, seeders, peers } = scenario;
+    const { clock } = this;
     this.scenario = scenario;
+    this.layout = layoutOf(bytes, chunkSizeFor(bytes));
     this.random = seeded(seed);
     this.registry = new Registry<Visitor>({ maxPeers: seeders + peers });
-    this.#origin = new Link(this.clock, originBytesPerSecond, originOverhead);
+    this.origin = new Origin(scenario, clock);
+    this.platform = {
+      now: () => clock.now,
+      random: this.random,
+      setTimer: (ms, run) => clock.after(ms, run),
+      fetch: () => Promise.reject(new Error('the simulation has no fetch')),
+      WebSocket: undefined,
+      RTCPeerConnection: undefined,
+    };
   }
 
   visitor(id: PeerId): Visitor | undefined {
@@ -88,32 +98,5 @@ export class World {
     if (visitor.gone) return;
     if (body?.case === 'welcome') this.#online.set(body.value.peerId as PeerId, visitor);
     visitor.hear(body);
-  }
-
-  // --- the origin ---
-
-  /**
-   * The whole content over HTTP; the result aborts it.
-   * @param onBytes called for every part that arrives
-   */
-  fetch(visitor: Visitor, onBytes: (bytes: number) => void): () => void {
-    const flow = {};
-    let state: 'asked' | 'sending' | 'aborted' = 'asked';
-    const { bytes: size, rttMs } = this.scenario;
-    this.clock.after((ORIGIN_ROUND_TRIPS + 0.5) * rttMs, () => {
-      if (state === 'aborted') return;
-      state = 'sending';
-      for (let offset = 0; offset < size; offset += ORIGIN_PARCEL_BYTES) {
-        const bytes = Math.min(ORIGIN_PARCEL_BYTES, size - offset);
-        this.#origin.send(flow, bytes, () => {
-          this.originBytes += bytes;
-          this.clock.after(rttMs / 2, () => visitor.take(flow, bytes, () => onBytes(bytes)));
-        });
-      }
-    });
-    return () => {
-      if (state === 'asked') state = 'aborted';
-      else this.clock.after(rttMs / 2, () => this.#origin.drop(flow));
-    };
   }
 }
