@@ -391,23 +391,27 @@ export class Swarm {
     return free ?? (peer.timeouts === 0 ? this.#late(peer, chunks, holds) : undefined);
   }
 
-  /** Endgame: a chunk that another peer was asked for and that this one should have sent much sooner. */
+  /**
+   * A chunk that another peer was asked for and that this one should send much sooner. What the other
+   * has not begun to send is taken back from it; of the rest both send until one is done.
+   */
   #late(peer: Peer, chunks: Chunks, holds: (chunk: number) => boolean): number | undefined {
-    let best: number | undefined;
+    let best: OpenRequest | undefined;
+    let from: Peer | undefined;
     let most = ENDGAME_GAIN_MS;
-    if (peer.meter.rate === undefined) return undefined;
     for (const other of this.#open()) {
       if (other === peer) continue;
       let ahead = 0;
-      for (const { chunk, length, coverage } of other.requests.values()) {
+      for (const request of other.requests.values()) {
+        const { chunk, length, coverage } = request;
         ahead += length - coverage.received;
         if (chunks.askers(chunk) !== 1 || !chunks.isMissing(chunk) || !holds(chunk)) continue;
-        const theirs = ahead / (other.meter.rate ?? START_WINDOW_BYTES / REQUEST_TIMEOUT_MS);
-        const gain = theirs - 2 * ((peer.inFlight + length) / peer.meter.rate);
-        if (gain > most) [best, most] = [chunk, gain];
+        const gain = ahead / rateOf(other) - (2 * (peer.inFlight + length)) / rateOf(peer);
+        if (gain > most) [best, from, most] = [request, other, gain];
       }
     }
-    return best;
+    if (best && from && best.coverage.received === 0) this.#giveUp(from, best, false);
+    return best?.chunk;
   }
 
   #request(peer: Peer, chunk: number, now: number): void {
@@ -448,10 +452,10 @@ export class Swarm {
     }
   }
 
-  #giveUp(peer: Peer, { chunk, length, coverage }: OpenRequest): void {
+  #giveUp(peer: Peer, { chunk, length, coverage }: OpenRequest, failed = true): void {
     peer.requests.delete(chunk);
     peer.inFlight -= length - coverage.received;
-    this.#chunks?.unask(chunk, true);
+    this.#chunks?.unask(chunk, failed);
     this.#do({ type: 'cancel', peer: peer.id, chunk });
   }
 
@@ -471,17 +475,26 @@ function holdsChunk({ has }: Peer, chunk: number): boolean {
   return has === 'all' || (has !== 'nothing' && has.has(chunk));
 }
 
-/** Whether a peer takes another request. One that let requests pass gets one at a time. */
-function hasRoom({ requests, timeouts, inFlight, meter }: Peer, { layout }: Chunks): boolean {
+/**
+ * Whether a peer takes another request. One that let requests pass gets one at a time. Partial
+ * holders have others to serve and soon there are more of them: they get little in advance.
+ */
+function hasRoom({ has, requests, timeouts, inFlight, meter }: Peer, { layout }: Chunks): boolean {
   if (timeouts > 0) return requests.size < 1;
   if (requests.size < MIN_PIPELINE) return true;
-  const most = meter.rate === undefined ? START_WINDOW_BYTES : meter.rate * WINDOW_MS;
+  const untried = has === 'all' ? START_WINDOW_BYTES : 0;
+  const most = meter.rate === undefined ? untried : meter.rate * WINDOW_MS;
   return inFlight + layout.chunkSize <= Math.min(most, MAX_WINDOW_BYTES);
 }
 
 /** Time it should need for what it was asked for, in ms. */
-function busyMs({ inFlight, meter }: Peer): number {
-  return inFlight / (meter.rate ?? START_WINDOW_BYTES / WINDOW_MS);
+function busyMs(peer: Peer): number {
+  return peer.inFlight / rateOf(peer);
+}
+
+/** Bytes per ms that it gives, as far as is known. */
+function rateOf({ meter }: Peer): number {
+  return meter.rate ?? START_WINDOW_BYTES / WINDOW_MS;
 }
 
 /** When a request is given up: its peer silent for its time, or the chunk late although it sends. */
