@@ -33,7 +33,9 @@ function platformNames() {
 function outsideNames() {
   return OUTSIDE.flatMap((file) => {
     const text = readFileSync(join(import.meta.dirname, 'src', file), 'utf8');
-    return [...text.matchAll(/^(?: {2}| {4})(?:readonly )?(\w+)\??[:(<]/gm)].map(([, name]) => name);
+    return [...text.matchAll(/^(?: {2}| {4})(?:readonly )?(\w+)\??[:(<]/gm)].map(
+      ([, name]) => name,
+    );
   });
 }
 

@@ -84,12 +84,11 @@ export class ZauberfloteCore implements Downloads {
       // Without WebRTC nobody could be reached: no use in asking who is there.
       const reachable = platform.RTCPeerConnection ? url : undefined;
       const tracker = new TrackerClient(reachable, platform, {
+        ...handlers,
         onState(state, ownId) {
           signaling.trackerState(state);
           handlers.onState(state, ownId);
         },
-        onPeers: (reply) => handlers.onPeers(reply),
-        onGrant: (...what) => handlers.onGrant(...what),
         onSignal: (signal) => signaling.receive(signal),
         onUndeliverable: (...what) => signaling.undeliverable(...what),
       });
