@@ -15,6 +15,7 @@ import {
   MAX_WINDOW_BYTES,
   MIN_PIPELINE,
   MORE_PEERS_MS,
+  MOVE_MS,
   RANDOM_FIRST,
   REQUEST_TIMEOUT_MS,
   START_WINDOW_BYTES,
@@ -32,6 +33,10 @@ export class Swarm {
   readonly #peers = new Peers();
   readonly #do: (effect: Effect) => void;
   #chunks: Chunks | undefined;
+  /** Kept until a state or a size changes: it is asked for at every fragment. */
+  #openPeers: readonly Peer[] | undefined;
+  /** When it was last considered to take requests back from slow peers. */
+  #movedAt = 0;
   /** When a peer last gave a whole chunk, or the download began. */
   #servedAt = 0;
   /** In isolation, whose turn it is: a liar is told from the others by asking one at a time. */
@@ -69,14 +74,14 @@ export class Swarm {
   /** Whether an open peer has the chunk. */
   isAvailable(chunk: number): boolean {
     if ((this.#chunks?.holders(chunk) ?? 0) > 0) return true;
-    for (const peer of this.#open()) if (peer.has === 'all') return true;
+    for (const peer of this.#open) if (peer.has === 'all') return true;
     return false;
   }
 
   /** Bytes per ms that the open peers have shown to give. */
   get rate(): number {
     let rate = 0;
-    for (const { meter } of this.#open()) rate += meter.rate ?? 0;
+    for (const { meter } of this.#open) rate += meter.rate ?? 0;
     return rate;
   }
 
@@ -95,6 +100,7 @@ export class Swarm {
       if (peer.has !== 'all') peer.has = 'nothing';
     }
     this.#chunks = chunks;
+    this.#openPeers = undefined;
     for (const peer of this.#peers.all()) {
       const { early, state } = peer;
       if (early && state === 'open' && this.#isInUse(early)) this.#setHas(peer, early.has.bytes);
@@ -106,11 +112,33 @@ export class Swarm {
     this.#servedAt = now;
   }
 
+  /**
+   * Requests whose time is over go to other peers. Where there is none better, they stay with twice
+   * the time: asking the same peer anew would throw away what is on its way.
+   */
+  expire(now: number): void {
+    for (const peer of this.#peers.all()) {
+      if (peer.requests.size === 0) continue;
+      const late = [...peer.requests.values()].filter((request) => now >= dueAt(peer, request));
+      if (late.length === 0) continue;
+      peer.timeouts++;
+      const silent = late.every(({ sentAt }) => peer.lastHeard <= sentAt);
+      if (silent && peer.timeouts >= MAX_SILENT_TIMEOUTS) this.#spend(peer);
+      const better = this.#betterThan(peer);
+      for (const request of peer.state === 'spent' ? [] : late)
+        if (better.some((other) => holdsChunk(other, request.chunk))) this.#giveUp(peer, request);
+        else {
+          // From now on, or a page that slept would count all its sleep at once.
+          request.sentAt = now;
+          request.timeout *= 2;
+        }
+    }
+  }
+
   /** Opens connections and hands out requests, as far as there is anything to do. */
   proceed(now: number, random: () => number): void {
-    this.#expire(now);
     this.#connect(now, random);
-    for (const peer of this.#open()) this.#greet(peer);
+    for (const peer of this.#open) this.#greet(peer);
     this.#assign(now, random);
   }
 
@@ -129,6 +157,7 @@ export class Swarm {
     this.#forgetHoldings(peer);
     peer.early = undefined;
     peer.greeted = false;
+    this.#openPeers = undefined;
     if (barred) peer.state = 'spent';
     else if (peer.state === 'open' || peer.state === 'connecting') this.#peers.failed(peer, now);
   }
@@ -140,6 +169,7 @@ export class Swarm {
     if (peer.state !== 'open') this.#setOpen(peer, now);
     this.#forgetHoldings(peer);
     if (size > 0) peer.size = size;
+    this.#openPeers = undefined;
     peer.early = undefined;
     peer.has = complete ? 'all' : 'nothing';
     if (complete) return;
@@ -160,6 +190,7 @@ export class Swarm {
     peer.early = undefined;
     peer.has = has.size === chunks.layout.count ? 'all' : has;
     peer.size = chunks.layout.size;
+    this.#openPeers = undefined;
     for (let chunk = 0; chunk < chunks.layout.count; chunk++)
       if (peer.has === has && has.has(chunk)) chunks.addHolder(chunk);
   }
@@ -184,6 +215,7 @@ export class Swarm {
     this.#forgetHoldings(peer);
     peer.has = 'all';
     peer.size = chunks.layout.size;
+    this.#openPeers = undefined;
   }
 
   /** Notes a fragment. `chunk`: it completed one. `refused`: nobody asked for it. */
@@ -230,7 +262,7 @@ export class Swarm {
 
   /** Tells those who lack it. */
   offer(chunk: number): void {
-    for (const peer of this.#open())
+    for (const peer of this.#open)
       if (
         peer.greeted &&
         peer.has !== 'all' &&
@@ -242,6 +274,7 @@ export class Swarm {
   /** From now on one peer at a time, and only who has it all. */
   isolate(): void {
     this.#soloist = 'nobody';
+    this.#openPeers = undefined;
   }
 
   /** No peer is asked any more. */
@@ -267,9 +300,12 @@ export class Swarm {
     return at;
   }
 
-  *#open(): Generator<Peer> {
-    for (const peer of this.#peers.all())
-      if (peer.state === 'open' && this.#isCandidate(peer)) yield peer;
+  /** Candidates that are open. */
+  get #open(): readonly Peer[] {
+    this.#openPeers ??= [...this.#peers.all()].filter(
+      (peer) => peer.state === 'open' && this.#isCandidate(peer),
+    );
+    return this.#openPeers;
   }
 
   #isCandidate(peer: Peer): boolean {
@@ -290,6 +326,7 @@ export class Swarm {
     const now = typeof this.#soloist === 'bigint' ? this.#peers.get(this.#soloist) : undefined;
     if (now && now.state !== 'spent' && now.size === size) return undefined;
     this.#soloist = 'nobody';
+    this.#openPeers = undefined;
     let next: Peer | undefined;
     for (const peer of this.#peers.all())
       if (peer.state !== 'spent' && peer.has === 'all' && peer.size > 0)
@@ -300,6 +337,7 @@ export class Swarm {
 
   #setOpen(peer: Peer, now: number): void {
     peer.state = 'open';
+    this.#openPeers = undefined;
     peer.lastHeard = now;
     peer.meter.begin(now);
   }
@@ -362,33 +400,35 @@ export class Swarm {
     const chunks = this.#chunks;
     // Without a soloist one may still become complete.
     if (!chunks || this.#soloist === 'nobody') return;
-    const open = [...this.#open()].filter(({ has }) => has !== 'nothing');
-    if (open.length === 0) return;
-    const ready = open.filter((peer) => hasRoom(peer, chunks));
-    // The least busy of equals, by chance: else everybody asks the same one first.
-    for (let i = ready.length - 1; i > 0; i--) {
-      const j = Math.floor(random() * (i + 1));
-      [ready[i], ready[j]] = [ready[j] as Peer, ready[i] as Peer];
-    }
+    const mayMove = now >= this.#movedAt + MOVE_MS;
+    if (chunks.free === 0 && !mayMove) return;
+    const ready = this.#open.filter((peer) => peer.has !== 'nothing' && hasRoom(peer, chunks));
+    if (ready.length === 0) return;
+    if (mayMove) this.#movedAt = now;
+    // The least busy first; of equals, one by chance: else everybody asks the same one first.
+    let next = Math.floor(random() * ready.length);
     while (ready.length > 0) {
-      ready.sort((a, b) => a.timeouts - b.timeouts || busyMs(a) - busyMs(b));
-      const peer = ready[0] as Peer;
-      const chunk = this.#choose(peer, chunks, random);
-      if (chunk === undefined) ready.shift();
-      else {
-        this.#request(peer, chunk, now);
-        if (!hasRoom(peer, chunks)) ready.shift();
-      }
+      next %= ready.length;
+      for (let i = 0; i < ready.length; i++)
+        if (isRather(ready[i] as Peer, ready[next] as Peer)) next = i;
+      const peer = ready[next] as Peer;
+      const chunk = this.#choose(peer, chunks, random, mayMove);
+      if (chunk !== undefined) this.#request(peer, chunk, now);
+      if (chunk === undefined || !hasRoom(peer, chunks)) ready.splice(next, 1);
     }
   }
 
-  #choose(peer: Peer, chunks: Chunks, random: () => number): number | undefined {
+  #choose(peer: Peer, chunks: Chunks, random: () => number, mayMove: boolean): number | undefined {
     // Who let requests pass is asked for what nobody better has.
-    const better = [...this.#open()].filter(({ timeouts }) => timeouts < peer.timeouts);
+    const better = peer.timeouts === 0 ? [] : this.#betterThan(peer);
     const holds = (chunk: number) =>
       holdsChunk(peer, chunk) && !better.some((other) => holdsChunk(other, chunk));
     const free = chunks.pick(holds, random, chunks.held.size >= RANDOM_FIRST);
-    return free ?? (peer.timeouts === 0 ? this.#late(peer, chunks, holds) : undefined);
+    return free ?? (mayMove && peer.timeouts === 0 ? this.#late(peer, chunks, holds) : undefined);
+  }
+
+  #betterThan({ timeouts }: Peer): readonly Peer[] {
+    return this.#open.filter((other) => other.timeouts < timeouts);
   }
 
   /**
@@ -399,7 +439,7 @@ export class Swarm {
     let best: OpenRequest | undefined;
     let from: Peer | undefined;
     let most = ENDGAME_GAIN_MS;
-    for (const other of this.#open()) {
+    for (const other of this.#open) {
       if (other === peer) continue;
       let ahead = 0;
       for (const request of other.requests.values()) {
@@ -429,29 +469,6 @@ export class Swarm {
     this.#do({ type: 'request', peer: peer.id, chunk, offset, length });
   }
 
-  /**
-   * Requests whose time is over go to other peers. Where there is none better, they stay with twice
-   * the time: asking the same peer anew would throw away what is on its way.
-   */
-  #expire(now: number): void {
-    for (const peer of this.#peers.all()) {
-      if (peer.requests.size === 0) continue;
-      const late = [...peer.requests.values()].filter((request) => now >= dueAt(peer, request));
-      if (late.length === 0) continue;
-      peer.timeouts++;
-      const silent = late.every(({ sentAt }) => peer.lastHeard <= sentAt);
-      if (silent && peer.timeouts >= MAX_SILENT_TIMEOUTS) this.#spend(peer);
-      const better = [...this.#open()].filter(({ timeouts }) => timeouts < peer.timeouts);
-      for (const request of peer.state === 'spent' ? [] : late)
-        if (better.some((other) => holdsChunk(other, request.chunk))) this.#giveUp(peer, request);
-        else {
-          // From now on, or a page that slept would count all its sleep at once.
-          request.sentAt = now;
-          request.timeout *= 2;
-        }
-    }
-  }
-
   #giveUp(peer: Peer, { chunk, length, coverage }: OpenRequest, failed = true): void {
     peer.requests.delete(chunk);
     peer.inFlight -= length - coverage.received;
@@ -467,6 +484,7 @@ export class Swarm {
   #spend(peer: Peer): void {
     this.#release(peer);
     this.#forgetHoldings(peer);
+    this.#openPeers = undefined;
     peer.state = 'spent';
   }
 }
@@ -485,6 +503,12 @@ function hasRoom({ has, requests, timeouts, inFlight, meter }: Peer, { layout }:
   const untried = has === 'all' ? START_WINDOW_BYTES : 0;
   const most = meter.rate === undefined ? untried : meter.rate * WINDOW_MS;
   return inFlight + layout.chunkSize <= Math.min(most, MAX_WINDOW_BYTES);
+}
+
+/** Whether the first should be asked before the second. */
+function isRather(first: Peer, second: Peer): boolean {
+  if (first.timeouts !== second.timeouts) return first.timeouts < second.timeouts;
+  return busyMs(first) < busyMs(second);
 }
 
 /** Time it should need for what it was asked for, in ms. */

@@ -56,6 +56,9 @@ export const MAX_SILENT_TIMEOUTS = 3;
 /** A chunk on its way is asked of a second peer only if that saves at least this much time. */
 export const ENDGAME_GAIN_MS = 200;
 
+/** How often that is considered: it costs more than all else that happens when a fragment comes. */
+export const MOVE_MS = 50;
+
 /** Time the tracker has to name holders before the origin is asked as well. */
 export const ASK_PATIENCE_MS = 1_000;
 
