@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { START_WINDOW_BYTES } from '@zauberflote/client/src/engine/tuning.ts';
 import { ZfError } from '@zauberflote/client/src/errors.ts';
+import { chunkSizeFor, encodeManifest } from '@zauberflote/proto';
 import fc from 'fast-check';
 import { seeded } from './clock.ts';
 import { Visitor } from './visitor.ts';
@@ -21,20 +23,27 @@ class Swarm {
   readonly world: World;
   readonly file: Uint8Array<ArrayBuffer>;
   readonly hash: string;
+  readonly manifest: Uint8Array<ArrayBuffer>;
   readonly endings = new Map<Visitor, Ending>();
   readonly visitors: Visitor[] = [];
 
-  constructor(seed: number, bytes: number) {
+  constructor(seed: number, bytes: number, kind: 'sha1' | 'zf1' = 'sha1') {
     this.world = new World(seed);
     const random = seeded(seed + 1);
     this.file = Uint8Array.from({ length: bytes }, () => random() * 256);
-    this.hash = createHash('sha1').update(this.file).digest('hex');
-    this.world.files.set(URL, this.file);
+    this.manifest = manifestOf(this.file);
+    this.hash =
+      kind === 'zf1'
+        ? `zf1-${createHash('sha256').update(this.manifest).digest('base64url')}`
+        : createHash('sha1').update(this.file).digest('hex');
+    this.world.origin.files.set(URL, this.file);
   }
 
   visit(traits: Traits = {}): Visitor {
     const visitor = new Visitor(this.world, traits);
     this.visitors.push(visitor);
+    // As if it were in the page.
+    visitor.manager.addManifest(this.manifest);
     visitor.manager.download(this.hash, { fallback: URL }).then(
       (blob) => this.endings.set(visitor, { blob }),
       (error: ZfError) => this.endings.set(visitor, { error }),
@@ -44,14 +53,14 @@ class Swarm {
 
   /** Visitors who already have the file. */
   async seed(count: number, traits: Traits = {}): Promise<Visitor[]> {
-    const rate = this.world.originRate;
-    this.world.originRate = 1e12;
+    const rate = this.world.origin.rate;
+    this.world.origin.rate = 1e12;
     const seeders = Array.from({ length: count }, () => this.visit(traits));
     await this.finish(seeders);
     // The last announcements are on their way.
     await this.world.clock.run(() => false, 100);
-    this.world.originRate = rate;
-    this.world.originBytes = 0;
+    this.world.origin.rate = rate;
+    this.world.origin.bytes = 0;
     return seeders;
   }
 
@@ -70,6 +79,21 @@ class Swarm {
   }
 }
 
+function manifestOf(file: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const sha256 = (data: Uint8Array) => createHash('sha256').update(data).digest();
+  const chunkSize = chunkSizeFor(file.length);
+  const chunks: Buffer[] = [];
+  for (let at = 0; at < file.length; at += chunkSize)
+    chunks.push(sha256(file.subarray(at, at + chunkSize)));
+  return encodeManifest({
+    size: BigInt(file.length),
+    chunkSize,
+    chunkSha256: Uint8Array.from(Buffer.concat(chunks)),
+    sha256: Uint8Array.from(sha256(file)),
+    mediaType: '',
+  });
+}
+
 /** Sum over visitors of what they received. */
 function received(visitors: Visitor[], source: 'peers' | 'origin'): number {
   return visitors.reduce((sum, { manager }) => sum + manager.stats().bytes[source], 0);
@@ -82,7 +106,7 @@ describe('A swarm of real download managers and the real tracker registry', () =
     const leechers = Array.from({ length: 60 }, () => swarm.visit());
     await swarm.finish();
     await swarm.assertRight(leechers);
-    assert.equal(swarm.world.originBytes, 0);
+    assert.equal(swarm.world.origin.bytes, 0);
     assert.ok(received(leechers, 'peers') >= 60 * 300_000);
     assert.equal(received(leechers, 'origin'), 0);
   });
@@ -104,14 +128,14 @@ describe('A swarm of real download managers and the real tracker registry', () =
     const third = swarm.visit();
     await swarm.finish();
     await swarm.assertRight([second, third]);
-    assert.equal(swarm.world.originBytes, 0);
+    assert.equal(swarm.world.origin.bytes, 0);
     assert.ok(second.manager.stats().bytes.uploaded >= 100_000);
   });
 
   it('completes from the last seeder when the others vanish in the middle', async () => {
     const swarm = new Swarm(4, 3_000_000);
     const seeders = await swarm.seed(3, { uplink: 500_000 });
-    swarm.world.originRate = 0;
+    swarm.world.origin.rate = 0;
     const leecher = swarm.visit();
     const half = () => leecher.manager.stats().bytes.peers > 1_500_000;
     await swarm.world.clock.run(half, BOUND_MS);
@@ -126,7 +150,7 @@ describe('A swarm of real download managers and the real tracker registry', () =
       const swarm = new Swarm(5, 200_000);
       await swarm.seed(2, { lies: true });
       await swarm.seed(1);
-      swarm.world.originRate = originRate;
+      swarm.world.origin.rate = originRate;
       const leecher = swarm.visit();
       await swarm.finish();
       await swarm.assertRight([leecher]);
@@ -137,7 +161,7 @@ describe('A swarm of real download managers and the real tracker registry', () =
     const swarm = new Swarm(6, 200_000);
     await swarm.seed(3, { mute: true });
     await swarm.seed(1);
-    swarm.world.originRate = 0;
+    swarm.world.origin.rate = 0;
     const leecher = swarm.visit();
     await swarm.finish();
     await swarm.assertRight([leecher]);
@@ -146,7 +170,7 @@ describe('A swarm of real download managers and the real tracker registry', () =
   it('goes on without the tracker once it knows its peers', async () => {
     const swarm = new Swarm(7, 2_000_000);
     await swarm.seed(2);
-    swarm.world.originRate = 0;
+    swarm.world.origin.rate = 0;
     const leecher = swarm.visit();
     await swarm.world.clock.run(() => leecher.manager.stats().bytes.peers > 0, BOUND_MS);
     swarm.world.killTracker();
@@ -160,7 +184,64 @@ describe('A swarm of real download managers and the real tracker registry', () =
     const visitors = [swarm.visit(), swarm.visit()];
     await swarm.finish();
     await swarm.assertRight(visitors);
-    assert.equal(swarm.world.originBytes, 400_000);
+    assert.equal(swarm.world.origin.bytes, 400_000);
+  });
+
+  for (const kind of ['zf1', 'sha1'] as const)
+    it(`costs the origin about one copy, however many come at once (${kind})`, async () => {
+      const swarm = new Swarm(9, 786_432, kind);
+      swarm.world.origin.rate = 64_000;
+      const visitors = Array.from({ length: 10 }, () => swarm.visit({ uplink: 250_000 }));
+      await swarm.finish();
+      await swarm.assertRight(visitors);
+      const copies = swarm.world.origin.bytes / 786_432;
+      assert.ok(copies >= 1 && copies <= 1.15, `${copies} copies`);
+      // One copy takes the origin 12.3 s; ten would take it two minutes.
+      assert.ok(swarm.world.clock.now <= 1.15 * 12_288 + 1_000, `${swarm.world.clock.now} ms`);
+      assert.ok(received(visitors, 'peers') >= 8 * 786_432);
+    });
+
+  it('passes no wrong byte on and asks no liar again where chunks can be told apart', async () => {
+    const swarm = new Swarm(10, 786_432, 'zf1');
+    swarm.world.origin.rate = 64_000;
+    const liars = await swarm.seed(3, { lies: true });
+    const honest = await swarm.seed(7, { uplink: 250_000 });
+    const leechers = Array.from({ length: 10 }, () => swarm.visit({ uplink: 250_000 }));
+    await swarm.finish();
+    await swarm.assertRight(leechers);
+    assert.ok(leechers.some(({ barred }) => barred.size > 0));
+    for (const { barred } of leechers)
+      for (const id of barred) assert.ok(liars.some((liar) => liar.id === id));
+    // What was under way when the first chunk turned out to be wrong, from each liar to each leecher.
+    for (const { manager } of liars)
+      assert.ok(manager.stats().bytes.uploaded < 10 * 2 * START_WINDOW_BYTES);
+    assert.ok(honest.every(({ manager }) => manager.stats().bytes.uploaded > 0));
+  });
+
+  it('completes a crowd whose first half leaves in the middle', async () => {
+    const swarm = new Swarm(11, 786_432, 'zf1');
+    swarm.world.origin.rate = 128_000;
+    const leaving = Array.from({ length: 5 }, () => swarm.visit({ uplink: 250_000 }));
+    const staying = Array.from({ length: 5 }, () => swarm.visit({ uplink: 250_000 }));
+    await swarm.world.clock.run(() => swarm.world.origin.bytes > 400_000, BOUND_MS);
+    assert.ok(staying.every((visitor) => !swarm.endings.has(visitor)));
+    for (const visitor of leaving) visitor.vanish();
+    await swarm.finish(staying);
+    await swarm.assertRight(staying);
+    const copies = swarm.world.origin.bytes / 786_432;
+    assert.ok(copies < 2, `${copies} copies`);
+  });
+
+  it('costs an origin without ranges no more than a copy each', async () => {
+    for (const kind of ['zf1', 'sha1'] as const) {
+      const swarm = new Swarm(12, 300_000, kind);
+      swarm.world.origin.ranges = false;
+      const visitors = Array.from({ length: 4 }, () => swarm.visit());
+      await swarm.finish();
+      await swarm.assertRight(visitors);
+      const copies = swarm.world.origin.bytes / 300_000;
+      assert.ok(copies <= 4, `${copies} copies`);
+    }
   });
 
   it('ends right or with a clear error, whatever happens (any seed)', async () => {
@@ -174,15 +255,18 @@ describe('A swarm of real download managers and the real tracker registry', () =
       bytes: fc.constantFrom(1, 25_600, 25_601, 200_000, 700_000),
       seeders: fc.array(trait, { maxLength: 6 }),
       leechers: fc.integer({ min: 1, max: 6 }),
+      kind: fc.constantFrom('sha1' as const, 'zf1' as const),
+      ranges: fc.boolean(),
       originDown: fc.boolean(),
       trackerDiesAt: fc.option(fc.integer({ min: 0, max: 2_000 })),
       vanish: fc.array(fc.tuple(fc.nat(12), fc.integer({ min: 0, max: 3_000 }))),
     });
     await fc.assert(
       fc.asyncProperty(story, async (story) => {
-        const swarm = new Swarm(story.seed, story.bytes);
+        const swarm = new Swarm(story.seed, story.bytes, story.kind);
+        swarm.world.origin.ranges = story.ranges;
         for (const traits of story.seeders) await swarm.seed(1, traits);
-        if (story.originDown) swarm.world.originRate = 0;
+        if (story.originDown) swarm.world.origin.rate = 0;
         const leechers = Array.from({ length: story.leechers }, () => swarm.visit());
         const { clock } = swarm.world;
         if (story.trackerDiesAt !== null)

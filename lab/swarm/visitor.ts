@@ -5,6 +5,7 @@ import { DownloadManager } from '@zauberflote/client/src/download/download-manag
 import type { Content } from '@zauberflote/client/src/integrity/content-id.ts';
 import { Verifier } from '@zauberflote/client/src/integrity/digest.ts';
 import type {
+  LeaseRequest,
   PeerId,
   SignalInit,
   Tracker,
@@ -43,7 +44,8 @@ export class Visitor implements Tracker, Connections {
   #unsent: (() => void)[] = [];
   readonly #wires = new Map<PeerId, Wire>();
   readonly #attempts = new Map<PeerId, { id: number; cancel: () => void }>();
-  readonly #barred = new Set<PeerId>();
+  /** Peers that broke the protocol or sent wrong bytes. */
+  readonly barred = new Set<PeerId>();
   #lastAttempt = 0;
 
   constructor(world: World, traits: Traits = {}) {
@@ -59,7 +61,7 @@ export class Visitor implements Tracker, Connections {
       now: () => world.clock.now,
       random: world.random,
       setTimer: (ms: number, run: () => void) => world.clock.after(ms, run),
-      fetch: world.fetch,
+      fetch: world.origin.fetch,
       WebSocket: undefined,
       RTCPeerConnection: undefined,
     };
@@ -100,12 +102,20 @@ export class Visitor implements Tracker, Connections {
         for (const send of this.#unsent.splice(0)) send();
         break;
       case 'peers':
-        for (const { content, holders, totalHolders } of body.value.swarms)
+        for (const { content, holders, totalHolders, totalPartial } of body.value.swarms)
           this.#handlers.onPeers({
             contentKey: contentKey(content!),
-            holders: holders.map(({ peerId, size }) => ({ peer: peerId, size: Number(size) })),
+            holders: holders.map(({ peerId, size, partial }) => ({
+              peer: peerId,
+              size: Number(size),
+              partial,
+            })),
             totalHolders,
+            totalPartial,
           });
+        break;
+      case 'grant':
+        this.#handlers.onGrant(contentKey(body.value.content!), body.value);
         break;
       case 'signal':
         this.#signaled(body.value);
@@ -131,9 +141,18 @@ export class Visitor implements Tracker, Connections {
     this.#toTracker({ case: 'want', value: { contents: contents.map(toWire), maxPeers: 0 } });
   }
 
-  have(content: Content, size: number): void {
-    const holdings = [{ content: toWire(content), size: BigInt(size) }];
+  have(content: Content, size: number, partial = false): void {
+    const holdings = [{ content: toWire(content), size: BigInt(size), partial }];
     this.#toTracker({ case: 'have', value: { holdings } });
+  }
+
+  lease(content: Content, { needed, fetched = [], returned = [], ...what }: LeaseRequest): boolean {
+    if (this.state !== 'open' && this.state !== 'connecting') return false;
+    const lists = { fetched: [...fetched], returned: [...returned] };
+    const bits = Uint8Array.from(needed ?? []);
+    const value = { content: toWire(content), ...what, ...lists, needed: bits };
+    this.#toTracker({ case: 'lease', value });
+    return true;
   }
 
   drop(contents: readonly Content[]): void {
@@ -156,8 +175,8 @@ export class Visitor implements Tracker, Connections {
   connect(peer: PeerId): void {
     if (this.#wires.has(peer) || this.#attempts.has(peer)) return;
     const id = ++this.#lastAttempt;
-    if (this.#barred.has(peer) || !this.signal({ peerId: peer, attempt: id, body: offer() })) {
-      const reason = this.#barred.has(peer) ? 'malformed' : 'unreachable';
+    if (this.barred.has(peer) || !this.signal({ peerId: peer, attempt: id, body: offer() })) {
+      const reason = this.barred.has(peer) ? 'malformed' : 'unreachable';
       queueMicrotask(() => this.#handlers.onClose(peer, reason));
       return;
     }
@@ -194,7 +213,7 @@ export class Visitor implements Tracker, Connections {
   }
 
   disconnect(peer: PeerId, reason: 'closed' | 'malformed'): void {
-    if (reason === 'malformed') this.#barred.add(peer);
+    if (reason === 'malformed') this.barred.add(peer);
     const wire = this.#wires.get(peer);
     if (!wire) return;
     this.#world.send(() => wire.other.#cut(this.id as PeerId, 'lost'));
@@ -208,7 +227,7 @@ export class Visitor implements Tracker, Connections {
 
   #signaled({ peerId, attempt, body }: Signal): void {
     if (body.case === 'offer') {
-      if (this.#barred.has(peerId)) return;
+      if (this.barred.has(peerId)) return;
       // The offer of the greater id stands (signaling.proto).
       const own = this.#attempts.get(peerId);
       if (own && (this.id as PeerId) > peerId) return;

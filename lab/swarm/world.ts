@@ -10,6 +10,7 @@ import {
 import type { Effect } from '@zauberflote/tracker';
 import { Registry } from '@zauberflote/tracker';
 import { Clock, seeded } from './clock.ts';
+import { Origin } from './origin.ts';
 import type { Visitor } from './visitor.ts';
 
 /** One way through the network, in ms. */
@@ -33,13 +34,8 @@ export class World {
   readonly clock = new Clock();
   readonly random: () => number;
   readonly registry = new Registry<Visitor>();
-  /** What the origin has, by URL. */
-  readonly files = new Map<string, Uint8Array<ArrayBuffer>>();
-  /** Bytes per second of the origin, for all visitors together. 0: it is down. */
-  originRate = 1_000_000;
-  originBytes = 0;
+  readonly origin = new Origin(this.clock, LATENCY_MS);
   trackerUp = true;
-  #originFreeAt = 0;
   readonly #online = new Map<bigint, Visitor>();
 
   constructor(seed: number) {
@@ -118,22 +114,4 @@ export class World {
       });
     });
   }
-
-  // --- the origin ---
-
-  /** A `fetch` against the origin's files at its rate. */
-  readonly fetch = async (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
-    await new Promise<void>((resolve) => this.send(resolve));
-    const file = this.files.get(String(input));
-    if (this.originRate === 0) throw new TypeError('connection refused');
-    if (!file) return new Response('', { status: 404 });
-    const start = Math.max(this.#originFreeAt, this.clock.now);
-    this.#originFreeAt = start + (file.length / this.originRate) * 1_000;
-    await new Promise<void>((resolve) =>
-      this.clock.after(this.#originFreeAt - this.clock.now, resolve),
-    );
-    init?.signal?.throwIfAborted();
-    this.originBytes += file.length;
-    return new Response(file);
-  };
 }
