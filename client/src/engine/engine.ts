@@ -42,6 +42,8 @@ export class DownloadEngine {
   #phase: 'fetching' | 'verifying' | 'complete' | 'failed' = 'fetching';
   /** Whether the size at hand is only what peers claim. */
   #guessed = false;
+  /** Sizes claimed by peers who then gave nothing. */
+  readonly #stuck = new Set<number>();
   /** `doubted`: a copy with chunks of theirs had the wrong hash, and the origin is there to ask. */
   #peersAre: 'trusted' | 'doubted' = 'trusted';
   #tracker: TrackerReach = 'there';
@@ -188,6 +190,8 @@ export class DownloadEngine {
       this.#peersAre = 'trusted';
       this.#startOver();
     }
+    // First: whoever is given up over it does not count any more.
+    if (this.#peersAre === 'trusted') this.#swarm.expire(now);
     this.#chooseSize();
     if (this.#chunks?.complete) return this.#finish();
     if (this.#peersAre === 'trusted') this.#swarm.proceed(now, random);
@@ -210,11 +214,15 @@ export class DownloadEngine {
     const mayGuess = this.#guessed || this.#origin.isOut;
     if (this.#chunks && !mayGuess) return;
     const next = this.#swarm.chooseSoloist();
-    if (this.#chunks && next === undefined && this.#swarm.hasCandidates) return;
-    const size = next ?? this.#swarm.likelySize;
+    const isStuck =
+      this.#chunks && this.#origin.isOut && this.#now >= this.#suppliedAt + this.#stallPatience;
+    if (isStuck) this.#stuck.add(this.layout?.size as number);
+    else if (this.#chunks && next === undefined && this.#swarm.hasCandidates) return;
+    // Each size that nothing comes of is left once, so that this ends.
+    const size = next ?? this.#swarm.likelySize(isStuck ? this.#stuck : new Set());
     if (size === undefined || size === this.layout?.size) return;
     this.#guessed = true;
-    this.#progressAt = this.#now;
+    this.#progressAt = this.#suppliedAt = this.#now;
     this.#layOut(wholeFileLayout(size));
     this.#swarm.chooseSoloist();
   }

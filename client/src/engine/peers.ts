@@ -97,11 +97,14 @@ export class Peers {
     peer.retryAt = now + RETRY_PEER_MS * 2 ** (peer.failures - 1);
   }
 
-  /** The size that most peers still of use claim; the first heard of among equals. */
-  likelySize(): number | undefined {
+  /** The size that most peers still of use claim, complete ones first; the first heard of among equals. */
+  likelySize(but: ReadonlySet<number>): number | undefined {
     const votes = new Map<number, number>();
-    for (const { state, size } of this.#peers.values())
-      if (state !== 'spent' && size > 0) votes.set(size, (votes.get(size) ?? 0) + 1);
+    for (const { state, size, has } of this.#peers.values()) {
+      const weight = has === 'all' ? MAX_KNOWN_PEERS : 1;
+      if (state !== 'spent' && size > 0 && !but.has(size))
+        votes.set(size, (votes.get(size) ?? 0) + weight);
+    }
     let best: number | undefined;
     for (const [size, count] of votes)
       if (best === undefined || count > (votes.get(best) as number)) best = size;

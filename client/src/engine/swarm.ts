@@ -46,9 +46,9 @@ export class Swarm {
     this.#do = emit;
   }
 
-  /** The size that most peers claim; undefined if none does. */
-  get likelySize(): number | undefined {
-    return this.#peers.likelySize();
+  /** The size that most peers claim, but for some; undefined if none does. */
+  likelySize(but: ReadonlySet<number>): number | undefined {
+    return this.#peers.likelySize(but);
   }
 
   /** Whether a peer is left that may give the content, now or after a pause. */
