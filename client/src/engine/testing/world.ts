@@ -107,9 +107,11 @@ export class World {
     const { origin, peers, tracker } = this.scenario;
     const answers = !tracker.missing && tracker.answersMs < 1_000 && tracker.awayAt.length === 0;
     const isThere = origin !== undefined && this.scenario.fallbackAt === 0 && isGood(origin);
-    // Under a whole-file id peers' claim of a size of 0 says nothing.
-    const isEmpty = this.scenario.verification === 'whole' && this.scenario.size === 0;
-    return isThere || (!isEmpty && peers.some((peer) => isSource(peer, answers)));
+    // Under a whole-file id who lies about the size can keep others from their turn for too long,
+    // and a claim of 0 says nothing.
+    const { verification, size } = this.scenario;
+    const misled = verification === 'whole' && (size === 0 || peers.some((peer) => peer.sizeOff));
+    return isThere || (!misled && peers.some((peer) => isSource(peer, answers)));
   }
 
   /** Lets time pass until the engine has said how it ended. */
@@ -336,10 +338,10 @@ export class World {
     if (length === undefined) assert.equal(offset, 0, 'to the end from the start only');
     else if (size !== undefined)
       assert.ok(end === size || (end < size && end % unit === 0), `${offset} to ${end}`);
-    for (const { effect: other, end: otherEnd, over } of this.#ranges.values())
+    for (const { at, end: otherEnd, over } of this.#ranges.values())
       assert.ok(
-        over || offset >= otherEnd || end <= other.offset,
-        `${offset} to ${end} comes already with ${other.offset} to ${otherEnd}`,
+        over || offset >= otherEnd || end <= at || at >= otherEnd,
+        `${offset} to ${end} comes already with ${at} to ${otherEnd}`,
       );
     const right = this.#origin?.isRight(effect) ?? assert.fail('there is no origin');
     this.#ranges.set(id, { effect, right, end, over: false, start: offset, at: offset });
