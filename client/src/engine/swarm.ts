@@ -19,6 +19,7 @@ import {
   RANDOM_FIRST,
   REQUEST_TIMEOUT_MS,
   START_WINDOW_BYTES,
+  UNKNOWN_RATE,
   WINDOW_MS,
 } from './tuning.ts';
 import type { Effect, EngineEvent, HolderInfo, PeerId } from './types.ts';
@@ -310,7 +311,7 @@ export class Swarm {
 
   #isCandidate(peer: Peer): boolean {
     if (peer.state === 'spent') return false;
-    if (typeof this.#soloist === 'bigint') return peer.id === this.#soloist;
+    if (typeof this.#soloist === 'bigint' && peer.id !== this.#soloist) return false;
     const size = this.#chunks?.layout.size;
     // Partial holders may not know it yet.
     return size === undefined || peer.size === size || (peer.size === 0 && peer.has !== 'all');
@@ -518,7 +519,7 @@ function busyMs(peer: Peer): number {
 
 /** Bytes per ms that it gives, as far as is known. */
 function rateOf({ meter }: Peer): number {
-  return meter.rate ?? START_WINDOW_BYTES / WINDOW_MS;
+  return meter.rate ?? UNKNOWN_RATE;
 }
 
 /** When a request is given up: its peer silent for its time, or the chunk late although it sends. */
