@@ -7,8 +7,8 @@ import type { TrackerTraits } from './testing/tracker.ts';
 import type { Scenario } from './testing/world.ts';
 import { World } from './testing/world.ts';
 
-/** About 5 s. */
-const RUNS = Number(process.env.ENGINE_RUNS ?? 500);
+/** They take about 3 s. */
+const RUNS = Number(process.env.ENGINE_RUNS ?? 2_000);
 
 const never = Number.POSITIVE_INFINITY;
 const sometimes = { arbitrary: fc.constant(true), weight: 1 };

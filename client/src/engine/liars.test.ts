@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { Bench, CHUNK } from './testing/bench.ts';
+import { ASK_PATIENCE_MS } from './tuning.ts';
+
+describe('DownloadEngine with liars under a whole-file id', () => {
+  it('discards the copy, bars the only supplier and asks the origin', () => {
+    const bench = new Bench().open(CHUNK, 1n).deliver(1n, 0).verified(false);
+    assert.deepEqual(bench.said('bar'), [{ type: 'bar', peer: 1n }]);
+    assert.deepEqual(bench.said('discard'), [{ type: 'discard', chunk: 0 }]);
+    assert.equal(bench.said('fetch-range').length, 1);
+  });
+
+  it('takes from the origin what peers gave, and bars none who gave only a part', () => {
+    const bench = new Bench().start().pass(ASK_PATIENCE_MS);
+    const first = bench.only('fetch-range');
+    bench.head(first, 2 * CHUNK).data(first, CHUNK);
+    bench.seeders(2 * CHUNK, 1n).connected(1n);
+    bench.ended(first, 'failed').deliver(1n, 1).verified(false);
+    assert.deepEqual(bench.said('bar'), []);
+    assert.deepEqual(bench.said('discard'), [{ type: 'discard', chunk: 1 }]);
+  });
+
+  it('passes on to others what the origin gave, and what peers gave only once all is verified', () => {
+    const bench = new Bench().start().pass(ASK_PATIENCE_MS);
+    const fetch = bench.only('fetch-range');
+    bench
+      .head(fetch, 2 * CHUNK)
+      .holds(5n, 2 * CHUNK)
+      .holds(6n, 2 * CHUNK, 1);
+    bench.data(fetch, CHUNK);
+    assert.deepEqual(bench.said('got').length, 2);
+    bench.ended(fetch, 'failed');
+    bench.deliver(6n, 1);
+    assert.deepEqual(bench.said('got'), []);
+    bench.verified(true);
+    assert.deepEqual(bench.said('got'), [{ type: 'got', peer: 5n, chunks: [1] }]);
+  });
+
+  it('finds the honest peer one by one when there is no origin', () => {
+    const bench = new Bench({ origin: false }).start().seeders(3 * CHUNK, 1n, 2n, 3n);
+    const asked = bench.connected(1n, 2n, 3n).said('request');
+    for (const { chunk, peer } of asked) bench.deliver(peer, chunk);
+    bench.verified(false);
+    const suppliers: bigint[] = [];
+    while (!bench.engine.ended) {
+      const requests = bench.said('request');
+      const [{ peer }] = requests as [(typeof requests)[0]];
+      assert.ok(!suppliers.includes(peer), `${peer} again`);
+      suppliers.push(peer);
+      assert.ok(requests.every((request) => request.peer === peer));
+      for (const chunk of [0, 1, 2]) bench.deliver(peer, chunk);
+      bench.verified(peer === 3n);
+      if (peer !== 3n) assert.equal(bench.only('bar').peer, peer);
+    }
+    assert.deepEqual(bench.effects.at(-1), { type: 'complete' });
+  });
+
+  it('waits in isolation for one who becomes complete', () => {
+    const bench = new Bench({ origin: false }).open(CHUNK, 1n).holds(2n, CHUNK);
+    bench.deliver(1n, 0).verified(false);
+    assert.deepEqual(bench.said('fail'), []);
+    bench.tell({ type: 'got', peer: 2n, chunks: [0] });
+    assert.equal(bench.only('request').peer, 2n);
+    bench.deliver(2n, 0).verified(true);
+    assert.deepEqual(bench.effects.at(-1), { type: 'complete' });
+  });
+
+  it('says so when nothing that came had the hash', () => {
+    const bench = new Bench({ origin: false }).open(CHUNK, 1n).deliver(1n, 0).verified(false);
+    assert.deepEqual(bench.effects.at(-1), { type: 'fail', reason: 'hash-mismatch' });
+  });
+
+  it('ignores whatever comes while the copy is hashed', () => {
+    const bench = new Bench().start().pass(ASK_PATIENCE_MS);
+    const fetch = bench.only('fetch-range');
+    bench.head(fetch, CHUNK).data(fetch, CHUNK);
+    assert.equal(bench.said('verify').length, 1);
+    assert.equal(bench.said('abort-range').length, 1);
+    assert.deepEqual(bench.head(fetch, 5).effects, []);
+    assert.deepEqual(bench.verified(true).effects.at(-1), { type: 'complete' });
+    assert.deepEqual(bench.verified(true).effects, []);
+  });
+});
