@@ -80,6 +80,12 @@ export const ASSUMED_UNITS = 16;
 export const SPREAD_MS = 5_000;
 
 /**
+ * For this long after a unit was fetched it is not lent again, in milliseconds: it is spreading from
+ * peer to peer. 500 peers have most chunks after 1.5 s (simulated, 2 Mbit/s up).
+ */
+export const RELEND_MS = 2_000;
+
+/**
  * Units of all swarms for which leases are kept, at 14 bytes each; of more, the swarm in which
  * nobody asked for the longest time forgets its own, and some units are fetched twice.
  */

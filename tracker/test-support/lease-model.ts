@@ -3,6 +3,7 @@ import {
   GRANTS_PER_CLIENT,
   LEASE_TTL_MS,
   MAX_FETCHERS_PER_SWARM,
+  RELEND_MS,
   SPREAD_MS,
 } from '../src/limits.ts';
 
@@ -63,8 +64,9 @@ export class LeaseModel {
     const all = Array.from({ length: units || 1000 }, (_, unit) => unit);
     const times = (unit: number) => this.fetched.get(unit)?.times ?? 0;
     const free = all.filter((unit) => !this.lent.has(unit) && times(unit) === 0);
+    const spreads = (unit: number) => now - (this.fetched.get(unit)?.at ?? -Infinity) < RELEND_MS;
     const candidates = ask.needed
-      ? all.filter((unit) => !this.lent.has(unit) && ask.needed!.includes(unit))
+      ? all.filter((unit) => !this.lent.has(unit) && !spreads(unit) && ask.needed!.includes(unit))
       : free;
     if (candidates.length === 0) return [];
     const least = Math.min(...candidates.map(times));

@@ -201,7 +201,7 @@ describe('DownloadManager', () => {
     // The manifest is hashed in another thread, and only then is anything asked for.
     await until(() => bench.requests(1n).length > 0);
     const told = bench.sent.flatMap(({ peer, body }) => (body?.case === 'holdings' ? [peer] : []));
-    assert.deepEqual(told, [1n, 2n]);
+    assert.deepEqual([...new Set(told)], [1n, 2n]);
     assert.deepEqual(
       bench.requests(1n).map(({ offset }) => offset),
       [0n],

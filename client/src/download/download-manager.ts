@@ -18,12 +18,13 @@ import type {
   TrackerHandlers,
   TrackerState,
 } from '../tracker/types.ts';
+import { BlobReader } from './blob-reader.ts';
 import type { ChunkRange, DownloadContext } from './download.ts';
 import { Download } from './download.ts';
 import { Requests } from './requests.ts';
 import type { BytesBySource, DownloadOptions, Downloads, Progress } from './types.ts';
 import type { Servable, UploadOptions } from './uploads.ts';
-import { blobServable, Uploads } from './uploads.ts';
+import { Uploads } from './uploads.ts';
 
 /** What the manager wants to hear from the rooms below it. */
 export type NetworkHandlers = Pick<TrackerHandlers, 'onState' | 'onPeers' | 'onGrant'> &
@@ -66,6 +67,7 @@ export class DownloadManager implements Downloads {
   readonly #connections: Connections;
   readonly #store = new MemoryStore<StoredAsset & { readonly content: Content }>();
   readonly #manifests: Manifests;
+  readonly #reader = new BlobReader();
   readonly #uploads: Uploads;
   readonly #requests = new Requests();
   readonly #active = new Map<string, Active>();
@@ -214,7 +216,7 @@ export class DownloadManager implements Downloads {
 
   #servable(key: string): Servable | undefined {
     const stored = this.#store.get(key);
-    return stored ? blobServable(stored.blob) : this.#active.get(key)?.download;
+    return stored ? this.#reader.servable(stored.blob) : this.#active.get(key)?.download;
   }
 
   /** A download is over, or nobody wants it any more. */

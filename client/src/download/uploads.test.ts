@@ -2,15 +2,10 @@ import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Request } from '@zauberflote/proto';
 import { HashAlgorithm, MAX_FRAGMENT_BYTES, RefuseReason } from '@zauberflote/proto';
+import { BlobReader } from './blob-reader.ts';
 import { TestUplink } from './test-uplink.ts';
 import type { Servable, UploadOptions } from './uploads.ts';
-import {
-  blobServable,
-  FRAGMENT_BYTES,
-  MAX_OPEN_REQUESTS,
-  MIN_FRAGMENT_BYTES,
-  Uploads,
-} from './uploads.ts';
+import { FRAGMENT_BYTES, MAX_OPEN_REQUESTS, MIN_FRAGMENT_BYTES, Uploads } from './uploads.ts';
 
 const CONTENT = { algorithm: HashAlgorithm.SHA1, digest: new Uint8Array(20).fill(7) };
 const KEY = `1:${'07'.repeat(20)}`;
@@ -74,7 +69,7 @@ describe('Uploads', () => {
   });
 
   it('serves Blobs', async () => {
-    start(blobServable(new Blob([file])));
+    start(new BlobReader().servable(new Blob([file])));
     uploads.request(1n, request(1, 70_000, 70_000));
     while (line.arrived.length < 5) {
       await line.run(5);

@@ -36,15 +36,6 @@ export interface Servable {
   ): Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer>> | undefined;
 }
 
-/** All of a Blob. */
-export function blobServable(blob: Blob): Servable {
-  return {
-    size: blob.size,
-    read: async (offset, length) =>
-      new Uint8Array(await blob.slice(offset, offset + length).arrayBuffer()),
-  };
-}
-
 export interface UploadOptions {
   /** @default 'auto' */
   readonly upload?: UploadPolicy | undefined;

@@ -55,6 +55,8 @@ export class DownloadEngine {
   #askAt = 0;
   /** When peers were named, or a chunk last came from anywhere. */
   #suppliedAt = 0;
+  /** The same of peers alone: what the origin gives says nothing of them. */
+  #servedAt = 0;
   /** When anything last came of it: it is given up some time after that. */
   #progressAt = 0;
   #now = 0;
@@ -93,11 +95,12 @@ export class DownloadEngine {
     if (this.ended || this.#phase === 'verifying') return Number.POSITIVE_INFINITY;
     let at = Math.min(this.#swarm.wakeAt(this.#now), this.#origin.wakeAt(this.#now));
     if (this.#tracker === 'there') at = Math.min(at, this.#askAt);
-    const [started, supplied] = [this.#startedAt, this.#suppliedAt];
+    const served = this.#servedAt;
     for (const patience of [
-      started + ASK_PATIENCE_MS,
-      supplied + SEEDER_PATIENCE_MS,
-      supplied + this.#stallPatience,
+      this.#startedAt + ASK_PATIENCE_MS,
+      this.#suppliedAt + this.#stallPatience,
+      served + SEEDER_PATIENCE_MS,
+      served + this.#stallPatience,
     ])
       if (patience > this.#now) at = Math.min(at, patience);
     if (this.#checking.size === 0 && this.#originIsOut())
@@ -109,7 +112,8 @@ export class DownloadEngine {
     const now = this.#now;
     switch (event.type) {
       case 'start':
-        this.#startedAt = this.#suppliedAt = this.#progressAt = this.#askAt = now;
+        this.#startedAt = this.#suppliedAt = this.#servedAt = now;
+        this.#progressAt = this.#askAt = now;
         this.#swarm.start(now);
         this.#stallPatience *= 1 + random();
         break;
@@ -118,7 +122,7 @@ export class DownloadEngine {
         this.#layOut(event.layout);
         break;
       case 'holders':
-        if (!this.#answered) this.#suppliedAt = this.#progressAt = now;
+        if (!this.#answered) this.#suppliedAt = this.#servedAt = this.#progressAt = now;
         this.#answered = true;
         this.#swarm.learn(
           event.holders.filter(({ size }) => this.#isPlausible(size)),
@@ -136,7 +140,7 @@ export class DownloadEngine {
         this.#origin.leases.granted(event);
         break;
       case 'open':
-        if (this.#swarm.opened(event.peer, now)) this.#suppliedAt = now;
+        if (this.#swarm.opened(event.peer, now)) this.#suppliedAt = this.#servedAt = now;
         break;
       case 'close':
         this.#swarm.closed(event.peer, event.barred, now);
@@ -215,7 +219,7 @@ export class DownloadEngine {
     if (this.#chunks && !mayGuess) return;
     const next = this.#swarm.chooseSoloist();
     const isStuck =
-      this.#chunks && this.#origin.isOut && this.#now >= this.#suppliedAt + this.#stallPatience;
+      this.#chunks && this.#origin.isOut && this.#now >= this.#progressAt + this.#stallPatience;
     if (isStuck) this.#stuck.add(this.layout?.size as number);
     else if (this.#chunks && next === undefined && this.#swarm.hasCandidates) return;
     // Each size that nothing comes of is left once, so that this ends.
@@ -266,7 +270,7 @@ export class DownloadEngine {
       return 'free';
     }
     const idle = now - this.#suppliedAt;
-    if (this.#swarm.hasSeeders && idle < SEEDER_PATIENCE_MS && this.#leftMs() < SLOW_SEEDERS_MS)
+    if (this.#swarm.hasSeeders && !this.#peersStall() && this.#leftMs() < SLOW_SEEDERS_MS)
       return 'no';
     if (this.#tracker !== 'there') return 'free';
     // Refused although nobody is named: the tracker lends only to those who serve others.
@@ -276,6 +280,12 @@ export class DownloadEngine {
     if (idle >= this.#stallPatience && !isBusy) return 'chunk';
     if (!isWhole) return 'lease';
     return this.#leftMs() < SLOW_SEEDERS_MS ? 'no' : 'free';
+  }
+
+  /** Whether peers had time enough for another chunk and gave none. */
+  #peersStall(): boolean {
+    const patience = this.#swarm.hasSeeders ? SEEDER_PATIENCE_MS : this.#stallPatience;
+    return this.#now - this.#servedAt >= patience;
   }
 
   /** Time the peers would need for what is missing, if they had it all, in ms; 0 if they are idle. */
@@ -288,8 +298,7 @@ export class DownloadEngine {
   #originsShare(): (chunk: number) => boolean {
     let backlog: number | undefined;
     return (chunk) => {
-      const stalled = this.#now - this.#suppliedAt >= this.#stallPatience;
-      if (this.#peersAre === 'doubted' || stalled) return true;
+      if (this.#peersAre === 'doubted' || this.#peersStall()) return true;
       if (!this.#swarm.isAvailable(chunk)) return true;
       backlog ??= this.#backlogMs();
       const slow = this.#swarm.hasSeeders ? SLOW_SEEDERS_MS : SLOW_PARTIAL_MS;
@@ -310,7 +319,9 @@ export class DownloadEngine {
   #fragment(event: Of<'fragment'>): void {
     const result = this.#swarm.fragment(event, this.#now);
     if (result !== 'refused') this.#progressAt = this.#now;
-    if (result === 'chunk') this.#supplied(event.chunk, event.peer);
+    if (result !== 'chunk') return;
+    this.#servedAt = this.#now;
+    this.#supplied(event.chunk, event.peer);
   }
 
   /** All bytes of a chunk are here. */
@@ -355,7 +366,7 @@ export class DownloadEngine {
     if (!this.#origin.has(event.range)) return;
     this.#progressAt = this.#now;
     this.#learnSize(event.total);
-    if (!this.#origin.head(event, this.#now)) return;
+    if (!this.#origin.head(event)) return;
     this.#mismatch = true;
     this.#origin.mistrust();
   }

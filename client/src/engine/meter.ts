@@ -8,21 +8,27 @@ const NEWEST = 0.4;
 export class Meter {
   /** Undefined until measured. */
   rate: number | undefined;
-  #since = 0;
+  /** Undefined: from the next bytes on, which say nothing: they were asked for and took a round trip. */
+  #since: number | undefined;
   #bytes = 0;
 
-  /** Something is to be delivered from now on, after a time when nothing was. */
-  begin(now: number): void {
-    this.#since = now;
-    this.#bytes = 0;
+  /** Something is to be delivered again, after a time when nothing was. */
+  begin(): void {
+    this.#since = undefined;
   }
 
   add(bytes: number, now: number): void {
+    if (this.#since === undefined) return this.#restart(now);
     this.#bytes += bytes;
     const elapsed = now - this.#since;
     if (elapsed < SAMPLE_MS) return;
     const sample = this.#bytes / elapsed;
     this.rate = this.rate === undefined ? sample : this.rate + NEWEST * (sample - this.rate);
-    this.begin(now);
+    this.#restart(now);
+  }
+
+  #restart(now: number): void {
+    this.#since = now;
+    this.#bytes = 0;
   }
 }

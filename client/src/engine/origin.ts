@@ -142,7 +142,7 @@ export class Origin {
   }
 
   /** @returns whether the file there has another size than the content */
-  head({ range: id, offset, end, total, ranged }: Of<'range-head'>, now: number): boolean {
+  head({ range: id, offset, end, total, ranged }: Of<'range-head'>): boolean {
     const range = this.#ranges.get(id);
     if (!range) return false;
     const size = this.#chunks?.layout.size;
@@ -150,7 +150,7 @@ export class Origin {
       this.#abort(range);
       return true;
     }
-    this.#meter.begin(now);
+    this.#meter.begin();
     if (!ranged && range.end !== Number.POSITIVE_INFINITY) {
       this.#serves = 'whole';
       // It sends all of it; that is of use if it is the part needed first, or there is nobody else.

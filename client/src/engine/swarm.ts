@@ -340,7 +340,7 @@ export class Swarm {
     peer.state = 'open';
     this.#openPeers = undefined;
     peer.lastHeard = now;
-    peer.meter.begin(now);
+    peer.meter.begin();
   }
 
   /** Complete holders need not know what is here: they are asked for it at once. */
@@ -458,7 +458,7 @@ export class Swarm {
   #request(peer: Peer, chunk: number, now: number): void {
     const chunks = this.#chunks as Chunks;
     const length = chunks.length(chunk);
-    if (peer.requests.size === 0) peer.meter.begin(now);
+    if (peer.requests.size === 0) peer.meter.begin();
     peer.inFlight += length;
     const doublings = Math.min(chunks.failures(chunk), MAX_BACKOFF_DOUBLINGS);
     const expected = peer.meter.rate === undefined ? 0 : busyMs(peer);

@@ -8,8 +8,14 @@
  */
 export const MAX_UNVERIFIED_BYTES = 256 * 1024 * 1024;
 
-/** Asked of a peer before its rate is known: 64 KiB under way show 1.3 MB/s over 50 ms. */
-export const START_WINDOW_BYTES = 65_536;
+/**
+ * Asked of a complete holder before its rate is known: 256 KiB under way show 5 MB/s over 50 ms. What
+ * turns out to be too much for it is asked of others instead.
+ */
+export const START_WINDOW_BYTES = 262_144;
+
+/** What a peer is taken to give before it is known, in bytes per ms: 1 Mbit/s. */
+export const UNKNOWN_RATE = 131;
 
 /**
  * How much time's worth of bytes a peer is asked for in advance: an idle line costs more than

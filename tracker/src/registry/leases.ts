@@ -95,7 +95,7 @@ export class Leases<M> {
     if (lease.wanted === 0) return NO_UNITS;
     const fetching = this.#fetchers.filter((other) => other !== undefined).length;
     if (!fetcher && fetching >= limits.MAX_FETCHERS_PER_SWARM) return NO_UNITS;
-    const units = this.#choose(lease, Math.max(1, downloading));
+    const units = this.#choose(lease, Math.max(1, downloading), now);
     this.#lend(units, member, now);
     return units;
   }
@@ -166,7 +166,7 @@ export class Leases<M> {
    * Which units to lend: of those wanted the least often fetched. Free ones are those never fetched;
    * others are lent again only by name.
    */
-  #choose({ units, wanted, needed }: Lease, downloading: number): Units {
+  #choose({ units, wanted, needed }: Lease, downloading: number, now: number): Units {
     const known = units || this.#units;
     const end = known || Math.min(MAX_CHUNKS, this.capacity + limits.ASSUMED_UNITS);
     let free = 0;
@@ -174,7 +174,7 @@ export class Leases<M> {
     let equal = 0;
     let first = 0;
     for (let unit = 0; unit < end; unit++) {
-      const times = this.#timesFetched(unit);
+      const times = this.#timesFetched(unit, now);
       if (times === 0 && unit < (known || limits.ASSUMED_UNITS)) free++;
       if (times > least || !isWanted(unit, times, needed)) continue;
       if (times < least) {
@@ -191,16 +191,19 @@ export class Leases<M> {
     let count = 1;
     while (
       count < most &&
-      this.#timesFetched(first + count) === least &&
+      this.#timesFetched(first + count, now) === least &&
       isWanted(first + count, least, needed)
     )
       count++;
     return { first, count };
   }
 
-  #timesFetched(unit: number): number {
+  /** What was fetched a moment ago is still spreading, and not to be had for a while. */
+  #timesFetched(unit: number, now: number): number {
     if (unit >= this.capacity) return 0;
-    return this.#lentTo[unit] === 0 ? this.#fetched[unit]! : LENT;
+    const fetched = this.#fetched[unit]!;
+    const isSpreading = fetched > 0 && now - this.#reportedAt[unit]! < limits.RELEND_MS;
+    return this.#lentTo[unit] !== 0 || isSpreading ? LENT : fetched;
   }
 
   #lend({ first, count }: Units, member: M, now: number): void {

@@ -29,6 +29,11 @@ export interface PeerTraits {
   readonly sizeOff: number;
 }
 
+interface Asked {
+  readonly chunk: number;
+  dropped: boolean;
+}
+
 export function isHonest({ honest, repeats, sizeOff }: PeerTraits): boolean {
   return honest && !repeats && sizeOff === 0;
 }
@@ -56,9 +61,10 @@ export class SimulatedPeer {
   readonly #layout: Layout;
   readonly #schedule: Schedule;
   readonly #tell: (event: EngineEvent) => void;
-  /** Chunks it was asked for and has not sent, and those taken back. */
-  readonly #asked = new Set<{ readonly chunk: number; dropped: boolean }>();
-  #freeAt = 0;
+  /** Requests that were not taken back. */
+  readonly #asked = new Set<Asked>();
+  readonly #line: { readonly request: Asked; readonly offset: number; readonly length: number }[] =
+    [];
   #served = 0;
   #said = false;
 
@@ -89,7 +95,6 @@ export class SimulatedPeer {
   opened(): void {
     this.state = 'open';
     this.#said = false;
-    this.#freeAt = this.#schedule.now;
     this.#tell({ type: 'open', peer: this.id });
     if (this.#schedule.chance(0.5)) this.sayHoldings();
   }
@@ -130,15 +135,24 @@ export class SimulatedPeer {
       });
     const parts = this.#split(length);
     if (traits.repeats && this.#schedule.chance(0.2)) parts.push(...parts.slice(0, 1));
-    for (const part of parts) {
-      this.#freeAt = Math.max(this.#freeAt, this.#schedule.now) + part.length / traits.bytesPerMs;
-      const last = part === parts.at(-1);
-      this.#schedule.after(this.#freeAt - this.#schedule.now + traits.latencyMs, () => {
-        if (request.dropped || this.state !== 'open') return;
-        if (last) this.#asked.delete(request);
-        this.#tell({ type: 'fragment', peer: this.id, chunk, ...part });
+    this.#line.push(...parts.map((part) => ({ request, ...part })));
+    if (this.#line.length === parts.length) this.#send();
+  }
+
+  /** One part after another, but for those that nobody wants any more. */
+  #send(): void {
+    while (this.#line[0]?.request.dropped) this.#line.shift();
+    const [part] = this.#line;
+    if (!part) return;
+    const { request, offset, length } = part;
+    this.#schedule.after(length / this.traits.bytesPerMs, () => {
+      this.#line.shift();
+      this.#later(() => {
+        if (request.dropped) return;
+        this.#tell({ type: 'fragment', peer: this.id, chunk: request.chunk, offset, length });
       });
-    }
+      this.#send();
+    });
   }
 
   cancelled(chunk: number): void {
