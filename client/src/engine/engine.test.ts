@@ -208,8 +208,10 @@ describe('DownloadEngine with slow and silent peers', () => {
   it('asks a faster peer too for what a slow one has begun, and takes what comes first', () => {
     const [slow, fast] = [1n, 2n];
     const bench = new Bench({ origin: false }).start().seeders(CHUNK, slow, fast).connected(slow);
-    bench.now += 60;
-    bench.tell({ type: 'fragment', peer: slow, chunk: 0, offset: 0, length: 1 });
+    for (const offset of [0, 1, 2]) {
+      bench.now += 60;
+      bench.tell({ type: 'fragment', peer: slow, chunk: 0, offset, length: 1 });
+    }
     bench.now += MOVE_MS;
     bench.connected(fast);
     assert.equal(bench.only('request').peer, fast);
