@@ -75,11 +75,6 @@ export class Chunks {
     return this.#state.subarray(first, end).includes(CHECKING);
   }
 
-  /** Missing, and asked of nobody. */
-  isFree(chunk: number): boolean {
-    return this.#place[chunk] !== -1;
-  }
-
   isComing(chunk: number): boolean {
     return this.#coming[chunk] === 1;
   }
