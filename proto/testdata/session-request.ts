@@ -86,6 +86,7 @@ export const SESSION_REQUEST: readonly Vector[] = [
       needed: bits(8192),
       fetched: [65535],
       returned: [65534],
+      hurry: true,
     },
   }),
   unusual(

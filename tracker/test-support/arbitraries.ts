@@ -22,6 +22,7 @@ export function validFrame(peers: readonly bigint[]): fc.Arbitrary<Uint8Array> {
             needed: fc.option(units, { nil: undefined }),
             fetched: units,
             returned: units,
+            hurry: fc.boolean(),
           }),
         )
         .map((args) => lease(...args)),

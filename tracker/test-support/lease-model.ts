@@ -15,6 +15,7 @@ export interface Ask {
   readonly needed: readonly number[] | undefined;
   readonly fetched: readonly number[];
   readonly returned: readonly number[];
+  readonly hurry?: boolean | undefined;
 }
 
 interface Fetched {
@@ -64,7 +65,8 @@ export class LeaseModel {
     const all = Array.from({ length: units || 1000 }, (_, unit) => unit);
     const times = (unit: number) => this.fetched.get(unit)?.times ?? 0;
     const free = all.filter((unit) => !this.lent.has(unit) && times(unit) === 0);
-    const spreads = (unit: number) => now - (this.fetched.get(unit)?.at ?? -Infinity) < RELEND_MS;
+    const spreads = (unit: number) =>
+      !ask.hurry && now - (this.fetched.get(unit)?.at ?? -Infinity) < RELEND_MS;
     const candidates = ask.needed
       ? all.filter((unit) => !this.lent.has(unit) && !spreads(unit) && ask.needed!.includes(unit))
       : free;

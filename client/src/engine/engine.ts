@@ -1,7 +1,7 @@
 import { Chunks } from './chunks.ts';
 import type { Layout } from './layout.ts';
 import { wholeFileLayout } from './layout.ts';
-import type { Need } from './origin.ts';
+import type { Need, Situation } from './origin.ts';
 import { Origin } from './origin.ts';
 import { Swarm } from './swarm.ts';
 import {
@@ -199,8 +199,8 @@ export class DownloadEngine {
     this.#chooseSize();
     if (this.#chunks?.complete) return this.#finish();
     if (this.#peersAre === 'trusted') this.#swarm.proceed(now, random);
-    const wants = this.#originsShare();
-    this.#origin.proceed({ need: this.#need(), chunks: this.#chunks, wants }, now, random);
+    const share = this.#originsShare();
+    this.#origin.proceed({ need: this.#need(), chunks: this.#chunks, ...share }, now, random);
     if (this.#originIsOut() && this.#checking.size === 0 && this.#isHopeless()) {
       this.#phase = 'failed';
       this.#end();
@@ -294,22 +294,25 @@ export class DownloadEngine {
     return rate === 0 ? 0 : (this.#chunks?.missingBytes ?? 0) / rate;
   }
 
-  /** Says of each missing chunk whether the origin should send it: what peers have comes from them, unless that takes too long. */
-  #originsShare(): (chunk: number) => boolean {
-    let backlog: number | undefined;
-    return (chunk) => {
+  /** What of the missing chunks the origin should send: not what peers have, unless that takes too long. */
+  #originsShare(): Pick<Situation, 'wants' | 'areSlow'> {
+    let slow: boolean | undefined;
+    const areSlow = () => {
+      const most = this.#swarm.hasSeeders ? SLOW_SEEDERS_MS : SLOW_PARTIAL_MS;
+      slow ??= this.#chunks !== undefined && this.#backlogMs(this.#chunks) >= most;
+      return slow;
+    };
+    const wants = (chunk: number) => {
       if (this.#peersAre === 'doubted' || this.#peersStall()) return true;
       if (!this.#swarm.isAvailable(chunk)) return true;
-      backlog ??= this.#backlogMs();
-      const slow = this.#swarm.hasSeeders ? SLOW_SEEDERS_MS : SLOW_PARTIAL_MS;
-      return backlog >= slow && this.#chunks?.askers(chunk) === 0;
+      return areSlow() && this.#chunks?.askers(chunk) === 0;
     };
+    return { wants, areSlow };
   }
 
   /** Time the peers need for what they have and is missing here, in ms. */
-  #backlogMs(): number {
+  #backlogMs(chunks: Chunks): number {
     const { rate } = this.#swarm;
-    const chunks = this.#chunks as Chunks;
     let bytes = 0;
     for (let chunk = 0; chunk < chunks.layout.count; chunk++)
       if (chunks.isMissing(chunk) && this.#swarm.isAvailable(chunk)) bytes += chunks.length(chunk);

@@ -81,11 +81,13 @@ export class Leases {
   /**
    * @param needed chunks; undefined: any
    * @param bytes about how much is wanted
+   * @param hurry whether peers have it, but are slow
    */
   ask(
     chunks: Chunks | undefined,
     needed: Bitfield | undefined,
     bytes: number,
+    hurry: boolean,
     now: number,
     random: () => number,
   ): void {
@@ -96,6 +98,8 @@ export class Leases {
       Math.ceil(bytes / this.#unitBytes),
       now,
       chunks && needed && this.#inUnits(chunks, needed),
+      [],
+      hurry,
     );
   }
 
@@ -172,12 +176,13 @@ export class Leases {
     now: number,
     needed?: Uint8Array<ArrayBuffer>,
     returned: readonly number[] = [],
+    hurry = false,
   ): void {
     this.#confirmedAt = now;
     const fetched = this.#fetched;
     this.#fetched = [];
     const [unitBytes, units] = [this.#unitBytes, this.#units];
-    this.#do({ type: 'lease', unitBytes, units, wanted, needed, fetched, returned });
+    this.#do({ type: 'lease', unitBytes, units, wanted, needed, fetched, returned, hurry });
   }
 
   #inUnits({ layout }: Chunks, needed: Bitfield): Uint8Array<ArrayBuffer> {

@@ -31,6 +31,8 @@ export interface Situation {
   readonly chunks: Chunks | undefined;
   /** Whether the origin should send a missing chunk that is not on its way from there. */
   wants(chunk: number): boolean;
+  /** Whether peers give what they have too slowly. */
+  areSlow(): boolean;
 }
 
 /** A request to the origin that has not ended. Offsets in bytes. */
@@ -274,13 +276,14 @@ export class Origin {
     return Math.min(Math.max(target, MIN_RANGE_BYTES), MAX_RANGE_BYTES);
   }
 
-  #ask({ chunks, wants }: Situation, now: number, random: () => number): void {
+  #ask({ chunks, wants, areSlow }: Situation, now: number, random: () => number): void {
     if (this.#serves === 'whole' || !this.leases.mayAsk(now)) return;
-    if (!chunks) return this.leases.ask(undefined, undefined, this.#rangeBytes(), now, random);
+    const bytes = this.#rangeBytes();
+    if (!chunks) return this.leases.ask(undefined, undefined, bytes, false, now, random);
     const needed = new Bitfield(chunks.layout.count);
     for (let chunk = 0; chunk < chunks.layout.count; chunk++)
       if (this.#isWanted(chunks, chunk, wants)) needed.add(chunk);
-    if (needed.size > 0) this.leases.ask(chunks, needed, this.#rangeBytes(), now, random);
+    if (needed.size > 0) this.leases.ask(chunks, needed, bytes, areSlow(), now, random);
   }
 
   #isWanted(chunks: Chunks, chunk: number, wants: (chunk: number) => boolean): boolean {

@@ -33,7 +33,7 @@ export const MIN_PIPELINE = 2;
 export const FIRST_SEEDERS = 3;
 
 /** Connections begun where there are only partial holders, each of which has something else. */
-export const FIRST_PARTIAL = 5;
+export const FIRST_PARTIAL = 3;
 
 /** Peers one download connects to at a time: past that, more connections cost more than they carry. */
 export const MAX_PEERS = 8;

@@ -120,6 +120,8 @@ export type Effect =
       readonly needed: Uint8Array<ArrayBuffer> | undefined;
       readonly fetched: readonly number[];
       readonly returned: readonly number[];
+      /** Peers have what is needed, but give it too slowly. */
+      readonly hurry: boolean;
     }
   /** Open a connection; answered by `open` or `close`. */
   | { readonly type: 'connect'; readonly peer: PeerId }

@@ -41,6 +41,8 @@ export interface LeaseRequest {
   readonly fetched?: readonly number[];
   /** Units that will not be fetched after all. */
   readonly returned?: readonly number[];
+  /** Peers have what is needed, but give it too slowly. */
+  readonly hurry?: boolean;
 }
 
 /** Consecutive units that this client alone should fetch from the origin. */

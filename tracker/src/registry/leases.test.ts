@@ -195,6 +195,9 @@ describe('registry: units that were fetched', () => {
     assert.deepEqual(ask(room, 'c', { units: 4 }), [3]);
     room.now += limits.RELEND_MS - 1;
     assert.deepEqual(ask(room, 'c', { units: 4, needed: [0, 1, 2] }), [], 'they are spreading');
+    const hurried = ask(room, 'c', { units: 4, needed: [0, 1, 2], hurry: true, wanted: 1 });
+    assert.deepEqual(hurried, [1]);
+    tell(room, 'c', { returned: [1] });
     room.now += 1;
     assert.deepEqual(ask(room, 'c', { units: 4 }), []);
     assert.deepEqual(ask(room, 'c', { units: 4, needed: [0, 1, 2] }), [1]);

@@ -166,7 +166,7 @@ export class Leases<M> {
    * Which units to lend: of those wanted the least often fetched. Free ones are those never fetched;
    * others are lent again only by name.
    */
-  #choose({ units, wanted, needed }: Lease, downloading: number, now: number): Units {
+  #choose({ units, wanted, needed, hurry }: Lease, downloading: number, now: number): Units {
     const known = units || this.#units;
     const end = known || Math.min(MAX_CHUNKS, this.capacity + limits.ASSUMED_UNITS);
     let free = 0;
@@ -174,7 +174,7 @@ export class Leases<M> {
     let equal = 0;
     let first = 0;
     for (let unit = 0; unit < end; unit++) {
-      const times = this.#timesFetched(unit, now);
+      const times = this.#timesFetched(unit, now, hurry);
       if (times === 0 && unit < (known || limits.ASSUMED_UNITS)) free++;
       if (times > least || !isWanted(unit, times, needed)) continue;
       if (times < least) {
@@ -191,7 +191,7 @@ export class Leases<M> {
     let count = 1;
     while (
       count < most &&
-      this.#timesFetched(first + count, now) === least &&
+      this.#timesFetched(first + count, now, hurry) === least &&
       isWanted(first + count, least, needed)
     )
       count++;
@@ -199,10 +199,10 @@ export class Leases<M> {
   }
 
   /** What was fetched a moment ago is still spreading, and not to be had for a while. */
-  #timesFetched(unit: number, now: number): number {
+  #timesFetched(unit: number, now: number, hurry: boolean): number {
     if (unit >= this.capacity) return 0;
     const fetched = this.#fetched[unit]!;
-    const isSpreading = fetched > 0 && now - this.#reportedAt[unit]! < limits.RELEND_MS;
+    const isSpreading = !hurry && fetched > 0 && now - this.#reportedAt[unit]! < limits.RELEND_MS;
     return this.#lentTo[unit] !== 0 || isSpreading ? LENT : fetched;
   }
 
