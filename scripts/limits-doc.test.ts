@@ -67,11 +67,11 @@ describe('docs/limits.md', () => {
 
   it('would be caught with another value, without a row, or with one too many', async () => {
     const code = await limitsOfCode();
-    const name = 'client/src/engine/tuning.ts PIPELINE';
-    assert.match(differences(code, new Map([...code, [name, 9]]))[0]!, /PIPELINE is 8, not 9/);
+    const name = 'client/src/engine/tuning.ts MAX_PEERS';
+    assert.match(differences(code, new Map([...code, [name, 9]]))[0]!, /MAX_PEERS is 8, not 9/);
     const without = new Map([...code].filter(([key]) => key !== name));
-    assert.match(differences(code, without)[0]!, /PIPELINE = 8 is not in/);
-    assert.match(differences(without, code)[0]!, /PIPELINE of .* not in the code/);
+    assert.match(differences(code, without)[0]!, /MAX_PEERS = 8 is not in/);
+    assert.match(differences(without, code)[0]!, /MAX_PEERS of .* not in the code/);
   });
 });
 
