@@ -153,7 +153,7 @@ describe('zauberflote-manifest', () => {
   for (const { args, says } of [
     { args: [], says: /at least one file/ },
     { args: ['--wirte', 'a'], says: /'--wirte'/ },
-    { args: ['--chunk-size', '0', 'a'], says: /1 to 16777216, not '0'/ },
+    { args: ['--chunk-size', '0', 'a'], says: /1 to 1048576, not '0'/ },
     { args: ['--chunk-size', '16777217', 'a'], says: /not '16777217'/ },
     { args: ['--chunk-size', '64k', 'a'], says: /not '64k'/ },
     { args: ['--chunk-size=', 'a'], says: /not ''/ },

@@ -1,6 +1,6 @@
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { isMediaType, MAX_CHUNK_BYTES } from '@zauberflote/proto';
+import { isMediaType, MAX_REQUEST_BYTES } from '@zauberflote/proto';
 import manifest from '../package.json' with { type: 'json' };
 import { type ManifestOptions, manifestOfFile } from './manifest.ts';
 
@@ -14,7 +14,7 @@ or beside the file on the server, as FILE.zf. Sizes are in bytes, hashes in hex.
 
 Options:
   --write             also write the manifest to FILE.zf (a FILE that ends in .zf is passed over)
-  --chunk-size BYTES  1 to ${MAX_CHUNK_BYTES} (default by size: 16384 up to 1 MiB, 32768 up to 4 MiB, ...)
+  --chunk-size BYTES  1 to ${MAX_REQUEST_BYTES} (default by size: 16384 up to 1 MiB, 32768 up to 4 MiB, ...)
   --type MEDIA-TYPE   such as 'text/html;charset=utf-8', or '' for none (default by extension)
   --help              print this and exit
   --version           print the version and exit
@@ -107,7 +107,7 @@ function parse(args: readonly string[]): Command {
   const chunkSize = digits === undefined ? undefined : Number(digits);
   if (chunkSize !== undefined && !(/^\d+$/.test(digits!) && isChunkSize(chunkSize)))
     throw new Error(
-      `--chunk-size takes a whole number from 1 to ${MAX_CHUNK_BYTES}, not '${digits}'`,
+      `--chunk-size takes a whole number from 1 to ${MAX_REQUEST_BYTES}, not '${digits}'`,
     );
   if (mediaType && !isMediaType(mediaType))
     throw new Error(`--type takes a media type such as image/jpeg, not '${mediaType}'`);
@@ -115,7 +115,7 @@ function parse(args: readonly string[]): Command {
 }
 
 function isChunkSize(bytes: number): boolean {
-  return bytes >= 1 && bytes <= MAX_CHUNK_BYTES;
+  return bytes >= 1 && bytes <= MAX_REQUEST_BYTES;
 }
 
 function fail(exitCode: number, message: string): void {

@@ -9,7 +9,7 @@ import { mayUpload, RateLimit } from './manners.ts';
 import type { Asker, Job } from './upload-queue.ts';
 import { SLOW_MS, UploadQueue } from './upload-queue.ts';
 
-/** Requests one peer may have open here: a page of 60 assets, each with the engine's pipeline of 8. */
+/** Requests one peer may have open here: a page of 60 assets, each with the windows of several downloads. */
 export const MAX_OPEN_REQUESTS = 512;
 
 /**

@@ -30,7 +30,7 @@ export const MAX_WINDOW_BYTES = 4 * 1024 * 1024;
 export const MIN_PIPELINE = 2;
 
 /** Connections begun to complete holders at first. Each costs both ends more CPU time than a 1 MiB file. */
-export const FIRST_SEEDERS = 3;
+export const FIRST_SEEDERS = 2;
 
 /** Connections begun where there are only partial holders, each of which has something else. */
 export const FIRST_PARTIAL = 3;
@@ -104,7 +104,7 @@ export const RANGE_MS = 1_000;
 /** The next range is asked for when the one before has so much left: more than a round trip. */
 export const RANGE_LEAD_MS = 250;
 
-/** How often an origin that failed is tried again while peers may still give the content. */
+/** After so many failures in a row an origin is not tried again. */
 export const MAX_ORIGIN_FAILURES = 3;
 
 /** Pause before that; doubles each time. */
