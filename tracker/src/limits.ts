@@ -54,6 +54,12 @@ export const ATTEMPT_TTL_MS = 60_000;
 export const LEASE_TTL_MS = 15_000;
 
 /**
+ * How long leases can be confirmed without any report that something came of them, in milliseconds:
+ * 16 KiB at 270 B/s. Else one client could keep a content from all others for ever.
+ */
+export const MAX_LEASE_MS = 60_000;
+
+/**
  * Most clients of a swarm that have leases at once: more only slow each other at a weak origin, and
  * what they fetch comes to the others later. Eight keep any origin busy over any round trip, as each
  * asks for as much as takes it a second.

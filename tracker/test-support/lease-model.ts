@@ -3,6 +3,7 @@ import {
   GRANTS_PER_CLIENT,
   LEASE_TTL_MS,
   MAX_FETCHERS_PER_SWARM,
+  MAX_LEASE_MS,
   RELEND_MS,
   SPREAD_MS,
 } from '../src/limits.ts';
@@ -34,6 +35,8 @@ export class LeaseModel {
   readonly until = new Map<string, number>();
   readonly fetched = new Map<number, Fetched>();
   #units = 0;
+  /** When it was first lent something, or last reported that something came of it. */
+  readonly #since = new Map<string, number>();
   readonly #agree = new Set<string>();
 
   constructor(unitBytes: number) {
@@ -47,7 +50,6 @@ export class LeaseModel {
   ask(name: string, ask: Ask, downloading: number, now: number): number[] {
     this.expire(now);
     this.clients.add(name);
-    this.until.set(name, now + LEASE_TTL_MS);
     if (ask.units && this.#agree.size === 0) this.#units = ask.units;
     if (ask.units && ask.units === this.#units) this.#agree.add(name);
     for (const unit of [...ask.returned, ...ask.fetched])
@@ -58,6 +60,8 @@ export class LeaseModel {
       this.fetched.set(unit, { times: times + (again ? 0 : 1), by: name, at: now });
     }
     const fetchers = new Set(this.lent.values());
+    if (!fetchers.has(name) || ask.fetched.length > 0) this.#since.set(name, now);
+    this.until.set(name, Math.min(now + LEASE_TTL_MS, this.#since.get(name)! + MAX_LEASE_MS));
     if (ask.wanted === 0) return [];
     if (!fetchers.has(name) && fetchers.size >= MAX_FETCHERS_PER_SWARM) return [];
 

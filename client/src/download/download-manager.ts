@@ -178,27 +178,25 @@ export class DownloadManager implements Downloads {
     // Asking may have shown that there is none, or none at the moment.
     const reach = reachOf(this.#tracker.state);
     if (reach !== 'there') download.tell({ type: 'tracker', reach });
-    if (content.algorithm === HashAlgorithm.MANIFEST_SHA256)
-      void this.#obtainManifest(active, fallback);
+    if (content.algorithm === HashAlgorithm.MANIFEST_SHA256) void this.#obtainManifest(active);
     return active;
   }
 
   /** Peers are asked for meanwhile, so that it costs no time of its own. */
-  async #obtainManifest(
-    { download, leaving }: Active,
-    fallback: string | undefined,
-  ): Promise<void> {
+  async #obtainManifest({ download, leaving }: Active): Promise<void> {
     try {
+      // Meanwhile another caller may have said where the origin has it.
+      await this.#manifests.get(download.content);
       const { manifest, body } = await obtainManifest(download.content, {
         platform: this.#platform,
         verifier: this.#verifier,
         manifests: this.#manifests,
-        fallback,
+        fallback: download.fallback,
         signal: leaving.signal,
         onProgress: (loaded) => download.setOriginBytes(loaded),
       });
-      download.setManifest(manifest);
-      if (body) download.setBody(body);
+      if (body) download.setBody(body, manifest);
+      else download.setManifest(manifest);
     } catch (error) {
       download.abort(error as ZfError);
     }

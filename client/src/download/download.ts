@@ -1,5 +1,5 @@
 import type { PeerMessageBody } from '@zauberflote/proto';
-import { HashAlgorithm, MAX_CHUNKS_PER_GOT } from '@zauberflote/proto';
+import { HashAlgorithm, MAX_CHUNKS_PER_GOT, MAX_REQUEST_BYTES } from '@zauberflote/proto';
 import { DownloadEngine } from '../engine/engine.ts';
 import type { Layout } from '../engine/layout.ts';
 import { chunkLength, layoutOf } from '../engine/layout.ts';
@@ -111,6 +111,11 @@ export class Download implements Servable {
     return { loaded: Math.min(loaded, total ?? loaded), total, bytes: this.bytes };
   }
 
+  /** Where the origin has it. */
+  get fallback(): string | undefined {
+    return this.#fallback;
+  }
+
   /** Bytes of the whole content, once known. */
   get size(): number | undefined {
     return this.#layout?.size;
@@ -153,9 +158,9 @@ export class Download implements Servable {
   }
 
   /** All of it came, verified, with its manifest. */
-  setBody({ data, mediaType }: HttpBody): void {
+  setBody({ data, mediaType }: HttpBody, manifest: ManifestInfo): void {
     if (this.#aborted || this.#engine.ended) return;
-    this.#finish(new Blob([data], { type: this.#manifest?.mediaType || mediaType }));
+    this.#finish(new Blob([data], { type: manifest.mediaType || mediaType }));
   }
 
   /** Tells the engine what happened. */
@@ -277,6 +282,11 @@ export class Download implements Servable {
   }
 
   #request(peer: PeerId, range: ChunkRange): void {
+    const { chunk, length } = range;
+    if (length > MAX_REQUEST_BYTES) {
+      queueMicrotask(() => this.tell({ type: 'refused', peer, chunk, lasting: true }));
+      return;
+    }
     const id = this.#context.request(this, peer, range);
     // Without a connection the engine hears of its end by itself, and asks another.
     if (id === undefined) return;
@@ -285,7 +295,7 @@ export class Download implements Servable {
       chunks = new Map();
       this.#pending.set(peer, chunks);
     }
-    chunks.set(range.chunk, { id, data: undefined, length: range.length });
+    chunks.set(chunk, { id, data: undefined, length });
   }
 
   #takePending(peer: PeerId, chunk: number): Pending | undefined {
@@ -371,7 +381,7 @@ export class Download implements Servable {
       });
       end({ end: 'done' });
     } catch (error) {
-      this.#originError = error;
+      if (!abort.signal.aborted) this.#originError = error;
       const { kind, status, size } = error as Partial<HttpError>;
       // Chromium fails like this where a range is answered with a compressed one, too.
       const isUseless = kind === 'range' || (kind === 'unreachable' && length !== undefined);

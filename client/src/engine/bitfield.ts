@@ -9,7 +9,8 @@ export class Bitfield {
     this.bytes = new Uint8Array(Math.ceil(count / 8));
     this.bytes.set(from.subarray(0, this.bytes.length));
     if (count % 8 !== 0) this.bytes[this.bytes.length - 1]! &= 0xff00 >> (count % 8);
-    for (let chunk = 0; chunk < count; chunk++) if (this.has(chunk)) this.size++;
+    const given = Math.min(count, from.length * 8);
+    for (let chunk = 0; chunk < given; chunk++) if (this.has(chunk)) this.size++;
   }
 
   has(chunk: number): boolean {

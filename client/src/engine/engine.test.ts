@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { Of } from './testing/bench.ts';
 import { Bench, CHUNK } from './testing/bench.ts';
 import {
+  BUSY_PAUSE_MS,
   FIRST_PARTIAL,
   FIRST_SEEDERS,
   MAX_KNOWN_PEERS,
@@ -228,6 +229,8 @@ describe('DownloadEngine with slow and silent peers', () => {
     const { peer: second } = bench.only('request');
     assert.notEqual(second, first);
     bench.tell({ type: 'refused', peer: second, chunk: 0, lasting: false });
+    assert.deepEqual(bench.said('request'), [], 'it is busy');
+    bench.pass(4 * BUSY_PAUSE_MS);
     assert.equal(bench.only('request').peer, second);
     assert.deepEqual(
       bench.tell({ type: 'refused', peer: 9n, chunk: 0, lasting: true }).effects,

@@ -8,6 +8,7 @@ import {
   ASK_PATIENCE_MS,
   GIVE_UP_MS,
   MAX_UNVERIFIED_BYTES,
+  OPENING_MS,
   REFRESH_MS,
   SEEDER_PATIENCE_MS,
   SLOW_PARTIAL_MS,
@@ -57,6 +58,8 @@ export class DownloadEngine {
   #suppliedAt = 0;
   /** The same of peers alone: what the origin gives says nothing of them. */
   #servedAt = 0;
+  /** When a peer last said that it has something: then the others get on. */
+  #newsAt = 0;
   /** When anything last came of it: it is given up some time after that. */
   #progressAt = 0;
   #now = 0;
@@ -112,7 +115,7 @@ export class DownloadEngine {
     const now = this.#now;
     switch (event.type) {
       case 'start':
-        this.#startedAt = this.#suppliedAt = this.#servedAt = now;
+        this.#startedAt = this.#suppliedAt = this.#servedAt = this.#newsAt = now;
         this.#progressAt = this.#askAt = now;
         this.#swarm.start(now);
         this.#stallPatience *= 1 + random();
@@ -140,22 +143,26 @@ export class DownloadEngine {
         this.#origin.leases.granted(event);
         break;
       case 'open':
-        if (this.#swarm.opened(event.peer, now)) this.#suppliedAt = this.#servedAt = now;
+        // Not for ever: peers that come and go and give nothing must not keep the origin away.
+        if (this.#swarm.opened(event.peer, now) && now < this.#startedAt + OPENING_MS)
+          this.#suppliedAt = this.#servedAt = now;
         break;
       case 'close':
         this.#swarm.closed(event.peer, event.barred, now);
         break;
       case 'holdings':
+        this.#newsAt = now;
         if (this.#isPlausible(event.size)) this.#swarm.holdings(event, now);
         break;
       case 'got':
+        this.#newsAt = now;
         this.#swarm.got(event);
         break;
       case 'fragment':
         this.#fragment(event);
         break;
       case 'refused':
-        this.#swarm.refused(event.peer, event.chunk, event.lasting);
+        this.#swarm.refused(event.peer, event.chunk, event.lasting, now);
         break;
       case 'fallback':
         this.#origin.addFallback();
@@ -277,6 +284,8 @@ export class DownloadEngine {
     const isLeftAlone = isWhole || leases.isRefused || leases.isMute(now);
     if (isLeftAlone && !this.#swarm.hasCandidates) return 'alone';
     if (leases.isMute(now)) return 'free';
+    const isSilent = now - Math.max(this.#servedAt, this.#newsAt) >= this.#stallPatience;
+    if (isSilent && leases.isRefused) return 'free';
     if (idle >= this.#stallPatience && !isBusy) return 'chunk';
     if (!isWhole) return 'lease';
     return this.#leftMs() < SLOW_SEEDERS_MS ? 'no' : 'free';
@@ -295,7 +304,7 @@ export class DownloadEngine {
   }
 
   /** What of the missing chunks the origin should send: not what peers have, unless that takes too long. */
-  #originsShare(): Pick<Situation, 'wants' | 'areSlow'> {
+  #originsShare(): Omit<Situation, 'need' | 'chunks'> {
     let slow: boolean | undefined;
     const areSlow = () => {
       const most = this.#swarm.hasSeeders ? SLOW_SEEDERS_MS : SLOW_PARTIAL_MS;
@@ -307,7 +316,8 @@ export class DownloadEngine {
       if (!this.#swarm.isAvailable(chunk)) return true;
       return areSlow() && this.#chunks?.askers(chunk) === 0;
     };
-    return { wants, areSlow };
+    const arePeersIdle = () => this.#peersAre === 'trusted' && this.#swarm.isIdle;
+    return { wants, areSlow, arePeersIdle };
   }
 
   /** Time the peers need for what they have and is missing here, in ms. */

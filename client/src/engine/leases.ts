@@ -6,6 +6,9 @@ import { WHOLE_FILE_UNIT_BYTES } from './layout.ts';
 import { CONFIRM_MS, LEASE_PATIENCE_MS, LEASE_RETRY_MS } from './tuning.ts';
 import type { Effect, EngineEvent } from './types.ts';
 
+/** Most units that may be wanted at once where nobody knows how many there are. */
+const MOST_UNITS = 65_536;
+
 /** A stretch of the content, in bytes; the end is exclusive. */
 interface Stretch {
   readonly start: number;
@@ -95,7 +98,7 @@ export class Leases {
     this.#askedAt = now;
     this.#retryAt = now + LEASE_RETRY_MS * 2 ** this.#refusals * (1 + random());
     this.#send(
-      Math.ceil(bytes / this.#unitBytes),
+      Math.min(Math.ceil(bytes / this.#unitBytes), this.#units || MOST_UNITS),
       now,
       chunks && needed && this.#inUnits(chunks, needed),
       [],
@@ -105,6 +108,8 @@ export class Leases {
 
   granted({ first, count, unitBytes }: Extract<EngineEvent, { type: 'grant' }>): void {
     if (this.#state !== 'idle') this.#state = 'idle';
+    // Others count in units that are of no use here, and may do so for long.
+    if (unitBytes !== this.#unitBytes) this.#state = 'mute';
     if (count === 0 || unitBytes !== this.#unitBytes) {
       this.#refusals = Math.min(this.#refusals + 1, 3);
       return;

@@ -4,11 +4,14 @@ import { Leases } from './leases.ts';
 import { Meter } from './meter.ts';
 import {
   MAX_ORIGIN_FAILURES,
+  MAX_OUTDONE,
   MAX_RANGE_BYTES,
   MIN_RANGE_BYTES,
   RANGE_LEAD_MS,
   RANGE_MS,
+  RANGE_STALL_MS,
   RETRY_ORIGIN_MS,
+  SLOW_SEEDERS_MS,
 } from './tuning.ts';
 import type { Effect, EngineEvent } from './types.ts';
 
@@ -33,6 +36,8 @@ export interface Situation {
   wants(chunk: number): boolean;
   /** Whether peers give what they have too slowly. */
   areSlow(): boolean;
+  /** Whether an open peer has it all and is asked for nothing. */
+  arePeersIdle(): boolean;
 }
 
 /** A request to the origin that has not ended. Offsets in bytes. */
@@ -45,6 +50,9 @@ interface Range {
   end: number;
   /** All before it came. */
   at: number;
+  /** When it was asked for, and when bytes of it last came. */
+  readonly askedAt: number;
+  heardAt: number;
 }
 
 /**
@@ -69,6 +77,11 @@ export class Origin {
   readonly #ranges = new Map<number, Range>();
   readonly #meter = new Meter();
   #lastRange = 0;
+  #now = 0;
+  /** When a range was last left to peers, who are asked next. */
+  #outdoneAt = -1;
+  /** How often. */
+  #outdone = 0;
   #failures = 0;
   #retryAt = 0;
   #chunks: Chunks | undefined;
@@ -99,7 +112,11 @@ export class Origin {
 
   wakeAt(now: number): number {
     if (this.phase === 'pausing') return this.#retryAt;
-    return this.phase === 'ready' ? this.leases.wakeAt(now, this.isBusy) : Number.POSITIVE_INFINITY;
+    if (this.phase !== 'ready') return Number.POSITIVE_INFINITY;
+    let at = this.leases.wakeAt(now, this.isBusy);
+    for (const { heardAt } of this.#ranges.values())
+      if (heardAt + RANGE_STALL_MS > now) at = Math.min(at, heardAt + RANGE_STALL_MS);
+    return this.#outdoneAt === now ? Math.min(at, now + 1) : at;
   }
 
   /**
@@ -127,8 +144,15 @@ export class Origin {
   proceed(situation: Situation, now: number, random: () => number): void {
     if (this.phase === 'pausing' && now >= this.#retryAt) this.phase = 'ready';
     if (this.phase !== 'ready') return;
-    this.#cutShort();
+    this.#now = now;
+    const isOutdone = this.#cutShort(situation);
     const { need } = situation;
+    // What it should have brought is for them to send.
+    if (isOutdone) {
+      this.#outdoneAt = now;
+      this.#outdone++;
+      return this.leases.giveBack(this.#chunks);
+    }
     if (!this.#mayBegin()) {
       // The next lease is asked for while this range still comes, so that no time is lost.
       if (need === 'lease' && this.#remainingMs() < RANGE_MS / 2) this.#ask(situation, now, random);
@@ -178,6 +202,7 @@ export class Origin {
     const range = this.#ranges.get(id);
     if (!range) return [];
     this.#meter.add(length, now);
+    range.heardAt = now;
     const chunks = this.#chunks;
     const before = range.at;
     range.at += length;
@@ -243,10 +268,14 @@ export class Origin {
     this.leases.giveBack(this.#chunks);
   }
 
-  /** Ranges of which all that is left is at hand by now. */
-  #cutShort(): void {
+  /**
+   * Ends ranges of which all that is left is at hand by now, and those that peers outdo.
+   * @returns whether there were any of those: peers are to be asked before anything else
+   */
+  #cutShort(situation: Situation): boolean {
     const chunks = this.#chunks;
-    if (!chunks) return;
+    let isOutdone = false;
+    if (!chunks) return isOutdone;
     const { chunkSize, size, count } = chunks.layout;
     for (const range of [...this.#ranges.values()]) {
       let chunk = Math.floor(range.at / chunkSize);
@@ -254,13 +283,27 @@ export class Origin {
       if (range.at >= end) continue;
       while (chunk < count && chunk * chunkSize < end && !chunks.isMissing(chunk)) chunk++;
       if (chunk * chunkSize >= end || chunk >= count) this.#abort(range);
+      else if (this.#isOutdone(range, situation)) {
+        this.#abort(range);
+        isOutdone = true;
+      }
     }
+    return isOutdone;
+  }
+
+  /** Whether peers do better than a range: it has stalled and they wait for it, or it is much slower. */
+  #isOutdone({ askedAt, heardAt }: Range, { need, arePeersIdle }: Situation): boolean {
+    if (this.#outdone >= MAX_OUTDONE) return false;
+    if (this.#now >= heardAt + RANGE_STALL_MS && arePeersIdle()) return true;
+    const isOld = this.#now >= askedAt + RANGE_STALL_MS;
+    const areServed = need === 'no' && !this.isWhole;
+    return areServed && isOld && this.#remainingMs() >= SLOW_SEEDERS_MS;
   }
 
   #mayBegin(): boolean {
-    return (
-      this.#ranges.size === 0 || (this.#ranges.size === 1 && this.#remainingMs() < RANGE_LEAD_MS)
-    );
+    if (this.#ranges.size === 0) return true;
+    // Before the size is known, nothing says what two ranges have in common.
+    return this.#ranges.size === 1 && !!this.#chunks && this.#remainingMs() < RANGE_LEAD_MS;
   }
 
   /** Time that what was asked of the origin should still take. */
@@ -323,7 +366,8 @@ export class Origin {
   }
 
   #begin(start: number, end: number): void {
-    const range: Range = { id: ++this.#lastRange, asked: end, start, end, at: start };
+    const [id, now] = [++this.#lastRange, this.#now];
+    const range: Range = { id, asked: end, start, end, at: start, askedAt: now, heardAt: now };
     this.#ranges.set(range.id, range);
     this.#mark(range, true);
     const length = end === Number.POSITIVE_INFINITY ? undefined : end - start;

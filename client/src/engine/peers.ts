@@ -38,6 +38,8 @@ export interface Peer {
   lastHeard: number;
   /** How often it let requests pass, or was busy, since it last sent a chunk. */
   timeouts: number;
+  /** It is asked for nothing before: it said that it is busy. */
+  busyUntil: number;
   readonly requests: Map<number, OpenRequest>;
   /** Bytes it was asked for and has not sent. */
   inFlight: number;
@@ -82,6 +84,7 @@ export class Peers {
       failures: 0,
       lastHeard: now,
       timeouts: 0,
+      busyUntil: 0,
       requests: new Map(),
       inFlight: 0,
       meter: new Meter(),

@@ -5,6 +5,7 @@ import type { Layout } from './layout.ts';
 import type { OpenRequest, Peer } from './peers.ts';
 import { Peers } from './peers.ts';
 import {
+  BUSY_PAUSE_MS,
   ENDGAME_GAIN_MS,
   FIRST_PARTIAL,
   FIRST_SEEDERS,
@@ -70,6 +71,13 @@ export class Swarm {
     for (const peer of this.#peers.all())
       if (peer.has === 'all' && this.#isCandidate(peer)) return true;
     return false;
+  }
+
+  /** Whether an open peer has it all, lets no request pass, and is asked for nothing. */
+  get isIdle(): boolean {
+    return this.#open.some(
+      ({ has, requests, timeouts }) => has === 'all' && requests.size === 0 && timeouts === 0,
+    );
   }
 
   /** Whether an open peer has the chunk. */
@@ -240,17 +248,16 @@ export class Swarm {
     return 'chunk';
   }
 
-  refused(id: PeerId, chunk: number, lasting: boolean): void {
+  refused(id: PeerId, chunk: number, lasting: boolean, now: number): void {
     const peer = this.#peers.get(id);
     const request = peer?.requests.get(chunk);
     if (!peer || !request) return;
     this.#giveUp(peer, request);
-    if (peer.has === 'all' && lasting) this.#spend(peer);
-    else if (typeof peer.has === 'object' && lasting) {
-      // It lost or never had it; what else it has may still come.
-      this.#forgetHoldings(peer);
-      peer.timeouts++;
-    } else peer.timeouts++;
+    peer.timeouts++;
+    if (!lasting) peer.busyUntil = now + BUSY_PAUSE_MS * 2 ** Math.min(peer.timeouts, 4);
+    else if (peer.has === 'all') this.#spend(peer);
+    // It lost or never had it; what else it has may still come.
+    else this.#forgetHoldings(peer);
   }
 
   /** The chunk is at hand: nobody else need send it, and the others may want it. */
@@ -296,6 +303,7 @@ export class Swarm {
     for (const peer of this.#peers.all()) {
       if (peer.state === 'known' && peer.retryAt > now && this.#isCandidate(peer))
         at = Math.min(at, peer.retryAt);
+      if (peer.busyUntil > now) at = Math.min(at, peer.busyUntil);
       for (const request of peer.requests.values()) at = Math.min(at, dueAt(peer, request));
     }
     return at;
@@ -403,7 +411,7 @@ export class Swarm {
     if (!chunks || this.#soloist === 'nobody') return;
     const mayMove = now >= this.#movedAt + MOVE_MS;
     if (chunks.free === 0 && !mayMove) return;
-    const ready = this.#open.filter((peer) => peer.has !== 'nothing' && hasRoom(peer, chunks));
+    const ready = this.#open.filter((peer) => peer.has !== 'nothing' && hasRoom(peer, chunks, now));
     if (ready.length === 0) return;
     if (mayMove) this.#movedAt = now;
     // The least busy first; of equals, one by chance: else everybody asks the same one first.
@@ -415,7 +423,7 @@ export class Swarm {
       const peer = ready[next] as Peer;
       const chunk = this.#choose(peer, chunks, random, mayMove);
       if (chunk !== undefined) this.#request(peer, chunk, now);
-      if (chunk === undefined || !hasRoom(peer, chunks)) ready.splice(next, 1);
+      if (chunk === undefined || !hasRoom(peer, chunks, now)) ready.splice(next, 1);
     }
   }
 
@@ -498,7 +506,9 @@ function holdsChunk({ has }: Peer, chunk: number): boolean {
  * Whether a peer takes another request. One that let requests pass gets one at a time. Partial
  * holders have others to serve and soon there are more of them: they get little in advance.
  */
-function hasRoom({ has, requests, timeouts, inFlight, meter }: Peer, { layout }: Chunks): boolean {
+function hasRoom(peer: Peer, { layout }: Chunks, now: number): boolean {
+  const { has, requests, timeouts, inFlight, meter } = peer;
+  if (now < peer.busyUntil) return false;
   if (timeouts > 0) return requests.size < 1;
   if (requests.size < MIN_PIPELINE) return true;
   const untried = has === 'all' ? START_WINDOW_BYTES : 0;

@@ -59,6 +59,9 @@ export const MAX_BACKOFF_DOUBLINGS = 4;
 /** A peer that lets this many requests in a row pass in silence is not asked again. */
 export const MAX_SILENT_TIMEOUTS = 3;
 
+/** Half the pause a peer gets that says it is busy; doubles up to 4 times, with every request it lets pass. */
+export const BUSY_PAUSE_MS = 250;
+
 /** A chunk on its way is asked of a second peer only if that saves at least this much time. */
 export const ENDGAME_GAIN_MS = 200;
 
@@ -73,6 +76,9 @@ export const LEASE_PATIENCE_MS = 500;
 
 /** Time complete holders have to connect, or to send the next chunk, before the origin is asked as well. */
 export const SEEDER_PATIENCE_MS = 2_000;
+
+/** In so much time from the start of a download, every connection that opens gets that patience anew. */
+export const OPENING_MS = 5_000;
 
 /** A download that would still take so long from complete holders gets help from the origin. */
 export const SLOW_SEEDERS_MS = 5_000;
@@ -103,6 +109,12 @@ export const RANGE_MS = 1_000;
 
 /** The next range is asked for when the one before has so much left: more than a round trip. */
 export const RANGE_LEAD_MS = 250;
+
+/** A range of which nothing came for so long is given up when peers have what it should bring. */
+export const RANGE_STALL_MS = 3_000;
+
+/** How often in one download: where peers bring nothing either, what comes slowly is not thrown away for ever. */
+export const MAX_OUTDONE = 3;
 
 /** After so many failures in a row an origin is not tried again. */
 export const MAX_ORIGIN_FAILURES = 3;

@@ -162,6 +162,22 @@ describe('registry: the end of a lease', () => {
       assert.equal(room.registry.stats().leases, 0);
     });
 
+  it('comes after a minute without a report that something came of it', () => {
+    const room = downloading('a', 'b');
+    const confirm = (until: number, fields: Partial<Ask> = {}) => {
+      for (; room.now < until; room.now += 10_000) tell(room, 'a', fields);
+    };
+    assert.deepEqual(ask(room, 'a', { units: 1 }), [0]);
+    confirm(limits.MAX_LEASE_MS);
+    assert.deepEqual(ask(room, 'b', { units: 1 }), [0]);
+    room.leave('b');
+    assert.deepEqual(ask(room, 'a', { units: 2, wanted: 1 }), [0]);
+    confirm(room.now + 3 * limits.MAX_LEASE_MS, { fetched: [1] });
+    room.enter('c');
+    room.send('c', have([1], 0n, true));
+    assert.deepEqual(ask(room, 'c', { units: 2, needed: [0] }), [], 'it gets on');
+  });
+
   it('comes when the client returns it, and not when another does', () => {
     const room = downloading('a', 'b');
     ask(room, 'a', { units: 8, wanted: 1 });

@@ -31,6 +31,8 @@ interface Fetcher<M> {
   readonly member: M;
   /** When they end. */
   until: number;
+  /** When it was first lent something, or last reported that something came of it. */
+  since: number;
   /** How many units are lent to it. */
   units: number;
 }
@@ -91,7 +93,10 @@ export class Leases<M> {
     for (const unit of lease.returned) this.#release(unit, place);
     for (const unit of lease.fetched) this.#report(unit, client, place, now);
     const fetcher = this.#fetchers[place];
-    if (fetcher) fetcher.until = now + limits.LEASE_TTL_MS;
+    if (fetcher) {
+      if (lease.fetched.length > 0) fetcher.since = now;
+      fetcher.until = Math.min(now + limits.LEASE_TTL_MS, fetcher.since + limits.MAX_LEASE_MS);
+    }
     if (lease.wanted === 0) return NO_UNITS;
     const fetching = this.#fetchers.filter((other) => other !== undefined).length;
     if (!fetcher && fetching >= limits.MAX_FETCHERS_PER_SWARM) return NO_UNITS;
@@ -212,7 +217,7 @@ export class Leases<M> {
     if (place === 0) {
       place = 1;
       while (this.#fetchers[place]) place++;
-      this.#fetchers[place] = { member, until: now + limits.LEASE_TTL_MS, units: 0 };
+      this.#fetchers[place] = { member, until: now + limits.LEASE_TTL_MS, since: now, units: 0 };
     }
     this.#reserve(first + count);
     this.#lentTo.fill(place, first, first + count);
