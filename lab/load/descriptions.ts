@@ -1,5 +1,5 @@
 import { DtlsSetup } from '@zauberflote/proto';
-import { seeded } from '../swarm/clock.ts';
+import { seeded } from '../../demo/random.ts';
 
 /** One end's session description, in the forms in which the two trackers carry it. */
 export interface Description {

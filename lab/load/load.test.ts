@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join as joinPath } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type RawData, WebSocketServer } from 'ws';
-import { seeded } from '../swarm/clock.ts';
+import { seeded } from '../../demo/random.ts';
 import { bittorrent } from './bittorrent.ts';
 import { join, pace, saturate } from './introductions.ts';
 import { withTracker } from './measure.ts';

@@ -1,4 +1,4 @@
-import { seeded } from '../swarm/clock.ts';
+import { seeded } from '../../demo/random.ts';
 import { Crowd, PROTOCOLS } from './crowd.ts';
 import type { Latencies } from './introductions.ts';
 import { join, pace, saturate } from './introductions.ts';

@@ -6,7 +6,7 @@ import type { SessionRequest, SessionRequestBody, SessionResponseBody } from '@z
 import { chunkSizeFor, HashAlgorithm } from '@zauberflote/proto';
 import type { Effect } from '@zauberflote/tracker';
 import { Registry } from '@zauberflote/tracker';
-import { seeded } from '../swarm/clock.ts';
+import { seeded } from '../../demo/random.ts';
 import { Clock } from './clock.ts';
 import { EngineTime } from './engine-time.ts';
 import { Origin } from './origin.ts';

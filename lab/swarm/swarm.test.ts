@@ -4,7 +4,7 @@ import { START_WINDOW_BYTES } from '@zauberflote/client/src/engine/tuning.ts';
 import { ZfError } from '@zauberflote/client/src/errors.ts';
 import { chunkSizeFor, encodeManifest } from '@zauberflote/proto';
 import fc from 'fast-check';
-import { seeded } from './clock.ts';
+import { seeded } from '../../demo/random.ts';
 import { Visitor } from './visitor.ts';
 import { type Traits, World } from './world.ts';
 

@@ -9,7 +9,8 @@ import {
 } from '@zauberflote/proto';
 import type { Effect } from '@zauberflote/tracker';
 import { Registry } from '@zauberflote/tracker';
-import { Clock, seeded } from './clock.ts';
+import { seeded } from '../../demo/random.ts';
+import { Clock } from './clock.ts';
 import { Origin } from './origin.ts';
 import type { Visitor } from './visitor.ts';
 

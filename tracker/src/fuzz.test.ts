@@ -9,11 +9,11 @@ import {
   ProtocolError,
 } from '@zauberflote/proto';
 import fc from 'fast-check';
+import { seeded } from '../../demo/random.ts';
 import { anyBytes, fieldNoise, mutatedFrame, validFrame } from '../test-support/arbitraries.ts';
 import { Client, openRaw } from '../test-support/client.ts';
 import { FakeSocket } from '../test-support/fake-socket.ts';
 import { have, want } from '../test-support/messages.ts';
-import { seeded } from '../test-support/random.ts';
 import * as limits from './limits.ts';
 import { Registry } from './registry/registry.ts';
 import type { RunningTracker } from './server.ts';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { ErrorCode, encodeSessionRequest } from '@zauberflote/proto';
+import { seeded } from '../../demo/random.ts';
 import { FakeSocket } from '../test-support/fake-socket.ts';
 import type { Body } from '../test-support/messages.ts';
 import { have, signal, want } from '../test-support/messages.ts';
-import { seeded } from '../test-support/random.ts';
 import * as limits from './limits.ts';
 import type { RegistryOptions } from './registry/registry.ts';
 import { Registry } from './registry/registry.ts';

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import type { SessionResponse } from '@zauberflote/proto';
 import { decodeSessionResponse, encodeSessionResponse } from '@zauberflote/proto';
+import { seeded } from '../../demo/random.ts';
 import type { Effect } from '../src/registry/peer.ts';
 import type { RegistryOptions, RegistryStats } from '../src/registry/registry.ts';
 import { Registry } from '../src/registry/registry.ts';
 import type { Body } from './messages.ts';
 import { received } from './messages.ts';
-import { seeded } from './random.ts';
 
 export const EMPTY: RegistryStats = {
   peers: 0,

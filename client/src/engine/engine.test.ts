@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import type { Of } from './testing/bench.ts';
-import { Bench, CHUNK } from './testing/bench.ts';
+import type { Of } from '../../test-support/engine/bench.ts';
+import { Bench, CHUNK } from '../../test-support/engine/bench.ts';
 import {
   BUSY_PAUSE_MS,
   FIRST_PARTIAL,
@@ -64,7 +64,7 @@ describe('DownloadEngine with complete holders', () => {
       assert.equal(requests.filter((request) => request.peer === peer).length, PIPELINE);
     const { chunk } = requests.find(({ peer }) => peer === 2n) as Of<'request'>;
     bench.deliver(2n, chunk);
-    assert.equal(bench.only('request').peer, 2n);
+    assert.equal(bench.sole('request').peer, 2n);
   });
 
   it('asks a fast peer for more', () => {
@@ -150,7 +150,7 @@ describe('DownloadEngine with complete holders', () => {
   it('refreshes the holders from the tracker while it is there', () => {
     const bench = new Bench().open(MANY, 1n);
     assert.equal(bench.pass(REFRESH_MS).said('ask').length, 1);
-    assert.equal(bench.seeders(MANY, 2n).only('connect').peer, 2n);
+    assert.equal(bench.seeders(MANY, 2n).sole('connect').peer, 2n);
     bench.tell({ type: 'tracker', reach: 'away' }).pass(3 * REFRESH_MS);
     assert.equal(bench.said('ask').length, 0);
     assert.equal(bench.tell({ type: 'tracker', reach: 'there' }).said('ask').length, 1);
@@ -167,13 +167,13 @@ describe('DownloadEngine with complete holders', () => {
 describe('DownloadEngine with slow and silent peers', () => {
   it('asks another peer, with twice the time, when one stays silent', () => {
     const bench = new Bench({ origin: false }).open(CHUNK, 1n, 2n);
-    const { peer: first } = bench.only('request');
+    const { peer: first } = bench.sole('request');
     const other = first === 1n ? 2n : 1n;
     bench.pass(REQUEST_TIMEOUT_MS - 1);
     assert.deepEqual(bench.said('cancel'), []);
     bench.pass(1);
     assert.deepEqual(bench.said('cancel'), [{ type: 'cancel', peer: first, chunk: 0 }]);
-    assert.equal(bench.only('request').peer, other);
+    assert.equal(bench.sole('request').peer, other);
   });
 
   it('leaves requests with the only peer until it was silent too often, then fails', () => {
@@ -215,23 +215,23 @@ describe('DownloadEngine with slow and silent peers', () => {
     }
     bench.now += MOVE_MS;
     bench.connected(fast);
-    assert.equal(bench.only('request').peer, fast);
+    assert.equal(bench.sole('request').peer, fast);
     assert.deepEqual(bench.said('cancel'), []);
     bench.deliver(fast, 0);
     assert.deepEqual(bench.said('cancel'), [{ type: 'cancel', peer: slow, chunk: 0 }]);
-    assert.deepEqual(bench.only('keep').peer, fast);
+    assert.deepEqual(bench.sole('keep').peer, fast);
   });
 
   it('asks another peer when one refuses, and that one no more if it never will', () => {
     const bench = new Bench({ origin: false }).open(CHUNK, 1n, 2n);
-    const { peer: first } = bench.only('request');
+    const { peer: first } = bench.sole('request');
     bench.tell({ type: 'refused', peer: first, chunk: 0, lasting: true });
-    const { peer: second } = bench.only('request');
+    const { peer: second } = bench.sole('request');
     assert.notEqual(second, first);
     bench.tell({ type: 'refused', peer: second, chunk: 0, lasting: false });
     assert.deepEqual(bench.said('request'), [], 'it is busy');
     bench.pass(4 * BUSY_PAUSE_MS);
-    assert.equal(bench.only('request').peer, second);
+    assert.equal(bench.sole('request').peer, second);
     assert.deepEqual(
       bench.tell({ type: 'refused', peer: 9n, chunk: 0, lasting: true }).effects,
       [],
@@ -248,15 +248,15 @@ describe('DownloadEngine with partial holders', () => {
     const bench = chunks().partial(SIZE, ...peers);
     assert.equal(bench.said('connect').length, FIRST_PARTIAL);
     const { peer } = bench.said('connect')[0] as Of<'connect'>;
-    const { layout, bitfield } = bench.connected(peer).only('holdings');
+    const { layout, bitfield } = bench.connected(peer).sole('holdings');
     assert.deepEqual(layout, { size: SIZE, chunkSize: CHUNK, count: 20 });
     assert.deepEqual(bitfield, new Uint8Array(3));
-    assert.equal(bench.holds(peer, SIZE, 3).only('request').chunk, 3);
-    assert.equal(bench.tell({ type: 'got', peer, chunks: [7, 99] }).only('request').chunk, 7);
+    assert.equal(bench.holds(peer, SIZE, 3).sole('request').chunk, 3);
+    assert.equal(bench.tell({ type: 'got', peer, chunks: [7, 99] }).sole('request').chunk, 7);
   });
 
   it('takes the word of a peer that nobody named', () => {
-    assert.equal(chunks().holds(5n, SIZE, 2).only('request').peer, 5n);
+    assert.equal(chunks().holds(5n, SIZE, 2).sole('request').peer, 5n);
   });
 
   it('remembers what a peer said before the manifest came', () => {
@@ -296,7 +296,7 @@ describe('DownloadEngine with partial holders', () => {
     bench.checked(2, 5n, false);
     assert.deepEqual(bench.said('drop'), [{ type: 'drop', chunk: 2, peer: 5n }]);
     assert.deepEqual(bench.said('bar'), [{ type: 'bar', peer: 5n }]);
-    assert.equal(bench.only('request').peer, 6n);
+    assert.equal(bench.sole('request').peer, 6n);
   });
 
   it('drops the second copy of a chunk', () => {
@@ -317,7 +317,7 @@ describe('DownloadEngine with partial holders', () => {
     const peers = Array.from({ length: MAX_PEERS }, (_, i) => BigInt(i + 1));
     const bench = chunks();
     for (const peer of peers) bench.holds(peer, SIZE);
-    assert.equal(bench.seeders(SIZE, 99n).only('connect').peer, 99n);
+    assert.equal(bench.seeders(SIZE, 99n).sole('connect').peer, 99n);
   });
 
   it('waits for a check before it fails', () => {
@@ -337,7 +337,7 @@ describe('DownloadEngine with partial holders', () => {
     const bench = new Bench({ verification: 'chunks', origin: false }).open(SIZE, 1n);
     assert.deepEqual(bench.said('request'), []);
     bench.tell({ type: 'close', peer: 1n, barred: true });
-    assert.deepEqual(bench.only('fail'), { type: 'fail', reason: 'no-source' });
+    assert.deepEqual(bench.sole('fail'), { type: 'fail', reason: 'no-source' });
   });
 });
 
@@ -357,7 +357,7 @@ describe('DownloadEngine and sizes that peers claim', () => {
       { type: 'close', peer: 3n, barred: true },
     );
     assert.equal(bench.engine.layout?.size, 5);
-    assert.equal(bench.only('connect').peer, 1n);
+    assert.equal(bench.sole('connect').peer, 1n);
   });
 
   it('does not allocate what nobody could verify', () => {

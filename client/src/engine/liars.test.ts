@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { Bench, CHUNK } from './testing/bench.ts';
+import { Bench, CHUNK } from '../../test-support/engine/bench.ts';
 import { ASK_PATIENCE_MS } from './tuning.ts';
 
 describe('DownloadEngine with liars under a whole-file id', () => {
@@ -12,7 +12,7 @@ describe('DownloadEngine with liars under a whole-file id', () => {
 
   it('takes from the origin what peers gave, and bars none who gave only a part', () => {
     const bench = new Bench().start().pass(ASK_PATIENCE_MS);
-    const first = bench.only('fetch-range');
+    const first = bench.sole('fetch-range');
     bench.head(first, 2 * CHUNK).data(first, CHUNK);
     bench.seeders(2 * CHUNK, 1n).connected(1n);
     bench.ended(first, 'failed').deliver(1n, 1).verified(false);
@@ -22,7 +22,7 @@ describe('DownloadEngine with liars under a whole-file id', () => {
 
   it('passes on to others what the origin gave, and what peers gave only once all is verified', () => {
     const bench = new Bench().start().pass(ASK_PATIENCE_MS);
-    const fetch = bench.only('fetch-range');
+    const fetch = bench.sole('fetch-range');
     bench
       .head(fetch, 2 * CHUNK)
       .holds(5n, 2 * CHUNK)
@@ -50,7 +50,7 @@ describe('DownloadEngine with liars under a whole-file id', () => {
       assert.ok(requests.every((request) => request.peer === peer));
       for (const chunk of [0, 1, 2]) bench.deliver(peer, chunk);
       bench.verified(peer === 3n);
-      if (peer !== 3n) assert.equal(bench.only('bar').peer, peer);
+      if (peer !== 3n) assert.equal(bench.sole('bar').peer, peer);
     }
     assert.deepEqual(bench.effects.at(-1), { type: 'complete' });
   });
@@ -60,7 +60,7 @@ describe('DownloadEngine with liars under a whole-file id', () => {
     bench.deliver(1n, 0).verified(false);
     assert.deepEqual(bench.said('fail'), []);
     bench.tell({ type: 'got', peer: 2n, chunks: [0] });
-    assert.equal(bench.only('request').peer, 2n);
+    assert.equal(bench.sole('request').peer, 2n);
     bench.deliver(2n, 0).verified(true);
     assert.deepEqual(bench.effects.at(-1), { type: 'complete' });
   });
@@ -72,7 +72,7 @@ describe('DownloadEngine with liars under a whole-file id', () => {
 
   it('ignores whatever comes while the copy is hashed', () => {
     const bench = new Bench().start().pass(ASK_PATIENCE_MS);
-    const fetch = bench.only('fetch-range');
+    const fetch = bench.sole('fetch-range');
     bench.head(fetch, CHUNK).data(fetch, CHUNK);
     assert.equal(bench.said('verify').length, 1);
     assert.equal(bench.said('abort-range').length, 1);

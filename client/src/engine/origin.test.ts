@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
+import type { Of } from '../../test-support/engine/bench.ts';
+import { Bench, CHUNK } from '../../test-support/engine/bench.ts';
 import { WHOLE_FILE_UNIT_BYTES } from './layout.ts';
-import type { Of } from './testing/bench.ts';
-import { Bench, CHUNK } from './testing/bench.ts';
 import {
   ASK_PATIENCE_MS,
   CONFIRM_MS,
@@ -23,13 +23,13 @@ describe('DownloadEngine alone with an origin', () => {
   for (const reach of ['away', 'missing'] as const)
     it(`asks for the whole file at once when the tracker is ${reach}`, () => {
       const bench = new Bench().start().tell({ type: 'tracker', reach });
-      const { offset, length, fresh } = bench.only('fetch-range');
+      const { offset, length, fresh } = bench.sole('fetch-range');
       assert.deepEqual([offset, length, fresh], [0, undefined, false]);
     });
 
   it('keeps, offers and verifies what comes, and completes', () => {
     const bench = alone();
-    bench.serve(bench.only('fetch-range'), 3 * CHUNK + 1);
+    bench.serve(bench.sole('fetch-range'), 3 * CHUNK + 1);
     assert.deepEqual(
       bench.said('keep').map(({ chunk, peer }) => [chunk, peer]),
       [0, 1, 2, 3].map((chunk) => [chunk, undefined]),
@@ -40,7 +40,7 @@ describe('DownloadEngine alone with an origin', () => {
 
   it('takes a file whose size nobody says when it ends', () => {
     const bench = alone();
-    const fetch = bench.only('fetch-range');
+    const fetch = bench.sole('fetch-range');
     bench.head(fetch, undefined).data(fetch, CHUNK + 5);
     assert.deepEqual(bench.effects, []);
     bench.ended(fetch);
@@ -51,7 +51,7 @@ describe('DownloadEngine alone with an origin', () => {
 
   it('keeps what came before peers said how long it is', () => {
     const bench = new Bench().start().tell({ type: 'tracker', reach: 'away' });
-    const fetch = bench.only('fetch-range');
+    const fetch = bench.sole('fetch-range');
     bench.head(fetch, undefined).data(fetch, CHUNK + 5);
     bench.seeders(3 * CHUNK, 1n);
     assert.deepEqual(bench.said('keep'), [{ type: 'keep', chunk: 0, peer: undefined }]);
@@ -59,33 +59,33 @@ describe('DownloadEngine alone with an origin', () => {
 
   it('completes an empty file', () => {
     const bench = alone();
-    const fetch = bench.only('fetch-range');
+    const fetch = bench.sole('fetch-range');
     assert.deepEqual(bench.ended(fetch, 'beyond', 0).effects.at(-1), { type: 'verify' });
     assert.deepEqual(bench.verified(true).effects, [{ type: 'complete' }]);
   });
 
   it('asks again past caches when the body has the wrong hash, then fails', () => {
     const bench = alone();
-    bench.serve(bench.only('fetch-range'), CHUNK).verified(false);
+    bench.serve(bench.sole('fetch-range'), CHUNK).verified(false);
     assert.deepEqual(bench.said('discard'), [{ type: 'discard', chunk: 0 }]);
-    assert.equal(bench.only('fetch-range').fresh, true);
-    bench.serve(bench.only('fetch-range'), CHUNK).verified(false);
+    assert.equal(bench.sole('fetch-range').fresh, true);
+    bench.serve(bench.sole('fetch-range'), CHUNK).verified(false);
     assert.deepEqual(bench.effects.at(-1), { type: 'fail', reason: 'hash-mismatch' });
   });
 
   it('does not end in a circle when the body is empty and wrong', () => {
     const bench = alone();
     for (const fresh of [false, true]) {
-      const fetch = bench.only('fetch-range');
+      const fetch = bench.sole('fetch-range');
       assert.equal(fetch.fresh, fresh);
       bench.head(fetch, 0).verified(false);
     }
-    assert.deepEqual(bench.only('fail').reason, 'hash-mismatch');
+    assert.deepEqual(bench.sole('fail').reason, 'hash-mismatch');
   });
 
   it('does not end in a circle when not even the whole file can be used', () => {
     const bench = alone();
-    bench.ended(bench.only('fetch-range'), 'no-ranges');
+    bench.ended(bench.sole('fetch-range'), 'no-ranges');
     assert.deepEqual(bench.said('fetch-range'), []);
     assert.deepEqual(bench.effects.at(-1), { type: 'fail', reason: 'no-source' });
   });
@@ -93,11 +93,11 @@ describe('DownloadEngine alone with an origin', () => {
   it('asks past caches once, however many chunks of one answer were wrong', () => {
     const bench = new Bench({ verification: 'chunks' }).startChunks(4);
     bench.tell({ type: 'tracker', reach: 'missing' });
-    const fetch = bench.only('fetch-range');
+    const fetch = bench.sole('fetch-range');
     bench.head(fetch, 4 * CHUNK).data(fetch, 2 * CHUNK);
     assert.equal(bench.said('check').length, 2);
     bench.checked(0, undefined, false);
-    const again = bench.only('fetch-range');
+    const again = bench.sole('fetch-range');
     assert.equal(again.fresh, true);
     assert.deepEqual(bench.checked(1, undefined, false).said('fail'), []);
     bench
@@ -110,17 +110,17 @@ describe('DownloadEngine alone with an origin', () => {
   it('refuses a file of another size than the manifest says', () => {
     const bench = new Bench({ verification: 'chunks' }).startChunks(4);
     bench.tell({ type: 'tracker', reach: 'missing' });
-    bench.head(bench.only('fetch-range'), 9);
+    bench.head(bench.sole('fetch-range'), 9);
     assert.equal(bench.said('abort-range').length, 1);
-    assert.equal(bench.only('fetch-range').fresh, true);
-    bench.ended(bench.only('fetch-range'), 'beyond', 9);
+    assert.equal(bench.sole('fetch-range').fresh, true);
+    bench.ended(bench.sole('fetch-range'), 'beyond', 9);
     assert.deepEqual(bench.effects.at(-1), { type: 'fail', reason: 'hash-mismatch' });
   });
 
   it('does not fetch again what is being checked', () => {
     const bench = new Bench({ verification: 'chunks' }).startChunks(2);
     bench.tell({ type: 'tracker', reach: 'missing' });
-    bench.serve(bench.only('fetch-range'), 2 * CHUNK);
+    bench.serve(bench.sole('fetch-range'), 2 * CHUNK);
     assert.deepEqual(bench.said('fetch-range'), []);
     bench.checked(0, undefined).checked(1, undefined);
     assert.deepEqual(bench.effects.at(-1), { type: 'complete' });
@@ -128,7 +128,7 @@ describe('DownloadEngine alone with an origin', () => {
 
   it('fetches the rest of a truncated body after a pause, and gives up in the end', () => {
     const bench = alone();
-    const fetch = bench.only('fetch-range');
+    const fetch = bench.sole('fetch-range');
     bench
       .head(fetch, SIZE)
       .data(fetch, CHUNK + 9)
@@ -136,7 +136,7 @@ describe('DownloadEngine alone with an origin', () => {
     assert.deepEqual(bench.said('fetch-range'), []);
     for (let failures = 1; failures < MAX_ORIGIN_FAILURES; failures++) {
       assert.deepEqual(bench.pass(RETRY_ORIGIN_MS * 2 ** (failures - 1) - 1).effects, []);
-      const again = bench.pass(1).only('fetch-range');
+      const again = bench.pass(1).sole('fetch-range');
       assert.equal(again.offset, CHUNK);
       assert.equal(again.length, SIZE - CHUNK);
       bench.ended(again, 'failed');
@@ -150,9 +150,9 @@ describe('DownloadEngine alone with an origin', () => {
       .seeders(CHUNK, 1n)
       .connected(1n);
     bench.tell({ type: 'tracker', reach: 'away' }).pass(2 * STALL_PATIENCE_MS);
-    const fetch = bench.only('fetch-range');
+    const fetch = bench.sole('fetch-range');
     bench.deliver(1n, 0);
-    assert.equal(bench.only('abort-range').range, fetch.range);
+    assert.equal(bench.sole('abort-range').range, fetch.range);
     assert.deepEqual(bench.head(fetch, 5).data(fetch, 5).ended(fetch).effects, []);
   });
 });
@@ -204,17 +204,17 @@ describe('DownloadEngine with an origin beside peers', () => {
       .seeders(2 * CHUNK, 1n)
       .connected(1n);
     bench.tell({ type: 'tracker', reach: 'away' }).pass(2 * STALL_PATIENCE_MS);
-    const { range } = bench.only('fetch-range');
+    const { range } = bench.sole('fetch-range');
     const aborted = [0, 1].flatMap((chunk) => bench.deliver(1n, chunk).said('abort-range'));
     assert.deepEqual(aborted, [{ type: 'abort-range', range }]);
   });
 
   it('fails when it failed and nobody holds the content, with time for a tracker to come back', () => {
     const none = new Bench().start().seeders(0).tell({ type: 'tracker', reach: 'missing' });
-    none.ended(none.only('fetch-range'), 'failed');
+    none.ended(none.sole('fetch-range'), 'failed');
     assert.deepEqual(none.effects.at(-1), { type: 'fail', reason: 'no-source' });
     const away = new Bench().start().tell({ type: 'tracker', reach: 'away' });
-    away.ended(away.only('fetch-range'), 'failed');
+    away.ended(away.sole('fetch-range'), 'failed');
     assert.deepEqual(away.said('fail'), []);
     for (let i = 0; i < MAX_ORIGIN_FAILURES && !away.engine.ended; i++) {
       away.pass(GIVE_UP_MS);
@@ -226,13 +226,13 @@ describe('DownloadEngine with an origin beside peers', () => {
   it('believes the origin on the size, and peers again once it lied', () => {
     const bench = new Bench().start().seeders(5, 1n).connected(1n);
     bench.tell({ type: 'tracker', reach: 'away' }).pass(2 * STALL_PATIENCE_MS);
-    const { range } = bench.only('fetch-range');
+    const { range } = bench.sole('fetch-range');
     const ranged = false;
     bench.tell({ type: 'range-head', range, offset: 0, end: 9, total: 9, ranged });
     assert.equal(bench.engine.layout?.size, 9);
     bench.tell({ type: 'range-data', range, length: 9 }).verified(false);
     assert.equal(bench.engine.layout?.size, 5);
-    assert.equal(bench.only('request').length, 5);
+    assert.equal(bench.sole('request').length, 5);
   });
 });
 
@@ -241,21 +241,21 @@ describe('DownloadEngine and leases of the origin', () => {
 
   it('asks for a lease along with the first question, and fetches what is granted', () => {
     const bench = new Bench().start();
-    const { unitBytes, units, wanted, needed } = bench.only('lease');
+    const { unitBytes, units, wanted, needed } = bench.sole('lease');
     assert.deepEqual([unitBytes, units, wanted, needed], [UNIT, 0, 1, undefined]);
-    const { offset, length } = bench.partial(0, 9n).grant(2, 1, UNIT).only('fetch-range');
+    const { offset, length } = bench.partial(0, 9n).grant(2, 1, UNIT).sole('fetch-range');
     assert.deepEqual([offset, length], [2 * UNIT, UNIT]);
   });
 
   it('counts in chunks under a manifest, and asks for what peers do not have', () => {
     const bench = new Bench({ verification: 'chunks' }).startChunks(10);
-    const { unitBytes, units, needed } = bench.only('lease');
+    const { unitBytes, units, needed } = bench.sole('lease');
     assert.deepEqual([unitBytes, units, needed], [CHUNK, 10, new Uint8Array([0xff, 0xc0])]);
     bench
       .holds(9n, 10 * CHUNK, 0, 1)
       .partial(0, 9n)
       .grant(4, 1, CHUNK);
-    bench.serve(bench.only('fetch-range'), 10 * CHUNK).checked(4, undefined);
+    bench.serve(bench.sole('fetch-range'), 10 * CHUNK).checked(4, undefined);
     const reports = bench.said('lease');
     assert.deepEqual(
       reports.flatMap(({ fetched }) => fetched),
@@ -265,7 +265,7 @@ describe('DownloadEngine and leases of the origin', () => {
 
   it('reports what it fetched with the next lease it wants', () => {
     const bench = leased().grant(2, 1, UNIT);
-    const before = bench.only('fetch-range');
+    const before = bench.sole('fetch-range');
     bench.serve(before, SIZE);
     const lease = bench.said('lease').find(({ wanted }) => wanted > 0) as Of<'lease'>;
     assert.equal(lease.units, 8);
@@ -276,16 +276,16 @@ describe('DownloadEngine and leases of the origin', () => {
 
   it('returns what it will not fetch', () => {
     const bench = leased().grant(2, 3, UNIT);
-    bench.ended(bench.only('fetch-range'), 'failed');
-    assert.deepEqual(bench.only('lease').returned, [2, 3, 4]);
+    bench.ended(bench.sole('fetch-range'), 'failed');
+    assert.deepEqual(bench.sole('lease').returned, [2, 3, 4]);
     const late = new Bench().open(SIZE, 1n).grant(1, 1, UNIT);
     assert.deepEqual(late.said('fetch-range'), []);
-    assert.deepEqual(late.only('lease').returned, [1]);
+    assert.deepEqual(late.sole('lease').returned, [1]);
   });
 
   it('keeps them while it fetches', () => {
     const bench = leased().grant(2, 1, UNIT);
-    const fetch = bench.only('fetch-range');
+    const fetch = bench.sole('fetch-range');
     bench.head(fetch, SIZE).data(fetch, 1).pass(CONFIRM_MS);
     const { wanted, fetched, returned } = bench.said('lease').at(-1) as Of<'lease'>;
     assert.deepEqual([wanted, fetched, returned], [0, [], []]);
@@ -294,7 +294,7 @@ describe('DownloadEngine and leases of the origin', () => {
   it('fetches by chance what is missing when the tracker does not reply', () => {
     const bench = new Bench({ verification: 'chunks' }).startChunks(40).partial(0, 9n);
     assert.deepEqual(bench.pass(LEASE_PATIENCE_MS - 1).said('fetch-range'), []);
-    const { offset, length = 0 } = bench.pass(1).only('fetch-range');
+    const { offset, length = 0 } = bench.pass(1).sole('fetch-range');
     assert.equal(offset % CHUNK, 0);
     assert.ok(length > 0 && length < 40 * CHUNK);
   });
@@ -308,27 +308,27 @@ describe('DownloadEngine and leases of the origin', () => {
 
   it('forgets them when the tracker has', () => {
     const bench = leased().grant(2, 1, UNIT);
-    const fetch = bench.only('fetch-range');
+    const fetch = bench.sole('fetch-range');
     bench.tell({ type: 'tracker', reach: 'away' }, { type: 'tracker', reach: 'there' });
     const lease = bench.serve(fetch, SIZE).said('lease');
     assert.ok(lease.every(({ fetched, returned }) => fetched.length + returned.length === 0));
   });
 
   it('does without them where they are in units of another size', () => {
-    assert.equal(leased().grant(0, 1, 7).only('fetch-range').length, undefined);
+    assert.equal(leased().grant(0, 1, 7).sole('fetch-range').length, undefined);
   });
 
   it('does not fetch twice what is on its way in the middle of a grant', () => {
     const bench = new Bench({ verification: 'chunks' }).startChunks(8).partial(0, 9n);
     bench.grant(3, 1, CHUNK);
-    const first = bench.only('fetch-range');
+    const first = bench.sole('fetch-range');
     bench.head(first, 8 * CHUNK);
     for (const length of [CHUNK / 2, CHUNK / 2 - 1]) {
       bench.now += 60;
       bench.data(first, length);
     }
     bench.grant(2, 3, CHUNK);
-    const { offset, length } = bench.only('fetch-range');
+    const { offset, length } = bench.sole('fetch-range');
     assert.deepEqual([offset, length], [2 * CHUNK, CHUNK]);
   });
 });
@@ -339,7 +339,7 @@ describe('DownloadEngine with origins without ranges', () => {
 
   it('goes on with an answer that is the whole file if it needs its start', () => {
     const bench = new Bench().start().partial(0, 9n).grant(0, 1, UNIT);
-    const fetch = bench.only('fetch-range');
+    const fetch = bench.sole('fetch-range');
     assert.deepEqual(whole(bench, fetch, SIZE).said('abort-range'), []);
     assert.ok(bench.data(fetch, SIZE).said('verify').length === 1);
   });
@@ -350,7 +350,7 @@ describe('DownloadEngine with origins without ranges', () => {
         .start()
         .partial(0, ...others)
         .grant(2, 1, UNIT);
-      const fetch = bench.only('fetch-range');
+      const fetch = bench.sole('fetch-range');
       whole(bench, fetch, SIZE);
       assert.equal(bench.said('abort-range').length, 1);
       const asked = bench.said('fetch-range').map(({ offset, length }) => [offset, length]);
@@ -363,19 +363,19 @@ describe('DownloadEngine with origins without ranges', () => {
   it('asks for the whole file where ranges are refused, of no use, or hide the size', () => {
     const bench = () => new Bench().start().partial(0).grant(0, 1, UNIT);
     const refused = bench();
-    refused.ended(refused.only('fetch-range'), 'no-ranges');
-    assert.equal(refused.only('fetch-range').length, undefined);
+    refused.ended(refused.sole('fetch-range'), 'no-ranges');
+    assert.equal(refused.sole('fetch-range').length, undefined);
     const beyond = bench();
-    beyond.ended(beyond.only('fetch-range'), 'beyond');
-    assert.equal(beyond.only('fetch-range').length, undefined);
+    beyond.ended(beyond.sole('fetch-range'), 'beyond');
+    assert.equal(beyond.sole('fetch-range').length, undefined);
     const hidden = bench();
-    hidden.head(hidden.only('fetch-range'), undefined);
-    assert.equal(hidden.only('fetch-range').length, undefined);
+    hidden.head(hidden.sole('fetch-range'), undefined);
+    assert.equal(hidden.sole('fetch-range').length, undefined);
     const cut = new Bench({ verification: 'chunks' }).startChunks(9).partial(0).grant(0, 1, CHUNK);
-    const fetch = cut.only('fetch-range');
+    const fetch = cut.sole('fetch-range');
     const { range } = fetch;
     cut.tell({ type: 'range-head', range, offset: 0, end: 9, total: 9 * CHUNK, ranged: true });
     cut.data(fetch, 9).ended(fetch);
-    assert.equal(cut.only('fetch-range').length, undefined);
+    assert.equal(cut.sole('fetch-range').length, undefined);
   });
 });

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { seeded } from '../../../demo/random.ts';
 import type { Ask } from '../../test-support/lease-model.ts';
 import { drop, have, lease } from '../../test-support/messages.ts';
-import { seeded } from '../../test-support/random.ts';
 import { EMPTY, granted, Room } from '../../test-support/room.ts';
 import * as limits from '../limits.ts';
 

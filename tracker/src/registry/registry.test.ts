@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { contentKey, ErrorCode } from '@zauberflote/proto';
+import { seeded } from '../../../demo/random.ts';
 import { content, drop, have, received, want } from '../../test-support/messages.ts';
-import { seeded } from '../../test-support/random.ts';
 import { EMPTY, Room, swarms } from '../../test-support/room.ts';
 import * as limits from '../limits.ts';
 import { Registry } from './registry.ts';

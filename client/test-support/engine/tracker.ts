@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Effect, EngineEvent, HolderInfo, TrackerReach } from '../types.ts';
+import type { Effect, EngineEvent, HolderInfo, TrackerReach } from '../../src/engine/types.ts';
 import type { Schedule } from './schedule.ts';
 
 export interface TrackerTraits {

@@ -1,7 +1,7 @@
-import { Bitfield } from '../bitfield.ts';
-import type { Layout } from '../layout.ts';
-import { layoutOf } from '../layout.ts';
-import type { EngineEvent, HolderInfo, PeerId } from '../types.ts';
+import { Bitfield } from '../../src/engine/bitfield.ts';
+import type { Layout } from '../../src/engine/layout.ts';
+import { layoutOf } from '../../src/engine/layout.ts';
+import type { EngineEvent, HolderInfo, PeerId } from '../../src/engine/types.ts';
 import type { Schedule } from './schedule.ts';
 
 export interface PeerTraits {

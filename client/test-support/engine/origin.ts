@@ -1,4 +1,4 @@
-import type { Effect, EngineEvent, RangeEnd } from '../types.ts';
+import type { Effect, EngineEvent, RangeEnd } from '../../src/engine/types.ts';
 import type { Schedule } from './schedule.ts';
 
 export const ORIGIN_KINDS = [

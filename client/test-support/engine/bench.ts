@@ -1,8 +1,8 @@
-import type { Verification } from '../engine.ts';
-import { DownloadEngine } from '../engine.ts';
-import { chunkLength, layoutOf } from '../layout.ts';
-import type { Effect, EngineEvent, PeerId, RangeEnd } from '../types.ts';
-import { seeded } from './schedule.ts';
+import { seeded } from '../../../demo/random.ts';
+import type { Verification } from '../../src/engine/engine.ts';
+import { DownloadEngine } from '../../src/engine/engine.ts';
+import { chunkLength, layoutOf } from '../../src/engine/layout.ts';
+import type { Effect, EngineEvent, PeerId, RangeEnd } from '../../src/engine/types.ts';
 
 export type Of<T extends Effect['type']> = Extract<Effect, { type: T }>;
 
@@ -50,7 +50,7 @@ export class Bench {
   }
 
   /** The only one of its type that was said last. */
-  only<T extends Effect['type']>(type: T): Of<T> {
+  sole<T extends Effect['type']>(type: T): Of<T> {
     const [effect, ...more] = this.said(type);
     if (!effect || more.length > 0)
       throw new Error(

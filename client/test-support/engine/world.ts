@@ -1,33 +1,20 @@
 import assert from 'node:assert/strict';
-import { Bitfield } from '../bitfield.ts';
-import type { Verification } from '../engine.ts';
-import { DownloadEngine } from '../engine.ts';
-import type { Layout } from '../layout.ts';
-import { chunkLength, layoutOf, WHOLE_FILE_UNIT_BYTES, wholeFileLayout } from '../layout.ts';
-import { MAX_WINDOW_BYTES, MIN_PIPELINE, START_WINDOW_BYTES } from '../tuning.ts';
-import type { Effect, EngineEvent, Failure, PeerId } from '../types.ts';
-import type { OriginTraits } from './origin.ts';
-import { isGood, SimulatedOrigin } from './origin.ts';
-import type { PeerTraits } from './peer.ts';
-import { isHonest, isSource, SimulatedPeer } from './peer.ts';
+import { Bitfield } from '../../src/engine/bitfield.ts';
+import { DownloadEngine } from '../../src/engine/engine.ts';
+import type { Layout } from '../../src/engine/layout.ts';
+import {
+  chunkLength,
+  layoutOf,
+  WHOLE_FILE_UNIT_BYTES,
+  wholeFileLayout,
+} from '../../src/engine/layout.ts';
+import { MAX_WINDOW_BYTES, MIN_PIPELINE, START_WINDOW_BYTES } from '../../src/engine/tuning.ts';
+import type { Effect, EngineEvent, Failure, PeerId } from '../../src/engine/types.ts';
+import { SimulatedOrigin } from './origin.ts';
+import { isHonest, SimulatedPeer } from './peer.ts';
+import type { Scenario } from './scenario.ts';
 import { Schedule } from './schedule.ts';
-import type { TrackerTraits } from './tracker.ts';
 import { SimulatedTracker } from './tracker.ts';
-
-export interface Scenario {
-  readonly seed: number;
-  readonly verification: Verification;
-  readonly size: number;
-  /** With verification by chunks. */
-  readonly chunkSize: number;
-  /** When the manifest is known, in ms. */
-  readonly layoutAt: number;
-  readonly origin: OriginTraits | undefined;
-  /** When the fallback URL is known, in ms. */
-  readonly fallbackAt: number;
-  readonly peers: readonly PeerTraits[];
-  readonly tracker: TrackerTraits;
-}
 
 type Of<Type extends Effect['type']> = Extract<Effect, { type: Type }>;
 
@@ -100,18 +87,6 @@ export class World {
     );
     this.#tell({ type: 'start' });
     this.#plan();
-  }
-
-  /** Whether somebody stays who has the content, so that the download must succeed. */
-  get mustComplete(): boolean {
-    const { origin, peers, tracker } = this.scenario;
-    const answers = !tracker.missing && tracker.answersMs < 1_000 && tracker.awayAt.length === 0;
-    const isThere = origin !== undefined && this.scenario.fallbackAt === 0 && isGood(origin);
-    // Under a whole-file id who lies about the size can keep others from their turn for too long,
-    // and a claim of 0 says nothing.
-    const { verification, size } = this.scenario;
-    const misled = verification === 'whole' && (size === 0 || peers.some((peer) => peer.sizeOff));
-    return isThere || (!misled && peers.some((peer) => isSource(peer, answers)));
   }
 
   /** Lets time pass until the engine has said how it ended. */
