@@ -1,21 +1,12 @@
 import { Chunks } from './chunks.ts';
 import type { Layout } from './layout.ts';
 import { wholeFileLayout } from './layout.ts';
-import type { Need, Situation } from './origin.ts';
+import type { Situation } from './origin.ts';
 import { Origin } from './origin.ts';
+import { OriginUse } from './origin-use.ts';
 import { Swarm } from './swarm.ts';
-import {
-  ASK_PATIENCE_MS,
-  GIVE_UP_MS,
-  MAX_UNVERIFIED_BYTES,
-  OPENING_MS,
-  REFRESH_MS,
-  SEEDER_PATIENCE_MS,
-  SLOW_PARTIAL_MS,
-  SLOW_SEEDERS_MS,
-  STALL_PATIENCE_MS,
-} from './tuning.ts';
-import type { Effect, EngineEvent, PeerId, TrackerReach } from './types.ts';
+import { GIVE_UP_MS, MAX_UNVERIFIED_BYTES, REFRESH_MS } from './tuning.ts';
+import type { Effect, EngineEvent, PeerId } from './types.ts';
 
 type Of<Type extends EngineEvent['type']> = Extract<EngineEvent, { type: Type }>;
 
@@ -35,6 +26,7 @@ export class DownloadEngine {
   readonly #verification: Verification;
   readonly #swarm = new Swarm((effect) => this.#do(effect));
   readonly #origin: Origin;
+  readonly #use: OriginUse;
   #chunks: Chunks | undefined;
   /** Chunks that nothing vouches for before the whole is verified, and the peers that gave them. */
   readonly #doubtful = new Map<number, PeerId>();
@@ -47,19 +39,8 @@ export class DownloadEngine {
   readonly #stuck = new Set<number>();
   /** `doubted`: a copy with chunks of theirs had the wrong hash, and the origin is there to ask. */
   #peersAre: 'trusted' | 'doubted' = 'trusted';
-  #tracker: TrackerReach = 'there';
-  #answered = false;
   #mismatch = false;
-  #startedAt = 0;
-  /** Each visitor has another, so that not all of a crowd turn to the origin at once. */
-  #stallPatience = STALL_PATIENCE_MS;
   #askAt = 0;
-  /** When peers were named, or a chunk last came from anywhere. */
-  #suppliedAt = 0;
-  /** The same of peers alone: what the origin gives says nothing of them. */
-  #servedAt = 0;
-  /** When a peer last said that it has something: then the others get on. */
-  #newsAt = 0;
   /** When anything last came of it: it is given up some time after that. */
   #progressAt = 0;
   #now = 0;
@@ -67,6 +48,7 @@ export class DownloadEngine {
   /** @param hasOrigin whether there is a fallback URL */
   constructor(hasOrigin: boolean, verification: Verification) {
     this.#origin = new Origin(hasOrigin, (effect) => this.#do(effect));
+    this.#use = new OriginUse(this.#swarm, this.#origin);
     this.#verification = verification;
   }
 
@@ -96,16 +78,9 @@ export class DownloadEngine {
   /** When `wake` is due at the latest; infinite if only other events can change anything. */
   get wakeAt(): number {
     if (this.ended || this.#phase === 'verifying') return Number.POSITIVE_INFINITY;
-    let at = Math.min(this.#swarm.wakeAt(this.#now), this.#origin.wakeAt(this.#now));
-    if (this.#tracker === 'there') at = Math.min(at, this.#askAt);
-    const served = this.#servedAt;
-    for (const patience of [
-      this.#startedAt + ASK_PATIENCE_MS,
-      this.#suppliedAt + this.#stallPatience,
-      served + SEEDER_PATIENCE_MS,
-      served + this.#stallPatience,
-    ])
-      if (patience > this.#now) at = Math.min(at, patience);
+    const now = this.#now;
+    let at = Math.min(this.#swarm.wakeAt(now), this.#origin.wakeAt(now), this.#use.wakeAt(now));
+    if (this.#use.reach === 'there') at = Math.min(at, this.#askAt);
     if (this.#checking.size === 0 && this.#originIsOut())
       at = Math.min(at, this.#progressAt + GIVE_UP_MS);
     return at;
@@ -115,47 +90,43 @@ export class DownloadEngine {
     const now = this.#now;
     switch (event.type) {
       case 'start':
-        this.#startedAt = this.#suppliedAt = this.#servedAt = this.#newsAt = now;
         this.#progressAt = this.#askAt = now;
         this.#swarm.start(now);
-        this.#stallPatience *= 1 + random();
+        this.#use.start(now, random);
         break;
       case 'layout':
         this.#origin.leases.useChunks(event.layout);
         this.#layOut(event.layout);
         break;
       case 'holders':
-        if (!this.#answered) this.#suppliedAt = this.#servedAt = this.#progressAt = now;
-        this.#answered = true;
+        if (this.#use.answered(now)) this.#progressAt = now;
         this.#swarm.learn(
           event.holders.filter(({ size }) => this.#isPlausible(size)),
           now,
         );
         break;
       case 'tracker':
-        if (event.reach === 'there' && this.#tracker !== 'there') {
+        if (event.reach === 'there' && this.#use.reach !== 'there') {
           this.#askAt = now;
           this.#origin.leases.forget();
         }
-        this.#tracker = event.reach;
+        this.#use.reach = event.reach;
         break;
       case 'grant':
         this.#origin.leases.granted(event);
         break;
       case 'open':
-        // Not for ever: peers that come and go and give nothing must not keep the origin away.
-        if (this.#swarm.opened(event.peer, now) && now < this.#startedAt + OPENING_MS)
-          this.#suppliedAt = this.#servedAt = now;
+        if (this.#swarm.opened(event.peer, now)) this.#use.opened(now);
         break;
       case 'close':
         this.#swarm.closed(event.peer, event.barred, now);
         break;
       case 'holdings':
-        this.#newsAt = now;
+        this.#use.heard(now);
         if (this.#isPlausible(event.size)) this.#swarm.holdings(event, now);
         break;
       case 'got':
-        this.#newsAt = now;
+        this.#use.heard(now);
         this.#swarm.got(event);
         break;
       case 'fragment':
@@ -185,14 +156,12 @@ export class DownloadEngine {
         if (event.ok) this.#complete();
         else this.#reject();
         break;
-      case 'wake':
-        break;
     }
   }
 
   #proceed(random: () => number): void {
     const now = this.#now;
-    if (this.#tracker === 'there' && now >= this.#askAt) {
+    if (this.#use.reach === 'there' && now >= this.#askAt) {
       this.#askAt = now + REFRESH_MS;
       this.#do({ type: 'ask' });
     }
@@ -206,8 +175,7 @@ export class DownloadEngine {
     this.#chooseSize();
     if (this.#chunks?.complete) return this.#finish();
     if (this.#peersAre === 'trusted') this.#swarm.proceed(now, random);
-    const share = this.#originsShare();
-    this.#origin.proceed({ need: this.#need(), chunks: this.#chunks, ...share }, now, random);
+    this.#origin.proceed(this.#situation(), now, random);
     if (this.#originIsOut() && this.#checking.size === 0 && this.#isHopeless()) {
       this.#phase = 'failed';
       this.#end();
@@ -226,14 +194,15 @@ export class DownloadEngine {
     if (this.#chunks && !mayGuess) return;
     const next = this.#swarm.chooseSoloist();
     const isStuck =
-      this.#chunks && this.#origin.isOut && this.#now >= this.#progressAt + this.#stallPatience;
+      this.#chunks && this.#origin.isOut && this.#now >= this.#progressAt + this.#use.stallPatience;
     if (isStuck) this.#stuck.add(this.layout?.size as number);
     else if (this.#chunks && next === undefined && this.#swarm.hasCandidates) return;
     // Each size that nothing comes of is left once, so that this ends.
     const size = next ?? this.#swarm.likelySize(isStuck ? this.#stuck : new Set());
     if (size === undefined || size === this.layout?.size) return;
     this.#guessed = true;
-    this.#progressAt = this.#suppliedAt = this.#now;
+    this.#progressAt = this.#now;
+    this.#use.supplied(this.#now);
     this.#layOut(wholeFileLayout(size));
     this.#swarm.chooseSoloist();
   }
@@ -264,83 +233,36 @@ export class DownloadEngine {
     this.#swarm.isolate();
   }
 
-  #need(): Need {
-    const now = this.#now;
-    const { isOut, isBusy, isWhole, leases } = this.#origin;
-    if (isOut || (this.#verification === 'chunks' && !this.#chunks)) return 'no';
-    if (this.#peersAre === 'doubted') return 'alone';
-    const engaged = this.#swarm.isEngaged;
-    if (this.#tracker !== 'there' && !engaged) return 'alone';
-    if (this.#tracker === 'there' && !this.#answered) {
-      // Asked along with the question who is there: the answer to both comes at once.
-      if (now < this.#startedAt + ASK_PATIENCE_MS) return 'lease';
-      return 'free';
+  #situation(): Situation {
+    const [chunks, now] = [this.#chunks, this.#now];
+    // Nothing but the whole, or what is left of it, from the start: peers have no say.
+    if (this.#peersAre === 'doubted') {
+      const need = this.#origin.isOut ? 'no' : 'alone';
+      return { need, chunks, wants: () => true, areSlow: () => false, arePeersIdle: () => false };
     }
-    const idle = now - this.#suppliedAt;
-    if (this.#swarm.hasSeeders && !this.#peersStall() && this.#leftMs() < SLOW_SEEDERS_MS)
-      return 'no';
-    if (this.#tracker !== 'there') return 'free';
-    // Refused although nobody is named: the tracker lends only to those who serve others.
-    const isLeftAlone = isWhole || leases.isRefused || leases.isMute(now);
-    if (isLeftAlone && !this.#swarm.hasCandidates) return 'alone';
-    if (leases.isMute(now)) return 'free';
-    const isSilent = now - Math.max(this.#servedAt, this.#newsAt) >= this.#stallPatience;
-    if (isSilent && leases.isRefused) return 'free';
-    if (idle >= this.#stallPatience && !isBusy) return 'chunk';
-    if (!isWhole) return 'lease';
-    return this.#leftMs() < SLOW_SEEDERS_MS ? 'no' : 'free';
-  }
-
-  /** Whether peers had time enough for another chunk and gave none. */
-  #peersStall(): boolean {
-    const patience = this.#swarm.hasSeeders ? SEEDER_PATIENCE_MS : this.#stallPatience;
-    return this.#now - this.#servedAt >= patience;
-  }
-
-  /** Time the peers would need for what is missing, if they had it all, in ms; 0 if they are idle. */
-  #leftMs(): number {
-    const { rate } = this.#swarm;
-    return rate === 0 ? 0 : (this.#chunks?.missingBytes ?? 0) / rate;
-  }
-
-  /** What of the missing chunks the origin should send: not what peers have, unless that takes too long. */
-  #originsShare(): Omit<Situation, 'need' | 'chunks'> {
-    let slow: boolean | undefined;
-    const areSlow = () => {
-      const most = this.#swarm.hasSeeders ? SLOW_SEEDERS_MS : SLOW_PARTIAL_MS;
-      slow ??= this.#chunks !== undefined && this.#backlogMs(this.#chunks) >= most;
-      return slow;
+    // Without its manifest nothing could be done with what came.
+    const isUnknown = this.#verification === 'chunks' && !chunks;
+    const need = isUnknown ? 'no' : this.#use.need(chunks, now);
+    return {
+      need,
+      chunks,
+      ...this.#use.share(chunks, now),
+      arePeersIdle: () => this.#swarm.isIdle,
     };
-    const wants = (chunk: number) => {
-      if (this.#peersAre === 'doubted' || this.#peersStall()) return true;
-      if (!this.#swarm.isAvailable(chunk)) return true;
-      return areSlow() && this.#chunks?.askers(chunk) === 0;
-    };
-    const arePeersIdle = () => this.#peersAre === 'trusted' && this.#swarm.isIdle;
-    return { wants, areSlow, arePeersIdle };
-  }
-
-  /** Time the peers need for what they have and is missing here, in ms. */
-  #backlogMs(chunks: Chunks): number {
-    const { rate } = this.#swarm;
-    let bytes = 0;
-    for (let chunk = 0; chunk < chunks.layout.count; chunk++)
-      if (chunks.isMissing(chunk) && this.#swarm.isAvailable(chunk)) bytes += chunks.length(chunk);
-    return rate === 0 ? 0 : bytes / rate;
   }
 
   #fragment(event: Of<'fragment'>): void {
     const result = this.#swarm.fragment(event, this.#now);
     if (result !== 'refused') this.#progressAt = this.#now;
     if (result !== 'chunk') return;
-    this.#servedAt = this.#now;
+    this.#use.served(this.#now);
     this.#supplied(event.chunk, event.peer);
   }
 
   /** All bytes of a chunk are here. */
   #supplied(chunk: number, peer: PeerId | undefined): void {
     const chunks = this.#chunks as Chunks;
-    this.#suppliedAt = this.#now;
+    this.#use.supplied(this.#now);
     if (!chunks.isMissing(chunk)) {
       // A second copy from the origin is forgotten with its range; a drop would hit the one being checked.
       if (peer !== undefined || this.#checking.get(chunk) === undefined)
@@ -379,9 +301,7 @@ export class DownloadEngine {
     if (!this.#origin.has(event.range)) return;
     this.#progressAt = this.#now;
     this.#learnSize(event.total);
-    if (!this.#origin.head(event)) return;
-    this.#mismatch = true;
-    this.#origin.mistrust();
+    if (this.#origin.head(event)) this.#mistrustOrigin();
   }
 
   /** The origin says how long the file is, which counts for more than what peers claim. */
@@ -398,23 +318,25 @@ export class DownloadEngine {
     const { end, total } = event;
     if (end === 'beyond') {
       this.#learnSize(total);
-      if (total !== undefined && total !== this.layout?.size) {
-        this.#mismatch = true;
-        return this.#origin.mistrust();
-      }
+      if (total !== undefined && total !== this.layout?.size) return this.#mistrustOrigin();
     }
     const length = this.#origin.ended(event, this.#now);
     if (length === undefined) return;
     if (this.#chunks) {
       this.#learnSize(length);
-      if (length === this.layout?.size) return;
-      this.#mismatch = true;
-      return this.#origin.mistrust();
+      if (length !== this.layout?.size) this.#mistrustOrigin();
+      return;
     }
     // Only now is it known how long the content is, and all of it is here.
     const layout = wholeFileLayout(length);
     this.#layOut(layout);
     for (let chunk = 0; chunk < layout.count; chunk++) this.#supplied(chunk, undefined);
+  }
+
+  /** It has another file than this content. */
+  #mistrustOrigin(): void {
+    this.#mismatch = true;
+    this.#origin.mistrust();
   }
 
   #finish(): void {
@@ -472,7 +394,7 @@ export class DownloadEngine {
   /** A tracker that is away may come back with holders, so it is waited for; a missing one is not. */
   #isHopeless(): boolean {
     if (this.#now >= this.#progressAt + GIVE_UP_MS) return true;
-    return !this.#swarm.hasCandidates && (this.#answered || this.#tracker === 'missing');
+    return !this.#swarm.hasCandidates && (this.#use.isAnswered || this.#use.reach === 'missing');
   }
 
   #do(effect: Effect): void {

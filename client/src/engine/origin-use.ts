@@ -1,0 +1,145 @@
+import type { Chunks } from './chunks.ts';
+import type { Need, Origin, Situation } from './origin.ts';
+import type { Swarm } from './swarm.ts';
+import {
+  ASK_PATIENCE_MS,
+  OPENING_MS,
+  SEEDER_PATIENCE_MS,
+  SLOW_PARTIAL_MS,
+  SLOW_SEEDERS_MS,
+  STALL_PATIENCE_MS,
+} from './tuning.ts';
+import type { TrackerReach } from './types.ts';
+
+/**
+ * Decides what the origin is used for: as little as possible, but never so that a visitor waits for
+ * peers longer than makes sense (DESIGN section 5). Knows how long each source has had its chance.
+ */
+export class OriginUse {
+  readonly #swarm: Swarm;
+  readonly #origin: Origin;
+  /** Whether the tracker can be asked. */
+  reach: TrackerReach = 'there';
+  /** Each visitor has another, so that not all of a crowd turn to the origin at once. */
+  stallPatience = STALL_PATIENCE_MS;
+  #answered = false;
+  #startedAt = 0;
+  /** When peers were named, or a chunk last came from anywhere. */
+  #suppliedAt = 0;
+  /** The same of peers alone: what the origin gives says nothing of them. */
+  #servedAt = 0;
+  /** When a peer last said that it has something: then the others get on. */
+  #newsAt = 0;
+
+  constructor(swarm: Swarm, origin: Origin) {
+    this.#swarm = swarm;
+    this.#origin = origin;
+  }
+
+  /** Whether the tracker has said who holds the content. */
+  get isAnswered(): boolean {
+    return this.#answered;
+  }
+
+  start(now: number, random: () => number): void {
+    this.#startedAt = this.#newsAt = now;
+    this.served(now);
+    this.stallPatience *= 1 + random();
+  }
+
+  /** The tracker answered. @returns whether for the first time */
+  answered(now: number): boolean {
+    if (this.#answered) return false;
+    this.#answered = true;
+    this.served(now);
+    return true;
+  }
+
+  /** A peer of use connected. Not for ever: those that come and go must not keep the origin away. */
+  opened(now: number): void {
+    if (now < this.#startedAt + OPENING_MS) this.served(now);
+  }
+
+  /** A peer said what it has. */
+  heard(now: number): void {
+    this.#newsAt = now;
+  }
+
+  /** A chunk came from the origin, or there is something new to wait for. */
+  supplied(now: number): void {
+    this.#suppliedAt = now;
+  }
+
+  /** A chunk came from a peer, or peers are given their time anew. */
+  served(now: number): void {
+    this.#suppliedAt = this.#servedAt = now;
+  }
+
+  /** When time alone may change an answer of {@link need}. */
+  wakeAt(now: number): number {
+    const due = [
+      this.#startedAt + ASK_PATIENCE_MS,
+      this.#suppliedAt + this.stallPatience,
+      this.#servedAt + SEEDER_PATIENCE_MS,
+      this.#servedAt + this.stallPatience,
+    ];
+    return Math.min(...due.filter((at) => at > now));
+  }
+
+  need(chunks: Chunks | undefined, now: number): Need {
+    const { isOut, isBusy, isWhole, leases } = this.#origin;
+    const { hasCandidates, hasSeeders } = this.#swarm;
+    if (isOut) return 'no';
+    if (this.reach !== 'there' && !this.#swarm.isEngaged) return 'alone';
+    if (this.reach === 'there' && !this.#answered)
+      // Asked along with the question who is there: the answer to both comes at once.
+      return now < this.#startedAt + ASK_PATIENCE_MS ? 'lease' : 'free';
+    const areSoonDone = this.#leftMs(chunks) < SLOW_SEEDERS_MS;
+    if (hasSeeders && !this.#peersStall(now) && areSoonDone) return 'no';
+    if (this.reach !== 'there') return 'free';
+    // Refused although nobody is named: the tracker lends only to those who serve others.
+    const isLeftAlone = isWhole || leases.isRefused || leases.isMute(now);
+    if (isLeftAlone && !hasCandidates) return 'alone';
+    const isSilent = now - Math.max(this.#servedAt, this.#newsAt) >= this.stallPatience;
+    if (leases.isMute(now) || (leases.isRefused && isSilent)) return 'free';
+    if (now - this.#suppliedAt >= this.stallPatience && !isBusy) return 'chunk';
+    if (!isWhole) return 'lease';
+    return areSoonDone ? 'no' : 'free';
+  }
+
+  /** What of the missing chunks the origin should send: not what peers have, unless that takes too long. */
+  share(chunks: Chunks | undefined, now: number): Pick<Situation, 'wants' | 'areSlow'> {
+    let slow: boolean | undefined;
+    const areSlow = () => {
+      const most = this.#swarm.hasSeeders ? SLOW_SEEDERS_MS : SLOW_PARTIAL_MS;
+      slow ??= chunks !== undefined && this.#backlogMs(chunks) >= most;
+      return slow;
+    };
+    const wants = (chunk: number) =>
+      this.#peersStall(now) ||
+      !this.#swarm.isAvailable(chunk) ||
+      (areSlow() && chunks?.askers(chunk) === 0);
+    return { wants, areSlow };
+  }
+
+  /** Whether peers had time enough for another chunk and gave none. */
+  #peersStall(now: number): boolean {
+    const patience = this.#swarm.hasSeeders ? SEEDER_PATIENCE_MS : this.stallPatience;
+    return now - this.#servedAt >= patience;
+  }
+
+  /** Time the peers would need for what is missing, if they had it all, in ms; 0 if they are idle. */
+  #leftMs(chunks: Chunks | undefined): number {
+    const { rate } = this.#swarm;
+    return rate === 0 ? 0 : (chunks?.missingBytes ?? 0) / rate;
+  }
+
+  /** Time the peers need for what they have and is missing here, in ms. */
+  #backlogMs(chunks: Chunks): number {
+    const { rate } = this.#swarm;
+    let bytes = 0;
+    for (let chunk = 0; chunk < chunks.layout.count; chunk++)
+      if (chunks.isMissing(chunk) && this.#swarm.isAvailable(chunk)) bytes += chunks.length(chunk);
+    return rate === 0 ? 0 : bytes / rate;
+  }
+}
