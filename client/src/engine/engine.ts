@@ -1,8 +1,6 @@
 import { Chunks } from './chunks.ts';
-import type { Layout } from './layout.ts';
-import { wholeFileLayout } from './layout.ts';
-import type { Situation } from './origin.ts';
-import { Origin } from './origin.ts';
+import { type Layout, wholeFileLayout } from './layout.ts';
+import { Origin, type Situation } from './origin.ts';
 import { OriginUse } from './origin-use.ts';
 import { Swarm } from './swarm.ts';
 import { GIVE_UP_MS, MAX_UNVERIFIED_BYTES, REFRESH_MS } from './tuning.ts';

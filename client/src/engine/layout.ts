@@ -10,6 +10,9 @@ export interface Layout {
 /** Unit of leases of contents under a whole-file id, in bytes: every chunk size of theirs divides it. */
 export const WHOLE_FILE_UNIT_BYTES = 65_536;
 
+/** Most chunks of a content, and units of a lease (proto/src/limits.ts, which this room cannot see). */
+export const MAX_CHUNKS = 65_536;
+
 export function layoutOf(size: number, chunkSize: number): Layout {
   return { size, chunkSize, count: size === 0 ? 0 : Math.ceil(size / chunkSize) };
 }

@@ -1,13 +1,9 @@
-import type { Bitfield } from './bitfield.ts';
-import { Bitfield as Bits } from './bitfield.ts';
+import { Bitfield } from './bitfield.ts';
 import type { Chunks } from './chunks.ts';
 import type { Layout } from './layout.ts';
-import { WHOLE_FILE_UNIT_BYTES } from './layout.ts';
+import { MAX_CHUNKS, WHOLE_FILE_UNIT_BYTES } from './layout.ts';
 import { CONFIRM_MS, LEASE_PATIENCE_MS, LEASE_RETRY_MS } from './tuning.ts';
 import type { Effect, EngineEvent } from './types.ts';
-
-/** Most units that may be wanted at once where nobody knows how many there are. */
-const MOST_UNITS = 65_536;
 
 /** A stretch of the content, in bytes; the end is exclusive. */
 interface Stretch {
@@ -98,7 +94,7 @@ export class Leases {
     this.#askedAt = now;
     this.#retryAt = now + LEASE_RETRY_MS * 2 ** this.#refusals * (1 + random());
     this.#send(
-      Math.min(Math.ceil(bytes / this.#unitBytes), this.#units || MOST_UNITS),
+      Math.min(Math.ceil(bytes / this.#unitBytes), this.#units || MAX_CHUNKS),
       now,
       chunks && needed && this.#inUnits(chunks, needed),
       [],
@@ -193,7 +189,7 @@ export class Leases {
   #inUnits({ layout }: Chunks, needed: Bitfield): Uint8Array<ArrayBuffer> {
     const perUnit = this.#unitBytes / layout.chunkSize;
     if (perUnit === 1) return needed.bytes.slice();
-    const units = new Bits(this.#units);
+    const units = new Bitfield(this.#units);
     for (let chunk = 0; chunk < layout.count; chunk++)
       if (needed.has(chunk)) units.add(Math.floor(chunk / perUnit));
     return units.bytes;
