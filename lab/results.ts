@@ -1,4 +1,5 @@
 /** Shapes of what a bench writes (DESIGN section 7). Other programs read them. */
+import type { Marks } from './modes/marks.ts';
 import type { LinkMeasurement } from './net/types.ts';
 
 export type Mode = 'http' | 'zauberflote' | 'webtorrent';
@@ -23,6 +24,13 @@ export interface ResultRow {
     readonly origin: number;
     readonly store: number;
   } | null;
+  /**
+   * When the first content came from a peer, in ms after navigation; null: none did. Not in results
+   * of before it was recorded, as in cells.
+   */
+  readonly firstPeerByteMs?: number | null;
+  /** Steps on the way there. */
+  readonly marks?: Marks;
   /** Shown in time, and byte for byte the source file. */
   readonly ok: boolean;
   readonly error: string | null;
@@ -49,6 +57,10 @@ export interface Cell {
   readonly originCopies: number;
   /** T_min of DESIGN section 5; null when nothing is limited. */
   readonly fluidLimitMs: number | null;
+  /** Mean over the good loads to which a peer sent content; null: to none. */
+  readonly firstPeerByteMs?: number | null;
+  /** Mean of each over the good loads that have it. */
+  readonly marks?: Marks;
 }
 
 export interface Conditions {

@@ -1,4 +1,5 @@
 import type { Asset } from '../origin/assets.ts';
+import { MARKER } from './marks.ts';
 import { LIAR, probe } from './probe.ts';
 import type { PageContext } from './types.ts';
 
@@ -17,6 +18,7 @@ export function html(
 <title>Zauberflöte lab</title>
 <link rel="icon" href="data:,">
 ${probe(assets.length)}
+${MARKER}
 ${liar ? LIAR : ''}
 ${head}
 </head>

@@ -1,3 +1,5 @@
+import { CONTENT_BYTES } from './marks.ts';
+
 /** What the probe in a page found. */
 export interface Probed {
   /** From navigation start to the load event of the last asset, in ms. */
@@ -53,7 +55,7 @@ export const LIAR = `<script>
 {
   const { send } = RTCDataChannel.prototype;
   RTCDataChannel.prototype.send = function (data) {
-    if (data.byteLength >= 1024) {
+    if (data.byteLength >= ${CONTENT_BYTES}) {
       const bytes = ArrayBuffer.isView(data)
         ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : new Uint8Array(data);
       data = bytes.slice();

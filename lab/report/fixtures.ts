@@ -1,19 +1,9 @@
 /** Test fixtures: made-up rows and summaries of the size and kind that real runs give. Never a result. */
+import { seeded } from '../../demo/random.ts';
 import type { Conditions, ResultRow, Summary } from '../results.ts';
 import { fluidLimitMs, summarize } from '../stats/index.ts';
 
 const BYTES = 786_432;
-
-/** Small generator of numbers from 0 to 1 (mulberry32), so that a fixture is always the same. */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 export const CONDITIONS: Conditions = {
   date: '2025-01-01T00:00:00.000Z',

@@ -4,7 +4,7 @@ import { findings, placeOf, plural, praise } from './compare.ts';
 import type { Figure } from './figures.ts';
 import { type Child, h, Markup } from './markup.ts';
 import { duration } from './scale.ts';
-import { cellTable, conditionsTable, linkTable } from './tables.ts';
+import { cellTable, conditionsTable, linkTable, marksTable } from './tables.ts';
 import { FIGURE_STYLE, labelOf, PAGE_COLOURS, seriesOf } from './theme.ts';
 import { aboutScenario, commandOf, machineOf, VERDICTS } from './words.ts';
 
@@ -48,6 +48,7 @@ const STYLE = new Markup(
 export function pageOf(summary: Summary, figures: readonly Figure[]): string {
   const { scenario, verdict, conditions, cells } = summary;
   const links = linkTable(conditions.links);
+  const marked = marksTable(cells);
   const body = h(
     'body',
     {},
@@ -79,6 +80,7 @@ export function pageOf(summary: Summary, figures: readonly Figure[]): string {
         : [
             h('h2', {}, 'Numbers'),
             folded(cells.length > MOST_ROWS, `All ${cells.length} cells`, cellTable(cells)),
+            marked === null ? null : folded(true, 'The way to a peer’s first byte', marked),
           ],
       h('h2', {}, 'Links'),
       conditions.links.length === 0

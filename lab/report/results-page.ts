@@ -1,4 +1,5 @@
 /** `docs/results.md`, from nothing but the committed results. */
+import { MARKS } from '../modes/marks.ts';
 import type { Cell, Summary } from '../results.ts';
 import { compareModes } from '../stats/index.ts';
 import type { Committed } from './committed.ts';
@@ -15,6 +16,7 @@ import {
   commandOf,
   commitOf,
   loadAverageOf,
+  MARK_WORDS,
   machineOf,
   SCENARIO_ORDER,
   VERDICTS,
@@ -86,6 +88,7 @@ function benchSection(name: string, summary: Summary, figures: readonly string[]
   for (const [rate, own] of Map.groupBy(cells, (cell) => cell.rateBytesPerSecond)) {
     parts.push(`### Origin ${rate === 0 ? 'not limited' : `at ${rateText(rate)}`}`);
     parts.push(runsText(own));
+    if (scenario === 'first-byte') parts.push(marksTable(own));
     parts.push(shapeOf(own) === 'grid' ? matrices(scenario, own) : placesTable(scenario, own));
   }
   const found = findings(cells);
@@ -196,4 +199,18 @@ function matrices(scenario: string, cells: readonly Cell[]): string {
       }),
     );
   return parts.join('\n\n');
+}
+
+/** A column for each mode: its steps to the first content from a peer. */
+function marksTable(cells: readonly Cell[]): string {
+  return mdTable(
+    ['Mean ms after navigation', ...cells.map(({ mode }) => md(labelOf(mode)))],
+    MARKS.map((name) => [
+      MARK_WORDS[name],
+      ...cells.map(({ marks }) => {
+        const at = marks?.[name];
+        return at === undefined ? '–' : grouped(at);
+      }),
+    ]),
+  );
 }

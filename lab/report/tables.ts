@@ -1,11 +1,13 @@
 /** The tables of the page: cells, links, conditions. */
+
+import { MARKS } from '../modes/marks.ts';
 import { type LinkMeasurement, MAX_LINK_ERROR } from '../net/types.ts';
 import type { Cell, Conditions } from '../results.ts';
 import { plural } from './compare.ts';
 import { type Child, h, type Markup } from './markup.ts';
 import { grouped, rateText } from './scale.ts';
 import { labelOf } from './theme.ts';
-import { commitOf, loadAverageOf } from './words.ts';
+import { commitOf, loadAverageOf, MARK_WORDS } from './words.ts';
 
 const DASH = '–';
 
@@ -67,12 +69,30 @@ export function cellTable(cells: readonly Cell[]): Markup {
       ({ meanMs, fluidLimitMs }) =>
         meanMs === null || fluidLimitMs === null ? DASH : (meanMs / fluidLimitMs).toFixed(2),
     ],
+    ['First byte of a peer', ({ firstPeerByteMs }) => ms(firstPeerByteMs ?? null)],
     ['Copies', ({ originCopies }) => originCopies.toFixed(2)],
   ];
   return table(
     'All cells: times in ms, the fluid limit, copies of the image that left the origin',
     columns.map(([head]) => head),
     cells.map((cell) => columns.map(([, of]) => of(cell))),
+  );
+}
+
+/** The steps of each cell's loads to a peer's first byte; null where none was recorded. */
+export function marksTable(cells: readonly Cell[]): Markup | null {
+  const marked = cells.filter(({ marks }) => marks && Object.keys(marks).length > 0);
+  if (marked.length === 0) return null;
+  return table(
+    'The way to the first content from a peer: mean ms after navigation',
+    ['Mode', 'Seeders', 'Leechers', 'Origin', ...MARKS.map((name) => MARK_WORDS[name])],
+    marked.map(({ mode, seeders, leechers, rateBytesPerSecond, marks }) => [
+      labelOf(mode),
+      seeders,
+      leechers,
+      rateText(rateBytesPerSecond),
+      ...MARKS.map((name) => ms(marks?.[name] ?? null)),
+    ]),
   );
 }
 

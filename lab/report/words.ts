@@ -1,10 +1,13 @@
 /** What a reader is told about a scenario, its verdict and how to run it again. */
+import type { Mark } from '../modes/marks.ts';
 import type { Conditions, Summary } from '../results.ts';
 
 const SCENARIOS: Readonly<Record<string, string>> = {
   fig2: 'Figure 2 of the paper: load time over the numbers of seeders and leechers.',
   fig3: 'Figure 3 of the paper, the “reddit effect”: n visitors hold the image, n more come for it, and the origin is slow.',
   flash: 'Flash crowd: nobody holds the image and everybody comes at once.',
+  'first-byte':
+    'Far away: when the first content comes from a peer, and what takes the time until then.',
   lone: 'A lone visitor without any peer: what the library costs.',
   churn: 'Churn: seeders vanish in the middle of a transfer.',
   poison: 'Poison: some of the seeders send wrong bytes.',
@@ -111,3 +114,17 @@ export function loadAverageOf(before: unknown, after: unknown, cores: unknown): 
   const busy = typeof before === 'number' && typeof cores === 'number' && before > cores;
   return `load average of one minute ${said.join(', ')}${busy ? ': the machine had just had other work' : ''}`;
 }
+
+/** What each step to a peer's first byte is called. */
+export const MARK_WORDS: Readonly<Record<Mark, string>> = {
+  page: 'Page there',
+  script: 'Script there',
+  socket: 'Socket asked for',
+  socketOpen: 'Socket open',
+  tracker: 'Tracker spoke',
+  connection: 'Connection made',
+  local: 'Own description',
+  remote: 'Peer’s description',
+  channel: 'Channel open',
+  firstByte: 'First content',
+};

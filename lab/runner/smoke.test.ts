@@ -4,6 +4,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { MARKS } from '../modes/marks.ts';
 import { createNet } from '../net/index.ts';
 import { asOrdinaryUser } from '../net/ordinary-user.ts';
 import type { Net } from '../net/types.ts';
@@ -76,6 +77,12 @@ describe('The lab, with real browsers', function () {
     const fromPeers = rows.flatMap(({ bytes }) => bytes?.peers ?? []);
     assert.ok(fromPeers.length === 2 && fromPeers.every((bytes) => bytes > 0), `${fromPeers}`);
     assert.ok(zauberflote.originCopies < 2, `${zauberflote.originCopies} copies`);
+    for (const { mode, marks = {}, firstPeerByteMs, loadMs } of rows) {
+      const times = MARKS.flatMap((name) => marks[name] ?? []);
+      assert.equal(times.length, mode === 'http' ? 1 : MARKS.length, JSON.stringify(marks));
+      assert.ok(times[0]! > 0 && times.at(-1)! < (loadMs ?? 0), JSON.stringify(marks));
+      assert.equal(firstPeerByteMs, marks.firstByte ?? null);
+    }
     const { links, shaper, versions, loadBefore, loadAfter } = summary.conditions;
     for (const load of [loadBefore, loadAfter]) assert.ok((load ?? -1) >= 0, String(load));
     assert.equal(shaper, SHAPER);
@@ -125,6 +132,7 @@ describe('The lab, with real browsers', function () {
 
     const alone = of('control-no-peers');
     assert.equal(alone?.ok, true, String(alone?.error));
+    assert.equal(alone?.firstPeerByteMs, null);
     assert.deepEqual(alone?.bytes, { peers: 0, origin: 786_432, store: 0 });
     const cell = summary.cells.find(({ mode }) => mode === alone?.mode);
     assert.ok((cell?.originCopies ?? 0) >= 1, `${cell?.originCopies} copies`);

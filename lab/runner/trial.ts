@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Tab } from '../browsers/tab.ts';
 import type { Visitor } from '../browsers/visitor.ts';
 import type { Mode, PageContext } from '../modes/index.ts';
+import type { Marks } from '../modes/marks.ts';
 import type { Probed } from '../modes/probe.ts';
 import { FRAME_BYTES } from '../net/shaping.ts';
 import type { Asset } from '../origin/assets.ts';
@@ -132,9 +133,12 @@ export async function runTrial(options: TrialOptions): Promise<Trial> {
     for (const [index, { tab }] of leechers.entries()) {
       const found = probed[index] as Probed | Error;
       const bytes = await tab.evaluate<ResultRow['bytes']>(mode.bytes).catch(() => null);
+      const marks = await tab.evaluate<Marks>('lab.marks()').catch((): Marks => ({}));
       const error = found instanceof Error ? found.message : await wrong(tab, found, assets);
       const loadMs = found instanceof Error || error !== null ? null : found.loadMs;
-      rows.push({ ...row, peer: index + 1, loadMs, bytes, ok: error === null, error });
+      const firstPeerByteMs = marks.firstByte ?? null;
+      const is = { loadMs, bytes, firstPeerByteMs, marks, ok: error === null, error };
+      rows.push({ ...row, peer: index + 1, ...is });
     }
     const lied = await Promise.all(
       liars.map(({ tab }) => tab.evaluate<boolean>('window.lied === true').catch(() => false)),

@@ -1,4 +1,4 @@
-import { fig2, fig3, flash, lone, site } from './paper.ts';
+import { fig2, fig3, firstByte, flash, lone, site } from './paper.ts';
 import { churn, nat, originDown, poison, slowPeer, trackerDown } from './trouble.ts';
 import type { Scenario } from './types.ts';
 
@@ -10,6 +10,7 @@ export const SCENARIOS: readonly Scenario[] = [
   fig3,
   flash,
   lone,
+  firstByte,
   churn,
   poison,
   slowPeer,

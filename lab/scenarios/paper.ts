@@ -88,3 +88,18 @@ export const site: Scenario = {
   quick: { cells: grid([2], [3]), runs: 1 },
   checks: [allShown(), fromPeers('zauberflote', 0.5)],
 };
+
+export const firstByte: Scenario = {
+  name: 'first-byte',
+  about: 'one visitor far away from three others: when the first content comes from a peer',
+  site: 'photo',
+  setup: {
+    ...SETUP,
+    modes: ['zauberflote', 'webtorrent'],
+    cells: grid([3], [1]),
+    rttMs: 50,
+    runs: 10,
+  },
+  quick: { runs: 2 },
+  checks: [allShown(), fromPeers('zauberflote', 0.3)],
+};

@@ -110,4 +110,21 @@ describe('summarize', () => {
     );
     assert.throws(() => summarize([row({})], counter, { bytes: 0 }, () => null), /0 bytes/);
   });
+
+  it('takes the mean of each mark over the good loads that have it', () => {
+    const rows = [
+      row({ marks: { page: 10, firstByte: 200 }, firstPeerByteMs: 200 }),
+      row({ peer: 2, marks: { page: 20 }, firstPeerByteMs: null }),
+      row({ run: 2, marks: { page: 9_000, firstByte: 1 }, ok: false, loadMs: null, error: 'no' }),
+    ];
+    const origins = [origin('zauberflote', 1, 0)];
+    const cells = (of: readonly ResultRow[]) => summarize(of, origins, ASSET, () => null)[0];
+    const { firstPeerByteMs, marks } = cells(rows) ?? {};
+    assert.deepEqual(
+      { firstPeerByteMs, marks },
+      { firstPeerByteMs: 200, marks: { page: 15, firstByte: 200 } },
+    );
+    assert.equal(cells(rows.slice(1))?.firstPeerByteMs, null);
+    assert.equal('marks' in (cells([row({})]) ?? {}), false);
+  });
 });

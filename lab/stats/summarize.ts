@@ -1,3 +1,4 @@
+import { MARKS, type Marks } from '../modes/marks.ts';
 import type { Cell, ResultRow } from '../results.ts';
 import { mean, median, percentile } from './basic.ts';
 
@@ -82,6 +83,7 @@ export function summarize(
         originBytes,
         originCopies: originBytes / asset.bytes,
         fluidLimitMs: limit(key),
+        ...meanMarks(loads.filter(({ ok }) => ok)),
       };
     })
     .sort(compareCells);
@@ -91,4 +93,17 @@ function loadTime({ loadMs, mode, run, peer }: ResultRow): number {
   if (loadMs === null || !(loadMs >= 0))
     throw new RangeError(`${mode}, run ${run}, peer ${peer}: a good load of ${loadMs} ms`);
   return loadMs;
+}
+
+/** Means of the marks of good loads, each over those that have it; nothing where none was recorded. */
+function meanMarks(loads: readonly ResultRow[]): Pick<Cell, 'firstPeerByteMs' | 'marks'> {
+  const recorded = loads.flatMap(({ marks }) => marks ?? []);
+  if (recorded.length === 0) return {};
+  const marks: Marks = Object.fromEntries(
+    MARKS.flatMap((name) => {
+      const times = recorded.flatMap((one) => one[name] ?? []);
+      return times.length === 0 ? [] : [[name, mean(times)]];
+    }),
+  );
+  return { firstPeerByteMs: marks.firstByte ?? null, marks };
 }
