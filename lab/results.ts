@@ -59,6 +59,13 @@ export interface Cell {
   readonly fluidLimitMs: number | null;
   /** Mean over the good loads to which a peer sent content; null: to none. */
   readonly firstPeerByteMs?: number | null;
+  /**
+   * Where the same run has bare data channels: bytes from peers, per second from the first of them
+   * until all was there, mean over the good loads.
+   */
+  readonly peerBytesPerSecond?: number | null;
+  /** That as a share of the bare channel's in the same place. */
+  readonly ofBareChannel?: number | null;
   /** Mean of each over the good loads that have it. */
   readonly marks?: Marks;
 }

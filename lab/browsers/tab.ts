@@ -3,6 +3,8 @@ import type { Cdp } from './cdp.ts';
 
 /** Between two tries to find a page that is being loaded, in ms. */
 const RETRY_MS = 150;
+/** Read from a page at once. */
+const SLICE_BYTES = 4 * 2 ** 20;
 
 interface Evaluation {
   readonly result: { readonly value?: unknown };
@@ -111,6 +113,18 @@ export class Tab {
       .catch(() => undefined);
     if (found) return Buffer.from(found.content, found.base64Encoded ? 'base64' : 'utf8');
     return Buffer.from(await this.evaluate<string>(otherwise), 'base64');
+  }
+
+  /** The bytes of a file that a page took by `lab.take`. */
+  async file(path: string): Promise<Buffer> {
+    const name = JSON.stringify(path);
+    const size = await this.evaluate<number>(`lab.size(${name})`);
+    const parts: Buffer[] = [];
+    for (let at = 0; at < size; at += SLICE_BYTES) {
+      const slice = `lab.slice(${name}, ${at}, ${at + SLICE_BYTES})`;
+      parts.push(Buffer.from(await this.evaluate<string>(slice), 'base64'));
+    }
+    return Buffer.concat(parts);
   }
 
   async close(): Promise<void> {

@@ -7,7 +7,7 @@ import type { Mode } from './types.ts';
  */
 export const controlWrongBytes: Mode = {
   name: 'control-wrong-bytes',
-  mostAssets: 1,
+  sites: ['photo'],
   async page(context) {
     const [asset] = context.assets;
     const body = `${elements(context.assets, () => '')}

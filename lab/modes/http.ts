@@ -4,7 +4,7 @@ import type { Mode } from './types.ts';
 /** The page as it was before anybody thought of peers. */
 export const http: Mode = {
   name: 'http',
-  mostAssets: Number.POSITIVE_INFINITY,
+  sites: ['photo', 'page'],
   async page(context) {
     const body = elements(context.assets, ({ path, kind }) => {
       const attribute = kind === 'stylesheet' ? 'href' : 'src';

@@ -1,16 +1,19 @@
+import { bareChannel } from './bare-channel.ts';
 import { controlWrongBytes } from './controls.ts';
 import { http } from './http.ts';
 import type { Mode } from './types.ts';
 import { webtorrent, webtorrentRarest } from './webtorrent.ts';
-import { controlNoPeers, zauberflote } from './zauberflote.ts';
+import { controlNoPeers, undisturbed, zauberflote } from './zauberflote.ts';
 
 export type { Mode, PageContext, Service } from './types.ts';
 
 export const MODES: readonly Mode[] = [
   http,
   zauberflote,
+  undisturbed,
   webtorrent,
   webtorrentRarest,
+  bareChannel,
   controlWrongBytes,
   controlNoPeers,
 ];

@@ -4,7 +4,7 @@ import { CONTENT_BYTES } from './marks.ts';
 export interface Probed {
   /** From navigation start to the load event of the last asset, in ms. */
   readonly loadMs: number;
-  /** URL that each asset's element shows, by path. */
+  /** URL that each asset's element shows, by path; empty for a file that no element shows. */
   readonly shown: Readonly<Record<string, string>>;
   /** Elements that ended in an error event, by path. */
   readonly failed: readonly string[];
@@ -22,6 +22,10 @@ window.lab = (() => {
   const { promise, resolve } = Promise.withResolvers();
   const shown = {}, kept = {}, failed = new Set();
   let loadMs = 0;
+  const end = () => {
+    if (Object.keys(shown).length + failed.size >= ${expected})
+      resolve({ loadMs, shown, failed: [...failed] });
+  };
   const hear = ({ type, target }) => {
     const path = target.dataset?.lab;
     if (!path) return;
@@ -32,20 +36,33 @@ window.lab = (() => {
       if (url.startsWith('blob:')) kept[path] = fetch(url);
       failed.delete(path);
     } else failed.add(path);
-    if (Object.keys(shown).length + failed.size >= ${expected})
-      resolve({ loadMs, shown, failed: [...failed] });
+    end();
   };
   document.addEventListener('load', hear, true);
   document.addEventListener('error', hear, true);
-  const bytes = async (path) => {
-    const response = await (kept[path] ?? fetch(shown[path], { cache: 'force-cache' }));
-    const bytes = new Uint8Array(await response.arrayBuffer());
+  const base64 = (bytes) => {
     let text = '';
     for (let at = 0; at < bytes.length; at += 8192)
       text += String.fromCharCode(...bytes.subarray(at, at + 8192));
     return btoa(text);
   };
-  return { done: promise, bytes };
+  const bytes = async (path) => {
+    const response = await (kept[path] ?? fetch(shown[path], { cache: 'force-cache' }));
+    return base64(new Uint8Array(await response.arrayBuffer()));
+  };
+  // Files that no element shows.
+  const files = {};
+  const take = (path, blob) => {
+    loadMs = performance.now();
+    files[path] = blob;
+    shown[path] = '';
+    end();
+  };
+  const fail = (path) => { failed.add(path); end(); };
+  const size = (path) => files[path].size;
+  const slice = async (path, from, to) =>
+    base64(new Uint8Array(await files[path].slice(from, to).arrayBuffer()));
+  return { done: promise, bytes, take, fail, size, slice };
 })();
 </script>`;
 }

@@ -1,5 +1,6 @@
+import type { Tab } from '../browsers/tab.ts';
 import type { Host } from '../net/types.ts';
-import type { Asset } from '../origin/assets.ts';
+import type { Asset, Site } from '../origin/assets.ts';
 
 /** As RTCIceServer. */
 export interface IceServer {
@@ -19,6 +20,8 @@ export interface PageContext {
   readonly iceServers: readonly IceServer[];
   /** The page's visitor lies: every larger message it sends to a peer has its last bit flipped. */
   readonly liar: boolean;
+  /** The page's visitor is there before the leechers, and serves them. */
+  readonly seeds: boolean;
 }
 
 /** A program beside the web servers, which lives for one trial. */
@@ -30,11 +33,19 @@ export interface Service {
 /** One way to get a page's assets to its visitors. */
 export interface Mode {
   readonly name: string;
-  /** How many assets a page may have. */
-  readonly mostAssets: number;
+  /** What it can load. */
+  readonly sites: readonly Site[];
+  /** What a scenario breaks, slows or makes lie is left alone: what the same costs without. @default false */
+  readonly undisturbed?: boolean;
   /** Starts its tracker, if it has one. */
   readonly tracker?: (host: Host, port: number) => Promise<Service>;
   page(context: PageContext): Promise<string>;
+  /** Brings visitors together where no tracker does, from when the leechers set out. @param deadline as of Date.now() */
+  readonly introduce?: (
+    seeders: readonly Tab[],
+    leechers: readonly Tab[],
+    deadline: number,
+  ) => Promise<void>;
   /** Expression, true once the page can serve others and they can know of it; null: it never does. */
   readonly seeding: string | null;
   /** Expression for the bytes by source as the client says: `{peers, origin, store}` or null. */

@@ -60,7 +60,7 @@ const startTracker = (host: Host, port: number) =>
 function mode(name: string, strategy: string): Mode {
   return {
     name,
-    mostAssets: 1,
+    sites: ['photo'],
     tracker: startTracker,
     page: (context) => page(context, strategy),
     seeding: 'torrentState.done && torrentState.announced',

@@ -7,9 +7,16 @@ import { seeded } from '../../demo/random.ts';
 export interface Asset {
   /** Absolute path on the origin. */
   readonly path: string;
-  readonly kind: 'img' | 'script' | 'stylesheet';
+  /** `file`: for the client's interface, no element shows it. */
+  readonly kind: 'img' | 'script' | 'stylesheet' | 'file';
   readonly body: Uint8Array;
 }
+
+/** What is loaded: the paper's picture, a page of many files, one large file. */
+export type Site = 'photo' | 'page' | 'bulk';
+
+/** 100 MiB. */
+export const BULK_BYTES = 104_857_600;
 
 /** The paper's picture: 768 KB. */
 export const PHOTO_BYTES = 786_432;
@@ -20,6 +27,17 @@ export async function photoSite(): Promise<Asset[]> {
   if (photo?.body.length !== PHOTO_BYTES)
     throw new Error(`the demo's photo should have ${PHOTO_BYTES} bytes, not ${photo?.body.length}`);
   return [{ path: '/assets/photo.jpg', kind: 'img', body: photo.body }];
+}
+
+/** One large file of chance. */
+export function bulkSite(): Asset[] {
+  const random = seeded(100);
+  const body = Uint32Array.from({ length: BULK_BYTES / 4 }, () => random() * 2 ** 32);
+  return [{ path: '/assets/bulk.bin', kind: 'file', body: new Uint8Array(body.buffer) }];
+}
+
+export async function siteOf(name: Site): Promise<Asset[]> {
+  return { photo: photoSite, page: pageSite, bulk: bulkSite }[name]();
 }
 
 /**

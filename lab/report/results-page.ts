@@ -8,7 +8,7 @@ import { shapeOf } from './figures.ts';
 import { code, md, mdTable } from './markdown.ts';
 import { PAPER_FIG2, PAPER_FIG3 } from './paper.ts';
 import { loadSection, simSection } from './results-other.ts';
-import { grouped, rateText } from './scale.ts';
+import { grouped, megabytes, percent, rateText } from './scale.ts';
 import { linkTable } from './tables.ts';
 import { labelOf } from './theme.ts';
 import {
@@ -125,6 +125,7 @@ const modesOf = (cells: readonly Cell[]): string[] =>
 function placesTable(scenario: string, cells: readonly Cell[]): string {
   const modes = modesOf(cells);
   const paper = scenario === 'fig3';
+  const bare = modes.includes('bare-channel');
   const rows = [...Map.groupBy(cells, ({ seeders, leechers }) => `${seeders} : ${leechers}`)].map(
     ([label, own]) => {
       const cellOf = (mode: string): Cell | undefined => own.find((cell) => cell.mode === mode);
@@ -140,6 +141,12 @@ function placesTable(scenario: string, cells: readonly Cell[]): string {
         limit === null ? '–' : grouped(limit),
         limit === null || !ours || ours.meanMs === null ? '–' : (ours.meanMs / limit).toFixed(2),
         ...modes.map((mode) => cellOf(mode)?.originCopies.toFixed(2) ?? '–'),
+        ...(bare
+          ? [
+              ...modes.map((mode) => megabytes(cellOf(mode)?.peerBytesPerSecond)),
+              percent(ours?.ofBareChannel),
+            ]
+          : []),
         ...(paper
           ? [point?.p2pMs, point?.httpMs].map((ms) => (ms === undefined ? '–' : grouped(ms)))
           : []),
@@ -154,6 +161,9 @@ function placesTable(scenario: string, cells: readonly Cell[]): string {
       'Fluid limit, ms',
       'Zauberflöte ÷ limit',
       ...modes.map((mode) => `${md(labelOf(mode))}, origin copies`),
+      ...(bare
+        ? [...modes.map((mode) => `${md(labelOf(mode))}, MB/s from a peer`), 'Of the bare channel']
+        : []),
       ...(paper ? ['Paper, P2P, ms', 'Paper, HTTP, ms'] : []),
     ],
     rows,

@@ -106,3 +106,13 @@ export function bytesText(bytes: number): string {
   if (bytes < 1e6) return `${(bytes / 1000).toFixed(1)} KB`;
   return bytes < 1e9 ? `${(bytes / 1e6).toFixed(2)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
 }
+
+/** "21.4", of bytes per second. */
+export function megabytes(bytesPerSecond: number | null | undefined): string {
+  return typeof bytesPerSecond === 'number' ? (bytesPerSecond / 1e6).toFixed(1) : '–';
+}
+
+/** "85 %", of a share. */
+export function percent(share: number | null | undefined): string {
+  return typeof share === 'number' ? `${Math.round(share * 100)} %` : '–';
+}

@@ -5,7 +5,7 @@ import { type LinkMeasurement, MAX_LINK_ERROR } from '../net/types.ts';
 import type { Cell, Conditions } from '../results.ts';
 import { plural } from './compare.ts';
 import { type Child, h, type Markup } from './markup.ts';
-import { grouped, rateText } from './scale.ts';
+import { grouped, megabytes, percent, rateText } from './scale.ts';
 import { labelOf } from './theme.ts';
 import { commitOf, loadAverageOf, MARK_WORDS } from './words.ts';
 
@@ -72,6 +72,11 @@ export function cellTable(cells: readonly Cell[]): Markup {
     ['First byte of a peer', ({ firstPeerByteMs }) => ms(firstPeerByteMs ?? null)],
     ['Copies', ({ originCopies }) => originCopies.toFixed(2)],
   ];
+  if (cells.some(({ peerBytesPerSecond }) => peerBytesPerSecond !== undefined))
+    columns.push(
+      ['From peers, MB/s', ({ peerBytesPerSecond }) => megabytes(peerBytesPerSecond)],
+      ['Of a bare channel', ({ ofBareChannel }) => percent(ofBareChannel)],
+    );
   return table(
     'All cells: times in ms, the fluid limit, copies of the image that left the origin',
     columns.map(([head]) => head),

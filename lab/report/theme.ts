@@ -36,6 +36,13 @@ const COLOURS: Readonly<Record<string, Pair>> = {
 const KNOWN: Readonly<Record<string, Series>> = {
   http: { key: 'http', label: 'Plain HTTP', dash: '7 4', mark: 'square' },
   zauberflote: { key: 'zauberflote', label: 'Zauberflöte', dash: undefined, mark: 'circle' },
+  'zauberflote-undisturbed': {
+    key: 'other3',
+    label: 'Zauberflöte, undisturbed',
+    dash: '4 2',
+    mark: 'square',
+  },
+  'bare-channel': { key: 'other1', label: 'Bare data channel', dash: '4 2', mark: 'diamond' },
   webtorrent: { key: 'webtorrent', label: 'WebTorrent', dash: '2 3', mark: 'triangle' },
   'webtorrent-rarest': {
     key: 'webtorrent-rarest',

@@ -8,6 +8,7 @@ const SCENARIOS: Readonly<Record<string, string>> = {
   flash: 'Flash crowd: nobody holds the image and everybody comes at once.',
   'first-byte':
     'Far away: when the first content comes from a peer, and what takes the time until then.',
+  bulk: '100 MiB from one visitor to another, beside a bare data channel between the same two.',
   lone: 'A lone visitor without any peer: what the library costs.',
   churn: 'Churn: seeders vanish in the middle of a transfer.',
   poison: 'Poison: some of the seeders send wrong bytes.',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { ResultRow } from '../results.ts';
 import { allShown, fromPeers, nothingFromPeers, wasLiedTo } from '../scenarios/checks.ts';
-import { SCENARIOS, type Trial } from '../scenarios/index.ts';
+import { liarsOf, SCENARIOS, type Trial } from '../scenarios/index.ts';
 import { judge } from './judge.ts';
 
 const grid = { seeders: 1, leechers: 1 };
@@ -103,6 +103,14 @@ describe('The verdict on a run', () => {
     assert.equal(
       judged([trial('zauberflote', {}, { lies: false })], [wasLiedTo]).verdict,
       'failed',
+    );
+  });
+
+  it('rests on three liars of ten, and on one at least', () => {
+    const poison = SCENARIOS.find(({ name }) => name === 'poison')!;
+    assert.deepEqual(
+      [0, 1, 2, 4, 10].map((seeders) => liarsOf(poison, seeders)),
+      [0, 1, 1, 1, 3],
     );
   });
 });

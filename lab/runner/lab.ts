@@ -45,7 +45,8 @@ export interface Lab {
   /** Writes a page. @returns its path on both servers */
   page(name: string, html: string): string;
   /** Browsers, started anew where one was killed. */
-  seeders(count: number): Promise<Visitor[]>;
+  /** @param slow the first of them is the slow one, where the scenario has one @default true */
+  seeders(count: number, slow?: boolean): Promise<Visitor[]>;
   leechers(count: number): Promise<Visitor[]>;
   /** What a reader of the results should know. */
   readonly notes: readonly string[];
@@ -65,7 +66,9 @@ export async function openLab(options: LabOptions): Promise<Lab> {
   const most = (kind: keyof Grid) => Math.max(...setup.cells.map((cell) => cell[kind]));
   const peers = async (kind: keyof Grid) => {
     const hosts: Host[] = [];
-    for (let n = 1; n <= Math.min(most(kind), MOST_BROWSERS); n++) {
+    // One more takes the slow one's place where nothing is to go wrong.
+    const spare = kind === 'seeders' && scenario.slowSeeder ? 1 : 0;
+    for (let n = 1; n <= Math.min(most(kind), MOST_BROWSERS) + spare; n++) {
       const slow = kind === 'seeders' && n === 1 ? scenario.slowSeeder : undefined;
       hosts.push(
         await host(`${kind[0]}${n}`, {
@@ -115,6 +118,7 @@ export async function openLab(options: LabOptions): Promise<Lab> {
       tracker: '',
       iceServers: [],
       liar: false,
+      seeds: false,
     }),
   );
   const crew = new Crew({
@@ -141,7 +145,10 @@ export async function openLab(options: LabOptions): Promise<Lab> {
         ]
       : [],
     page,
-    seeders: (count) => crew.gather(seederHosts.slice(0, count)),
+    seeders: (count, slow = true) => {
+      const from = slow || !scenario.slowSeeder ? 0 : 1;
+      return crew.gather(seederHosts.slice(from, from + count));
+    },
     leechers: (count) => crew.gather(leecherHosts.slice(0, count)),
     quiet: () => crew.quit(),
   };

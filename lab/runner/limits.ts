@@ -1,6 +1,7 @@
 import { modeOf } from '../modes/index.ts';
 import type { Asset } from '../origin/assets.ts';
 import { scriptBytes } from '../origin/scripts.ts';
+import { liarsOf } from '../scenarios/index.ts';
 import { type CellKey, fluidLimitMs } from '../stats/index.ts';
 import type { BenchOptions } from './options.ts';
 
@@ -22,6 +23,7 @@ export async function fluidLimits(
         tracker: 'ws://10.77.0.3:40000/',
         iceServers: [],
         liar: false,
+        seeds: false,
       });
       extra.set(name, Buffer.byteLength(page) + scriptBytes(page));
     }
@@ -29,7 +31,7 @@ export async function fluidLimits(
   return ({ mode, seeders, leechers, rateBytesPerSecond }) =>
     fluidLimitMs({
       bytes,
-      seeders: Math.max(0, seeders - (scenario.liars ?? 0)),
+      seeders: modeOf(mode).undisturbed ? seeders : seeders - liarsOf(scenario, seeders),
       leechers,
       originBytesPerSecond: rateBytesPerSecond,
       peerUpBytesPerSecond: setup.peerUp,

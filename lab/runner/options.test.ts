@@ -85,7 +85,9 @@ describe('The options of the bench', () => {
     [['fig3', '--timeout', '0'], /--timeout: '0' is too short/],
     [['fig3', '--quick', '--full'], /exclude each other/],
     [['poison', '--full'], /poison has no --full/],
-    [['site', '--modes', 'webtorrent'], /webtorrent shows one picture/],
+    [['site', '--modes', 'webtorrent'], /webtorrent cannot load the page of many files of site/],
+    [['bulk', '--modes', 'http'], /http cannot load the large file of bulk/],
+    [['fig3', '--modes', 'bare-channel'], /bare-channel cannot load the picture of fig3/],
     [['fig3', '--shaper', 'proxy', '--rtt', '10ms'], /--rtt needs tc/],
     [['nat', '--shaper', 'proxy'], /a NAT needs tc/],
   ];

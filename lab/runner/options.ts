@@ -20,6 +20,11 @@ export interface BenchOptions {
 export const MOST_BROWSERS = 12;
 /** Of a path: more than to the Moon and back. */
 const MOST_RTT_MS = 10_000;
+const SITES = {
+  photo: 'the picture',
+  page: 'the page of many files',
+  bulk: 'the large file',
+} as const;
 /** Most visitors of one kind: with more, a laptop does nothing but swap. */
 const MOST_PEERS = 200;
 
@@ -132,9 +137,8 @@ export function parseOptions(args: readonly string[]): BenchOptions | 'help' {
     loss: given('loss', parseShare, base.loss),
     runs: given('runs', (text) => parseCount(text, 1, 1000), base.runs),
   };
-  const single = setup.modes.find((mode) => modeOf(mode).mostAssets === 1);
-  if (scenario.site === 'page' && single)
-    throw new Error(`--modes: ${single} shows one picture; ${name} is a page of many files`);
+  const unfit = setup.modes.find((mode) => !modeOf(mode).sites.includes(scenario.site));
+  if (unfit) throw new Error(`--modes: ${unfit} cannot load ${SITES[scenario.site]} of ${name}`);
   const alone = needsOwnLink(scenario, setup);
   const largest = Math.max(...setup.cells.flatMap(({ seeders, leechers }) => [seeders, leechers]));
   if (alone && largest > MOST_BROWSERS)

@@ -4,7 +4,7 @@ import { type BrowserPrograms, findBrowser } from '../browsers/programs.ts';
 import { modeOf } from '../modes/index.ts';
 import type { LinkMeasurement, Net } from '../net/types.ts';
 import { Unsupported } from '../net/unsupported.ts';
-import { type Asset, pageSite, photoSite, totalBytes } from '../origin/assets.ts';
+import { type Asset, siteOf, totalBytes } from '../origin/assets.ts';
 import { writeReport } from '../report/index.ts';
 import type { ResultRow, Summary } from '../results.ts';
 import type { Trial } from '../scenarios/index.ts';
@@ -56,7 +56,7 @@ export async function runBench(options: BenchOptions, around: Surroundings): Pro
   mkdirSync(around.out, { recursive: true });
   const programs = findBrowser();
   around.log(`Chromium ${programs.chromeVersion}, chromedriver ${programs.chromedriverVersion}`);
-  const assets = scenario.site === 'photo' ? await photoSite() : pageSite();
+  const assets = await siteOf(scenario.site);
   const { notes: gitNotes, ...commit } = checkout();
   const here = { ...machine(programs), ...commit, loadBefore };
   const bench = new Bench(options, around, programs, assets);
@@ -167,7 +167,11 @@ class Bench {
     this.#steps = plan(options.setup, options.seed);
     const bytes = totalBytes(assets);
     this.#progress = new Progress(
-      options.setup.rates.flatMap((rate) => this.#steps.map((step) => guessMs(step, rate, bytes))),
+      options.setup.rates.flatMap((rate) =>
+        this.#steps.map((step) =>
+          Math.min(guessMs(step, rate, bytes), options.scenario.patienceMs ?? Infinity),
+        ),
+      ),
       around.log,
     );
   }
@@ -222,7 +226,7 @@ class Bench {
       run,
       assets: this.#assets,
       scriptFrom,
-      timeoutMs: timeoutMs ?? patience(grid.leechers, assetBytes, rate),
+      timeoutMs: timeoutMs ?? scenario.patienceMs ?? patience(grid.leechers, assetBytes, rate),
     }).catch((error): Trial => {
       this.#around.signal.throwIfAborted();
       // Such as a seeder that never got ready: every load of this trial failed.

@@ -6,7 +6,7 @@ import { findBrowser } from '../browsers/programs.ts';
 import { type Mode, modeOf } from '../modes/index.ts';
 import { createNet } from '../net/index.ts';
 import type { Net } from '../net/types.ts';
-import { photoSite, totalBytes } from '../origin/assets.ts';
+import { type Asset, photoSite, totalBytes } from '../origin/assets.ts';
 import type { Scenario } from '../scenarios/index.ts';
 import { type Lab, openLab } from './lab.ts';
 import { parseOptions } from './options.ts';
@@ -34,7 +34,7 @@ describe('One trial, with a real browser', function () {
   before(async () => {
     dir = mkdtempSync(join(tmpdir(), 'zf-trial-'));
     net = await createNet({ shaper: 'proxy' });
-    const options = parseOptions(['lone', '--rate', '512KB']);
+    const options = parseOptions(['lone', '--seeders', '1', '--rate', '512KB']);
     assert.ok(options !== 'help');
     scenario = options.scenario;
     const { setup } = options;
@@ -77,4 +77,18 @@ describe('One trial, with a real browser', function () {
     // What it had sent already may still be in the proxy, so the load itself proves nothing.
     assert.equal(lab.originServer.running, false);
   });
+
+  for (const mode of ['zauberflote', 'bare-channel'])
+    it(`gets a file that no element shows from a peer by ${mode}, and reads it back`, async () => {
+      const photo = (await photoSite())[0] as Asset;
+      const { rows } = await runTrial({
+        ...{ lab, scenario, rateBytesPerSecond: RATE, run: 1, scriptFrom: 'fast' },
+        ...{ mode: modeOf(mode), timeoutMs: 20_000, grid: { seeders: 1, leechers: 1 } },
+        assets: [{ ...photo, kind: 'file' }],
+      });
+      const [row] = rows;
+      assert.equal(row?.error, null);
+      assert.ok((row?.bytes?.peers ?? 0) > photo.body.length / 2, JSON.stringify(row));
+      assert.ok((row?.firstPeerByteMs ?? 0) > 0 && row.firstPeerByteMs! < row.loadMs!);
+    });
 });

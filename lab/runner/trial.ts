@@ -7,7 +7,7 @@ import type { Probed } from '../modes/probe.ts';
 import { FRAME_BYTES } from '../net/shaping.ts';
 import type { Asset } from '../origin/assets.ts';
 import type { ResultRow } from '../results.ts';
-import type { Break, Grid, Scenario, Trial } from '../scenarios/index.ts';
+import { type Break, type Grid, liarsOf, type Scenario, type Trial } from '../scenarios/index.ts';
 import { Breaks } from './breaks.ts';
 import type { Lab } from './lab.ts';
 import { steady } from './steady.ts';
@@ -44,6 +44,7 @@ interface Opened {
 export async function runTrial(options: TrialOptions): Promise<Trial> {
   const { lab, scenario, mode, grid, assets, rateBytesPerSecond, run } = options;
   const assetBytes = assets.reduce((sum, { body }) => sum + body.length, 0);
+  const planned = mode.undisturbed ? undefined : scenario.breaks;
   const opened: Opened[] = [];
   const open = async (visitors: readonly Visitor[], count: number) => {
     const tabs: Opened[] = [];
@@ -57,20 +58,23 @@ export async function runTrial(options: TrialOptions): Promise<Trial> {
 
   await lab.originServer.start();
   const tracker = await mode.tracker?.(lab.trackerHost, lab.trackerPort);
-  const context = (assetBase: string, liar: boolean): PageContext => ({
+  const context = (assetBase: string, seeds: boolean, liar = false): PageContext => ({
     assets,
     assetBase,
     tracker: lab.trackerUrl,
     iceServers: lab.iceServers,
     liar,
+    seeds,
   });
   try {
     // Seeders load from the unlimited server: how they came to have it is not what is measured.
-    const seedPage = lab.page('seed.html', await mode.page(context(lab.fastUrl, false)));
-    const liarPage = lab.page('liar.html', await mode.page(context(lab.fastUrl, true)));
+    const seedPage = lab.page('seed.html', await mode.page(context(lab.fastUrl, true)));
+    const liarPage = lab.page('liar.html', await mode.page(context(lab.fastUrl, true, true)));
     const loadPage = lab.page('load.html', await mode.page(context(lab.originUrl, false)));
-    const seeders = mode.seeding ? await open(await lab.seeders(grid.seeders), grid.seeders) : [];
-    const liars = seeders.slice(0, scenario.liars ?? 0);
+    const seeders = mode.seeding
+      ? await open(await lab.seeders(grid.seeders, !mode.undisturbed), grid.seeders)
+      : [];
+    const liars = seeders.slice(0, mode.undisturbed ? 0 : liarsOf(scenario, grid.seeders));
     await Promise.all(
       seeders.map(async ({ tab, visitor }) => {
         const isLiar = liars.some((liar) => liar.tab === tab);
@@ -82,7 +86,7 @@ export async function runTrial(options: TrialOptions): Promise<Trial> {
     );
 
     const leechers = await open(await lab.leechers(grid.leechers), grid.leechers);
-    const breaks = new Breaks(scenario.breaks ?? [], async ({ what, share = 1 }: Break) => {
+    const breaks = new Breaks(planned ?? [], async ({ what, share = 1 }: Break) => {
       if (what === 'stop origin') {
         const runs = lab.originServer.running;
         await lab.originServer.stop();
@@ -106,6 +110,9 @@ export async function runTrial(options: TrialOptions): Promise<Trial> {
     const start = Date.now() + START_MS + START_MS_EACH * leechers.length;
     const site = options.scriptFrom === 'origin' ? lab.originUrl : lab.fastUrl;
     breaks.from(start);
+    const tabs = (of: readonly Opened[]) => of.map(({ tab }) => tab);
+    // What goes wrong with it shows: no page gets loaded.
+    mode.introduce?.(tabs(seeders), tabs(leechers), start + options.timeoutMs).catch(() => {});
     const probed = await Promise.all(
       leechers.map(async ({ tab }): Promise<Probed | Error> => {
         try {
@@ -127,7 +134,7 @@ export async function runTrial(options: TrialOptions): Promise<Trial> {
 
     const row = {
       ...{ scenario: scenario.name, mode: mode.name, ...grid, rateBytesPerSecond, run },
-      ...(scenario.breaks && { broke: missed.length === 0 }),
+      ...(planned && { broke: missed.length === 0 }),
     };
     const rows: ResultRow[] = [];
     for (const [index, { tab }] of leechers.entries()) {
@@ -168,11 +175,12 @@ async function wrong(
   assets: readonly Asset[],
 ): Promise<string | null> {
   if (failed.length > 0) return `not shown: ${failed.join(', ')}`;
-  for (const { path, body } of assets) {
+  for (const { path, body, kind } of assets) {
     const url = shown[path];
     if (url === undefined) return `not shown: ${path}`;
     const otherwise = `lab.bytes(${JSON.stringify(path)})`;
-    const bytes = await tab.shown(url, otherwise).catch((error) => error as Error);
+    const read = kind === 'file' ? tab.file(path) : tab.shown(url, otherwise);
+    const bytes = await read.catch((error) => error as Error);
     if (bytes instanceof Error) return `${path} cannot be read back: ${bytes.message}`;
     if (!bytes.equals(body)) {
       const at = bytes.findIndex((byte, index) => byte !== body[index]);

@@ -1,8 +1,13 @@
-import { fig2, fig3, firstByte, flash, lone, site } from './paper.ts';
+import { bulk, fig2, fig3, firstByte, flash, lone, site } from './paper.ts';
 import { churn, nat, originDown, poison, slowPeer, trackerDown } from './trouble.ts';
 import type { Scenario } from './types.ts';
 
 export type { Break, Check, Grid, Scenario, Setup, Trial } from './types.ts';
+
+/** How many of so many seeders lie. */
+export function liarsOf({ liars }: Scenario, seeders: number): number {
+  return liars === undefined ? 0 : Math.min(seeders, Math.max(1, Math.round(liars * seeders)));
+}
 
 /** Later ones plug in here. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -11,6 +16,7 @@ export const SCENARIOS: readonly Scenario[] = [
   flash,
   lone,
   firstByte,
+  bulk,
   churn,
   poison,
   slowPeer,

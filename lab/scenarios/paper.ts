@@ -89,6 +89,23 @@ export const site: Scenario = {
   checks: [allShown(), fromPeers('zauberflote', 0.5)],
 };
 
+export const bulk: Scenario = {
+  name: 'bulk',
+  about: 'one visitor gets 100 MiB from another; beside a bare data channel between the same two',
+  site: 'bulk',
+  setup: {
+    ...SETUP,
+    modes: ['zauberflote', 'bare-channel'],
+    cells: grid([1], [1]),
+    // Slow: what comes from the origin is not what is measured.
+    rates: [64 * KB],
+    runs: 5,
+  },
+  quick: { runs: 1 },
+  patienceMs: 120_000,
+  checks: [allShown(), fromPeers('zauberflote', 0.9)],
+};
+
 export const firstByte: Scenario = {
   name: 'first-byte',
   about: 'one visitor far away from three others: when the first content comes from a peer',

@@ -5,13 +5,15 @@ import type { Scenario } from './types.ts';
 /** Slow enough that what happens after half a second happens in the middle of a load. */
 const SLOW_PEERS = 128 * KB;
 
+const TROUBLED = ['http', 'zauberflote', 'zauberflote-undisturbed', 'webtorrent'];
+
 export const churn: Scenario = {
   name: 'churn',
   about: 'half of the seeders die in the middle of the load',
   site: 'photo',
   setup: {
     ...SETUP,
-    modes: ['zauberflote', 'webtorrent'],
+    modes: ['zauberflote', 'zauberflote-undisturbed', 'webtorrent'],
     cells: grid([4], [4]),
     peerUp: SLOW_PEERS,
   },
@@ -23,11 +25,15 @@ export const churn: Scenario = {
 
 export const poison: Scenario = {
   name: 'poison',
-  about: 'seeders lie: every larger message of one of them has a flipped bit',
+  about: 'three of ten seeders lie: every larger message of them has a flipped bit',
   site: 'photo',
-  setup: { ...SETUP, modes: ['zauberflote', 'webtorrent'], cells: grid([1, 4], [4]) },
+  setup: {
+    ...SETUP,
+    modes: ['zauberflote', 'zauberflote-undisturbed', 'webtorrent'],
+    cells: grid([1, 4], [4]),
+  },
   quick: { cells: grid([1, 3], [2]), runs: 1 },
-  liars: 1,
+  liars: 0.3,
   checks: [allShown(), wasLiedTo],
 };
 
@@ -37,7 +43,7 @@ export const slowPeer: Scenario = {
   site: 'photo',
   setup: {
     ...SETUP,
-    modes: ['zauberflote', 'webtorrent'],
+    modes: ['zauberflote', 'zauberflote-undisturbed', 'webtorrent'],
     cells: grid([4], [2, 4]),
     peerUp: 1000 * KB,
   },
@@ -50,7 +56,7 @@ export const originDown: Scenario = {
   name: 'origin-down',
   about: 'the origin stops before the leechers come; the page itself comes from elsewhere',
   site: 'photo',
-  setup: { ...SETUP, cells: grid([1, 4], [1, 4]) },
+  setup: { ...SETUP, modes: TROUBLED, cells: grid([1, 4], [1, 4]) },
   quick: { cells: grid([2], [2]), runs: 1 },
   breaks: [{ at: 'before', what: 'stop origin' }],
   checks: [allShown('http'), fromPeers('zauberflote', 1)],
@@ -60,7 +66,7 @@ export const trackerDown: Scenario = {
   name: 'tracker-down',
   about: 'the tracker stops before the leechers come',
   site: 'photo',
-  setup: { ...SETUP, cells: grid([2], [1, 4]) },
+  setup: { ...SETUP, modes: TROUBLED, cells: grid([2], [1, 4]) },
   quick: { cells: grid([2], [2]), runs: 1 },
   breaks: [{ at: 'before', what: 'stop tracker' }],
   checks: [allShown(), nothingFromPeers('zauberflote')],

@@ -1,3 +1,4 @@
+import type { Site } from '../origin/assets.ts';
 import type { ResultRow } from '../results.ts';
 
 /** One point of the grid. */
@@ -56,7 +57,9 @@ export interface Scenario {
   readonly name: string;
   /** One line for `--help`. */
   readonly about: string;
-  readonly site: 'photo' | 'page';
+  readonly site: Site;
+  /** Longest a load may take, in ms. @default three times what HTTP would need, and 30 s */
+  readonly patienceMs?: number;
   readonly setup: Setup;
   /** For `--quick`: under three minutes on two cores. */
   readonly quick: Partial<Setup>;
@@ -64,7 +67,7 @@ export interface Scenario {
   readonly full?: Partial<Setup>;
   /** How `--n`, `--seeders` and `--leechers` make a grid. @default 'grid' */
   readonly shape?: 'grid' | 'diagonal';
-  /** Seeders that lie. */
+  /** Share of the seeders that lie, 0 to 1, rounded; at least one. */
   readonly liars?: number;
   /** Upload of the first seeder in bytes per second, instead of `peerUp`. */
   readonly slowSeeder?: number;

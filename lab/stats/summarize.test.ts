@@ -127,4 +127,18 @@ describe('summarize', () => {
     assert.equal(cells(rows.slice(1))?.firstPeerByteMs, null);
     assert.equal('marks' in (cells([row({})]) ?? {}), false);
   });
+
+  it('compares with the bare data channel of the same place, from the first byte on', () => {
+    const bytes = { peers: 1000, origin: 0, store: 0 };
+    const rows = [
+      row({ loadMs: 600, firstPeerByteMs: 100, bytes }),
+      row({ mode: 'bare-channel', loadMs: 500, firstPeerByteMs: 250, bytes }),
+    ];
+    const origins = [origin('zauberflote', 1, 0), origin('bare-channel', 1, 0)];
+    const [ours, bare] = summarize(rows, origins, ASSET, () => null);
+    assert.deepEqual([ours?.peerBytesPerSecond, ours?.ofBareChannel], [2000, 0.5]);
+    assert.deepEqual([bare?.peerBytesPerSecond, bare?.ofBareChannel], [4000, 1]);
+    const [alone] = summarize(rows.slice(0, 1), origins, ASSET, () => null);
+    assert.equal('ofBareChannel' in (alone ?? {}), false);
+  });
 });

@@ -17,7 +17,7 @@ export interface OriginBytes extends CellKey {
 }
 
 /** The paper's order of telling: what one has, what we make of it, the rival, the rival at its best; then any other. */
-const MODES = ['http', 'zauberflote', 'webtorrent', 'webtorrent-rarest'];
+const MODES = ['http', 'zauberflote', 'zauberflote-undisturbed', 'webtorrent', 'webtorrent-rarest'];
 
 function rank(mode: string): number {
   const place = MODES.indexOf(mode);
@@ -84,6 +84,7 @@ export function summarize(
         originCopies: originBytes / asset.bytes,
         fluidLimitMs: limit(key),
         ...meanMarks(loads.filter(({ ok }) => ok)),
+        ...besideBare(key, cells),
       };
     })
     .sort(compareCells);
@@ -106,4 +107,23 @@ function meanMarks(loads: readonly ResultRow[]): Pick<Cell, 'firstPeerByteMs' | 
     }),
   );
   return { firstPeerByteMs: marks.firstByte ?? null, marks };
+}
+
+/** How fast peers sent, beside a bare data channel in the same place; nothing where there is none. */
+function besideBare(
+  key: CellKey,
+  cells: ReadonlyMap<string, readonly ResultRow[]>,
+): Pick<Cell, 'peerBytesPerSecond' | 'ofBareChannel'> {
+  const bare = cells.get(nameOf({ ...key, mode: 'bare-channel' }));
+  if (!bare) return {};
+  const [peerBytesPerSecond, most] = [cells.get(nameOf(key)) ?? [], bare].map((loads) => {
+    const rates = loads.flatMap(({ ok, loadMs, firstPeerByteMs, bytes }) =>
+      ok && bytes && loadMs !== null && typeof firstPeerByteMs === 'number'
+        ? [(bytes.peers * 1000) / (loadMs - firstPeerByteMs)]
+        : [],
+    );
+    return rates.length === 0 ? null : mean(rates);
+  });
+  const ofBareChannel = peerBytesPerSecond && most ? peerBytesPerSecond / most : null;
+  return { peerBytesPerSecond: peerBytesPerSecond ?? null, ofBareChannel };
 }
