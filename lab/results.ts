@@ -38,6 +38,19 @@ export interface ResultRow {
   readonly broke?: boolean;
 }
 
+/** Processor time while leechers loaded, in seconds of one processor. */
+export interface CpuUse {
+  /** From just before the leechers set out until the last load had ended. */
+  readonly wallMs: number;
+  readonly cores: number;
+  /** Of the whole machine, whoever used it; soft interrupts, where packets are moved, are part of busy. */
+  readonly machine: { readonly busy: number; readonly softirq: number; readonly idle: number };
+  /** By role and kind of process, such as `leecher renderer`, `nginx`, `driver`; `others` are not the lab's. */
+  readonly kinds: Readonly<Record<string, { readonly user: number; readonly system: number }>>;
+  /** Of all renderers, by name of thread. */
+  readonly threads: Readonly<Record<string, number>>;
+}
+
 /** One cell of the grid: all loads of one mode at one number of seeders and leechers and one rate. */
 export interface Cell {
   readonly mode: string;
@@ -57,6 +70,8 @@ export interface Cell {
   readonly originCopies: number;
   /** T_min of DESIGN section 5; null when nothing is limited. */
   readonly fluidLimitMs: number | null;
+  /** Mean of the runs; not where there is no /proc. */
+  readonly cpu?: CpuUse;
   /** Mean over the good loads to which a peer sent content; null: to none. */
   readonly firstPeerByteMs?: number | null;
   /**

@@ -37,6 +37,8 @@ const DRIVER_PATIENCE_MS = 30_000;
 /** A browser on a host, started through chromedriver there. Its tabs share nothing with each other. */
 export interface Visitor {
   readonly host: Host;
+  /** Of its chromedriver, whose child the browser is. */
+  readonly pid: number | undefined;
   /** False once it was killed, or died. */
   readonly alive: boolean;
   /** A new window with a profile of its own: no cache, no cookies. */
@@ -122,6 +124,7 @@ export async function visit(host: Host, options: VisitorOptions): Promise<Visito
     const cdp = tabs;
     return {
       host,
+      pid: service.pid,
       get alive() {
         return !ended;
       },

@@ -1,6 +1,7 @@
 /** The report as one file: no script, nothing loaded from elsewhere, light and dark. */
 import type { Cell, Summary } from '../results.ts';
 import { findings, placeOf, plural, praise } from './compare.ts';
+import { cpuSentence } from './cpu.ts';
 import type { Figure } from './figures.ts';
 import { type Child, h, Markup } from './markup.ts';
 import { duration } from './scale.ts';
@@ -80,6 +81,7 @@ export function pageOf(summary: Summary, figures: readonly Figure[]): string {
         : [
             h('h2', {}, 'Numbers'),
             folded(cells.length > MOST_ROWS, `All ${cells.length} cells`, cellTable(cells)),
+            processors(cells),
             marked === null ? null : folded(true, 'The way to a peer’s first byte', marked),
           ],
       h('h2', {}, 'Links'),
@@ -201,6 +203,14 @@ function worseBox(cells: readonly Cell[]): Child {
     good === null ? list(worse) : h('p', {}, good),
     list(leftOut),
   );
+}
+
+/** Where processor time went, for each cell. */
+function processors(cells: readonly Cell[]): Child {
+  const sentences = cells.flatMap((cell) => cpuSentence(cell) ?? []);
+  if (sentences.length === 0) return null;
+  const lines = sentences.map((sentence) => h('li', {}, sentence));
+  return folded(true, 'Where processor time went', h('ul', { class: 'notes' }, lines));
 }
 
 function folded(fold: boolean, label: string, content: Markup): Markup {

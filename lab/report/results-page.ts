@@ -4,6 +4,7 @@ import type { Cell, Summary } from '../results.ts';
 import { compareModes } from '../stats/index.ts';
 import type { Committed } from './committed.ts';
 import { findings, loadsOf, praise } from './compare.ts';
+import { cpuSentence } from './cpu.ts';
 import { shapeOf } from './figures.ts';
 import { code, md, mdTable } from './markdown.ts';
 import { PAPER_FIG2, PAPER_FIG3 } from './paper.ts';
@@ -91,6 +92,10 @@ function benchSection(name: string, summary: Summary, figures: readonly string[]
     if (scenario === 'first-byte') parts.push(marksTable(own));
     parts.push(shapeOf(own) === 'grid' ? matrices(scenario, own) : placesTable(scenario, own));
   }
+  const largest = cells
+    .filter(({ mode, cpu }) => mode === 'zauberflote' && cpu)
+    .toSorted((a, b) => b.leechers - a.leechers || b.seeders - a.seeders)[0];
+  if (largest) parts.push(md(cpuSentence(largest) ?? ''));
   const found = findings(cells);
   const good = praise(found);
   if (found.worse.length > 0)

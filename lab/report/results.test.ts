@@ -238,6 +238,23 @@ describe('results page', () => {
     assert.throws(page, /b\/load\.json: conditions or trackers are missing/);
   });
 
+  it('says where processor time went, in the largest cell of ours', () => {
+    const places = [1, 4].map((n) => ({ seeders: n, leechers: n, rate: 0 }));
+    const { summary } = experiment({ scenario: 'fig3', places });
+    const cpu = (nginx: number) => ({
+      ...{ wallMs: 1000, cores: 2, machine: { busy: 1.8, softirq: 0.1, idle: 0.2 } },
+      kinds: { 'leecher renderer': { user: 0.6, system: 0.4 }, nginx: { user: nginx, system: 0 } },
+      threads: { main: 0.5, rare: 0.001 },
+    });
+    const cells = summary.cells.map((cell) => ({ ...cell, cpu: cpu(cell.leechers / 10) }));
+    put('fig3', 'summary.json', { ...summary, cells });
+    assert.match(
+      page(),
+      /Zauberflöte loaded, 4 seeders, 4 leechers, origin not limited: busy for 90 % of 2 cores × 1\.0 s: leecher renderer 50 %, nginx 20 %; of all this 20 % inside the kernel, and 5 % more .*; renderers by thread: main 25 %\.\n/,
+    );
+    assert.equal(page().match(/Processors while/g)?.length, 1);
+  });
+
   it('takes text as text', () => {
     assert.equal(md('a|b <i>*x*</i>\n# y'), 'a\\|b \\<i\\>\\*x\\*\\</i\\> \\# y');
     assert.equal(code('a`b'), '`` a`b ``');

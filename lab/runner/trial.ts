@@ -9,6 +9,7 @@ import type { Asset } from '../origin/assets.ts';
 import type { ResultRow } from '../results.ts';
 import { type Break, type Grid, liarsOf, type Scenario, type Trial } from '../scenarios/index.ts';
 import { Breaks } from './breaks.ts';
+import { cpuBetween, cpuNow } from './cpu.ts';
 import type { Lab } from './lab.ts';
 import { steady } from './steady.ts';
 
@@ -107,6 +108,7 @@ export async function runTrial(options: TrialOptions): Promise<Trial> {
 
     const sent = async () => (await lab.origin.counters()).upBytes;
     const sentBefore = await sent();
+    const cpuBefore = await cpuNow();
     const start = Date.now() + START_MS + START_MS_EACH * leechers.length;
     const site = options.scriptFrom === 'origin' ? lab.originUrl : lab.fastUrl;
     breaks.from(start);
@@ -128,6 +130,7 @@ export async function runTrial(options: TrialOptions): Promise<Trial> {
         }
       }),
     );
+    const cpuAfter = await cpuNow();
     const missed = await breaks.end();
     const frames = rateBytesPerSecond && (QUIET_FRAMES * FRAME_BYTES * 1000) / rateBytesPerSecond;
     const sentAfter = await steady(sent, Math.max(QUIET_MS, frames), SENDING_MS + frames);
@@ -161,11 +164,21 @@ export async function runTrial(options: TrialOptions): Promise<Trial> {
       lies: lied.some(Boolean),
       missed,
       originStillSending: !sentAfter.steady,
+      cpu: cpuBetween(cpuBefore, cpuAfter, roots({ seeder: seeders, leecher: leechers })),
     };
   } finally {
     await Promise.all(opened.map(({ tab }) => tab.close()));
     await tracker?.stop();
   }
+}
+
+/** Who a browser is, by the number of its driver's process. */
+function roots(visitors: Readonly<Record<string, readonly Opened[]>>): Map<number, string> {
+  return new Map(
+    Object.entries(visitors).flatMap(([role, of]) =>
+      of.flatMap(({ visitor: { pid } }) => (pid === undefined ? [] : [[pid, role] as const])),
+    ),
+  );
 }
 
 /** What is wrong with what a page shows, compared byte for byte with the files. */

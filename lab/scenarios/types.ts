@@ -1,5 +1,5 @@
 import type { Site } from '../origin/assets.ts';
-import type { ResultRow } from '../results.ts';
+import type { CpuUse, ResultRow } from '../results.ts';
 
 /** One point of the grid. */
 export interface Grid {
@@ -47,6 +47,7 @@ export interface Trial {
   readonly missed?: readonly string[];
   /** It never was steady: `originBytes` is the least there can have been. @default false */
   readonly originStillSending?: boolean;
+  readonly cpu?: CpuUse | undefined;
 }
 
 /** What must hold after a trial. @returns what does not */

@@ -1,5 +1,6 @@
 import { MARKS, type Marks } from '../modes/marks.ts';
-import type { Cell, ResultRow } from '../results.ts';
+import type { Cell, CpuUse, ResultRow } from '../results.ts';
+import { meanCpu } from '../runner/cpu.ts';
 import { mean, median, percentile } from './basic.ts';
 
 /** What tells one cell from another. */
@@ -14,6 +15,7 @@ export interface CellKey {
 export interface OriginBytes extends CellKey {
   readonly run: number;
   readonly originBytes: number;
+  readonly cpu?: CpuUse | undefined;
 }
 
 /** The paper's order of telling: what one has, what we make of it, the rival, the rival at its best; then any other. */
@@ -70,6 +72,7 @@ export function summarize(
       const times = loads.filter(({ ok }) => ok).map(loadTime);
       const over = (statistic: (values: readonly number[]) => number): number | null =>
         times.length === 0 ? null : statistic(times);
+      const cpu = meanCpu(counted.flatMap((trial) => trial.cpu ?? []));
       const originBytes = mean(counted.map((counter) => counter.originBytes));
       return {
         ...key,
@@ -83,6 +86,7 @@ export function summarize(
         originBytes,
         originCopies: originBytes / asset.bytes,
         fluidLimitMs: limit(key),
+        ...(cpu && { cpu }),
         ...meanMarks(loads.filter(({ ok }) => ok)),
         ...besideBare(key, cells),
       };
