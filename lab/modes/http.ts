@@ -16,3 +16,6 @@ export const http: Mode = {
   // It does not count; the origin's counters do.
   bytes: 'null',
 };
+
+/** The same with everything from the unlimited server: what so many browsers take at the least. */
+export const httpUnlimited: Mode = { ...http, name: 'http-unlimited', unlimited: true };

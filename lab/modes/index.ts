@@ -1,6 +1,6 @@
 import { bareChannel } from './bare-channel.ts';
 import { controlWrongBytes } from './controls.ts';
-import { http } from './http.ts';
+import { http, httpUnlimited } from './http.ts';
 import type { Mode } from './types.ts';
 import { webtorrent, webtorrentRarest } from './webtorrent.ts';
 import { controlNoPeers, undisturbed, zauberflote } from './zauberflote.ts';
@@ -9,6 +9,7 @@ export type { Mode, PageContext, Service } from './types.ts';
 
 export const MODES: readonly Mode[] = [
   http,
+  httpUnlimited,
   zauberflote,
   undisturbed,
   webtorrent,

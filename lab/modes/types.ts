@@ -40,6 +40,8 @@ export interface Mode {
   /** Starts its tracker, if it has one. */
   readonly tracker?: (host: Host, port: number) => Promise<Service>;
   page(context: PageContext): Promise<string>;
+  /** Its assets come from the unlimited server, whatever the origin's rate. @default false */
+  readonly unlimited?: boolean;
   /** Brings visitors together where no tracker does, from when the leechers set out. @param deadline as of Date.now() */
   readonly introduce?: (
     seeders: readonly Tab[],

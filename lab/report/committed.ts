@@ -9,12 +9,16 @@ export interface LoadResult {
   readonly trackers: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }
 
+/** As `npm run size` prints it. */
+export type SizeResult = readonly { readonly file: string; readonly gzip: number }[];
+
 /** One folder of `lab/results`. */
 export interface Committed {
   readonly name: string;
   readonly summary: Summary | null;
   readonly load: LoadResult | null;
   readonly sim: Readonly<Record<string, unknown>> | null;
+  readonly size: SizeResult | null;
   /** Names of the SVG files in its `figures`. */
   readonly figures: readonly string[];
 }
@@ -25,14 +29,18 @@ function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function read(path: string): Json | null {
+function parse(path: string): unknown {
   if (!existsSync(path)) return null;
-  let value: unknown;
   try {
-    value = JSON.parse(readFileSync(path, 'utf8'));
+    return JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {
     throw new Error(`${path} is not JSON (${(error as Error).message}): write it again`);
   }
+}
+
+function read(path: string): Json | null {
+  const value = parse(path);
+  if (value === null) return null;
   if (!isObject(value)) throw new Error(`${path} holds no object: write it again`);
   return value;
 }
@@ -86,6 +94,21 @@ function asLoad(path: string, value: Json): LoadResult {
   return value as unknown as LoadResult;
 }
 
+function asSize(path: string): SizeResult | null {
+  const value = parse(path);
+  if (value === null) return null;
+  const fits = (one: unknown) =>
+    isObject(one) && typeof one.file === 'string' && Number.isFinite(one.gzip);
+  if (!Array.isArray(value) || !value.every(fits))
+    throw new Error(`${path} is no list of sizes: run npm run size again`);
+  return value as SizeResult;
+}
+
+/** Why targets were missed, by their names; `why.json` beside the results. */
+export function readReasons(folder: string): Readonly<Record<string, string>> {
+  return (read(join(folder, 'why.json')) ?? {}) as Record<string, string>;
+}
+
 /** All results by name of their folder. @throws {Error} naming the file that cannot be used */
 export function readCommitted(folder: string): Committed[] {
   if (!existsSync(folder)) return [];
@@ -103,6 +126,7 @@ export function readCommitted(folder: string): Committed[] {
         summary: summary ? asSummary(path('summary.json'), summary) : null,
         load: load ? asLoad(path('load.json'), load) : null,
         sim: sim ?? null,
+        size: asSize(path('size.json')),
         figures: existsSync(path('figures'))
           ? readdirSync(path('figures'))
               .filter((file) => file.endsWith('.svg'))
@@ -110,5 +134,5 @@ export function readCommitted(folder: string): Committed[] {
           : [],
       };
     })
-    .filter(({ summary, load, sim }) => summary !== null || load !== null || sim !== null);
+    .filter(({ summary, load, sim, size }) => summary ?? load ?? sim ?? size);
 }

@@ -10,7 +10,7 @@ const OURS = 'zauberflote';
  * Modes that show that the lab can fail, and such as are a bound: being faster than those is no
  * merit, being slower than these no shame.
  */
-const CONTROL = /^control-|^bare-channel$|-undisturbed$/;
+const CONTROL = /^control-|^bare-channel$|-un(disturb|limit)ed$/;
 
 /** More findings of one kind than this are counted, and only the worst is told. */
 const MOST_TOLD = 4;

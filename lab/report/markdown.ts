@@ -15,12 +15,18 @@ export function code(text: string): string {
   return longest > 0 ? `${fence} ${text} ${fence}` : `${fence}${text}${fence}`;
 }
 
-/** Cells are Markdown already. The first column is text, the others numbers. */
-export function mdTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+/**
+ * Cells are Markdown already. The first column is text, the others numbers, unless all are words.
+ */
+export function mdTable(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  others: 'numbers' | 'words' = 'numbers',
+): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
   return [
     line(head),
-    line(head.map((_, index) => (index === 0 ? '---' : '---:'))),
+    line(head.map((_, index) => (index === 0 || others === 'words' ? '---' : '---:'))),
     ...rows.map(line),
   ].join('\n');
 }

@@ -11,6 +11,7 @@ import { PAPER_FIG2, PAPER_FIG3 } from './paper.ts';
 import { loadSection, simSection } from './results-other.ts';
 import { grouped, megabytes, percent, rateText } from './scale.ts';
 import { linkTable } from './tables.ts';
+import { targetsSection } from './targets.ts';
 import { labelOf } from './theme.ts';
 import {
   aboutScenario,
@@ -45,8 +46,11 @@ const place = (scenario: string): number => {
   return at < 0 ? SCENARIO_ORDER.length : at;
 };
 
-/** The whole page. The same results give the same page, byte for byte. */
-export function resultsPage(results: readonly Committed[]): string {
+/** The whole page. The same results give the same page, byte for byte. @param why targets were missed, by name */
+export function resultsPage(
+  results: readonly Committed[],
+  why: Readonly<Record<string, string>> = {},
+): string {
   const benches = results
     .filter(({ summary }) => summary !== null)
     .toSorted((a, b) => place(a.summary!.scenario) - place(b.summary!.scenario));
@@ -55,7 +59,7 @@ export function resultsPage(results: readonly Committed[]): string {
     ...results.flatMap(({ name, sim }) => (sim ? [simSection(name, sim)] : [])),
     ...results.flatMap(({ name, load }) => (load ? [loadSection(name, load)] : [])),
   ];
-  return `${[INTRO, ...(sections.length === 0 ? [NONE] : sections)].join('\n\n')}\n`;
+  return `${[INTRO, ...(sections.length === 0 ? [NONE] : [targetsSection(results, why), ...sections])].join('\n\n')}\n`;
 }
 
 function benchSection(name: string, summary: Summary, figures: readonly string[]): string {

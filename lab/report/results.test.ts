@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readCommitted } from './committed.ts';
+import { readCommitted, readReasons } from './committed.ts';
 import { CONDITIONS, experiment, grid, type Wanted } from './fixtures.ts';
 import { code, md } from './markdown.ts';
 import { resultsPage } from './results-page.ts';
@@ -30,7 +30,7 @@ describe('results page', () => {
     assert.ok(existsSync(path), 'docs/results.md is missing: run npm run results');
     assert.equal(
       readFileSync(path, 'utf8'),
-      resultsPage(readCommitted(HERE('../results'))),
+      resultsPage(readCommitted(HERE('../results')), readReasons(HERE('../results'))),
       'docs/results.md is not what lab/results gives: run npm run results and commit both',
     );
   });
@@ -138,7 +138,12 @@ describe('results page', () => {
     const places = [{ seeders: 0, leechers: 2, rate: 0 }];
     for (const scenario of ['zzz', 'lone', 'fig2']) run(scenario, { scenario, places });
     const text = page();
-    assert.deepEqual(text.match(/^## .*/gm), ['## fig2', '## lone', '## zzz']);
+    assert.deepEqual(text.match(/^## .*/gm), [
+      '## What was to be reached',
+      '## fig2',
+      '## lone',
+      '## zzz',
+    ]);
     assert.equal(page(), text);
   });
 

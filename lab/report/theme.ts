@@ -36,6 +36,12 @@ const COLOURS: Readonly<Record<string, Pair>> = {
 const KNOWN: Readonly<Record<string, Series>> = {
   http: { key: 'http', label: 'Plain HTTP', dash: '7 4', mark: 'square' },
   zauberflote: { key: 'zauberflote', label: 'Zauberflöte', dash: undefined, mark: 'circle' },
+  'http-unlimited': {
+    key: 'other2',
+    label: 'Plain HTTP, not limited',
+    dash: '4 2',
+    mark: 'plus',
+  },
   'zauberflote-undisturbed': {
     key: 'other3',
     label: 'Zauberflöte, undisturbed',

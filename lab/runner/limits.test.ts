@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { photoSite } from '../origin/assets.ts';
-import { fluidLimits } from './limits.ts';
+import { fluidLimits, fromOrigin } from './limits.ts';
 import { parseOptions } from './options.ts';
 
 const RATE = 512_000;
@@ -8,7 +8,8 @@ const RATE = 512_000;
 async function limitOf(seeders: number, ...args: string[]): Promise<number | null> {
   const options = parseOptions(args);
   assert.ok(options !== 'help');
-  const limit = await fluidLimits(options, await photoSite());
+  const assets = await photoSite();
+  const limit = fluidLimits(options, assets, await fromOrigin(options, assets));
   return limit({ mode: 'zauberflote', seeders, leechers: 2, rateBytesPerSecond: RATE });
 }
 
@@ -25,5 +26,18 @@ describe('The fluid limit of a cell', () => {
     const up = ['--peer-up', '10KB'];
     assert.equal(await limitOf(4, 'poison', ...up), await limitOf(3, 'fig3', ...up));
     assert.notEqual(await limitOf(4, 'poison', ...up), await limitOf(4, 'fig3', ...up));
+  });
+
+  it('has page and script of each leecher in it where the limited origin sends them', async () => {
+    const options = parseOptions(['flash', '--script-from', 'origin', '--modes', 'zauberflote']);
+    assert.ok(options !== 'help');
+    const assets = await photoSite();
+    const extra = await fromOrigin(options, assets);
+    const { pageBytes, scriptBytes } = extra.zauberflote!;
+    assert.ok(pageBytes > 1000 && scriptBytes > 10_000, JSON.stringify(extra));
+    const limit = fluidLimits(options, assets, extra);
+    const crowd = { seeders: 0, leechers: 10, rateBytesPerSecond: 64_000 };
+    const bytes = assets[0]!.body.length + 10 * (pageBytes + scriptBytes);
+    assert.equal(limit({ mode: 'zauberflote', ...crowd }), (bytes / 64_000) * 1000);
   });
 });

@@ -5,15 +5,17 @@ import { liarsOf } from '../scenarios/index.ts';
 import { type CellKey, fluidLimitMs } from '../stats/index.ts';
 import type { BenchOptions } from './options.ts';
 
-/**
- * The fluid limit of each cell in ms. Where the limited origin sends page and script too, their
- * bytes are part of it. Liars are no seeders: what they hold and send helps nobody.
- */
-export async function fluidLimits(
-  { scenario, setup, scriptFrom }: BenchOptions,
+/** What every leecher gets of page and script, by mode. */
+export type FromOrigin = Readonly<
+  Record<string, { readonly pageBytes: number; readonly scriptBytes: number }>
+>;
+
+/** Page and script of each mode, where the limited origin sends them; else none. */
+export async function fromOrigin(
+  { setup, scriptFrom }: BenchOptions,
   assets: readonly Asset[],
-): Promise<(cell: CellKey) => number | null> {
-  const extra = new Map<string, number>();
+): Promise<FromOrigin> {
+  const found: Record<string, FromOrigin[string]> = {};
   if (scriptFrom === 'origin')
     for (const name of setup.modes) {
       // The addresses have about the length of real ones.
@@ -25,17 +27,33 @@ export async function fluidLimits(
         liar: false,
         seeds: false,
       });
-      extra.set(name, Buffer.byteLength(page) + scriptBytes(page));
+      found[name] = { pageBytes: Buffer.byteLength(page), scriptBytes: scriptBytes(page) };
     }
+  return found;
+}
+
+/**
+ * The fluid limit of each cell in ms. Where the limited origin sends page and script too, their
+ * bytes are part of it. Liars are no seeders: what they hold and send helps nobody.
+ * @param extra as of {@link fromOrigin}
+ */
+export function fluidLimits(
+  { scenario, setup }: BenchOptions,
+  assets: readonly Asset[],
+  extra: FromOrigin,
+): (cell: CellKey) => number | null {
   const bytes = assets.reduce((sum, { body }) => sum + body.length, 0);
-  return ({ mode, seeders, leechers, rateBytesPerSecond }) =>
-    fluidLimitMs({
+  return ({ mode, seeders, leechers, rateBytesPerSecond }) => {
+    const { undisturbed, unlimited } = modeOf(mode);
+    const { pageBytes, scriptBytes } = extra[mode] ?? { pageBytes: 0, scriptBytes: 0 };
+    return fluidLimitMs({
       bytes,
-      seeders: modeOf(mode).undisturbed ? seeders : seeders - liarsOf(scenario, seeders),
+      seeders: undisturbed ? seeders : seeders - liarsOf(scenario, seeders),
       leechers,
-      originBytesPerSecond: rateBytesPerSecond,
+      originBytesPerSecond: unlimited ? 0 : rateBytesPerSecond,
       peerUpBytesPerSecond: setup.peerUp,
       peerDownBytesPerSecond: setup.peerDown,
-      extraOriginBytesPerLeecher: extra.get(mode) ?? 0,
+      extraOriginBytesPerLeecher: pageBytes + scriptBytes,
     });
+  };
 }

@@ -13,7 +13,7 @@ import { checkout, loadAverage, machine } from './conditions.ts';
 import { guarded } from './guarded.ts';
 import { judge } from './judge.ts';
 import { type Lab, openLab } from './lab.ts';
-import { fluidLimits } from './limits.ts';
+import { fluidLimits, fromOrigin } from './limits.ts';
 import { type BenchOptions, needsTc } from './options.ts';
 import { guessMs, plan, type Step } from './plan.ts';
 import { Progress } from './progress.ts';
@@ -79,6 +79,7 @@ export async function runBench(options: BenchOptions, around: Surroundings): Pro
   const judged = judge({ trials, links, unmeasured, checks: scenario.checks, unsupported });
   const rows = trials.flatMap((trial) => trial.rows);
   const assetBytes = totalBytes(assets);
+  const extra = await fromOrigin(options, assets);
   const summary: Summary = {
     scenario: scenario.name,
     ...(failure === undefined ? judged : { verdict: 'failed', why: [failure, ...judged.why] }),
@@ -86,7 +87,13 @@ export async function runBench(options: BenchOptions, around: Surroundings): Pro
       ...here,
       loadAfter: loadAverage(),
       shaper,
-      options: { ...setup, scriptFrom: options.scriptFrom, site: scenario.site, assetBytes },
+      options: {
+        ...setup,
+        scriptFrom: options.scriptFrom,
+        site: scenario.site,
+        assetBytes,
+        fromOrigin: extra,
+      },
       seed,
       links,
       notes: [...gitNotes, ...notes, ...stillSending(trials), ...NOTES],
@@ -95,7 +102,7 @@ export async function runBench(options: BenchOptions, around: Surroundings): Pro
       rows,
       countedTrials(trials).map(({ grid, ...trial }) => ({ ...trial, ...grid })),
       { bytes: assetBytes },
-      await fluidLimits(options, assets),
+      fluidLimits(options, assets, extra),
     ),
   };
   writeFileSync(join(around.out, 'summary.json'), `${JSON.stringify(summary, null, 2)}\n`);

@@ -71,7 +71,10 @@ export async function runTrial(options: TrialOptions): Promise<Trial> {
     // Seeders load from the unlimited server: how they came to have it is not what is measured.
     const seedPage = lab.page('seed.html', await mode.page(context(lab.fastUrl, true)));
     const liarPage = lab.page('liar.html', await mode.page(context(lab.fastUrl, true, true)));
-    const loadPage = lab.page('load.html', await mode.page(context(lab.originUrl, false)));
+    const loadPage = lab.page(
+      'load.html',
+      await mode.page(context(mode.unlimited ? lab.fastUrl : lab.originUrl, false)),
+    );
     const seeders = mode.seeding
       ? await open(await lab.seeders(grid.seeders, !mode.undisturbed), grid.seeders)
       : [];

@@ -32,10 +32,10 @@ export const fig2: Scenario = {
   site: 'photo',
   setup: {
     ...SETUP,
-    modes: ['zauberflote', 'webtorrent'],
+    modes: ['http-unlimited', 'zauberflote', 'webtorrent'],
     cells: grid([1, 2, 5, 10], [1, 2, 5, 10]),
   },
-  quick: { modes: ['zauberflote'], cells: grid([1, 4], [1, 4]), runs: 1 },
+  quick: { modes: ['http-unlimited', 'zauberflote'], cells: grid([1, 4], [1, 4]), runs: 1 },
   full: { cells: grid([1, 2, 5, 10, 15, 20], [1, 2, 5, 10, 15, 20]), runs: 5 },
   checks: [allShown(), fromPeers('zauberflote', 0.5), nothingFromPeers('control-no-peers')],
 };

@@ -19,7 +19,14 @@ export interface OriginBytes extends CellKey {
 }
 
 /** The paper's order of telling: what one has, what we make of it, the rival, the rival at its best; then any other. */
-const MODES = ['http', 'zauberflote', 'zauberflote-undisturbed', 'webtorrent', 'webtorrent-rarest'];
+const MODES = [
+  'http',
+  'http-unlimited',
+  'zauberflote',
+  'zauberflote-undisturbed',
+  'webtorrent',
+  'webtorrent-rarest',
+];
 
 function rank(mode: string): number {
   const place = MODES.indexOf(mode);
