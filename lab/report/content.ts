@@ -6,7 +6,7 @@ import { placeOf, plural } from './compare.ts';
 import type { HeatCell, Panel } from './heatmap.ts';
 import type { Line, Point, Reference } from './lines.ts';
 import { PAPER_FIG2, PAPER_FIG3 } from './paper.ts';
-import { bytesText, duration } from './scale.ts';
+import { bytesText, duration, megabytes, percent } from './scale.ts';
 import { labelOf, type Series, seriesOf } from './theme.ts';
 
 /** The number of a cell that varies. */
@@ -15,6 +15,13 @@ export type X = (cell: { readonly seeders: number; readonly leechers: number }) 
 function limitText({ meanMs, fluidLimitMs }: Cell): string {
   if (meanMs === null || fluidLimitMs === null) return '';
   return `${(meanMs / fluidLimitMs).toFixed(2)} × fluid limit`;
+}
+
+/** "18.9 MB/s from a peer, 65 % of a bare channel" */
+export function bareText({ peerBytesPerSecond, ofBareChannel }: Cell): string {
+  if (typeof peerBytesPerSecond !== 'number') return '';
+  const share = ofBareChannel === 1 ? '' : `, ${percent(ofBareChannel)} of a bare channel`;
+  return `${megabytes(peerBytesPerSecond)} MB/s from a peer${share}`;
 }
 
 function loadsText({ failed, loads }: Cell): string {
@@ -62,16 +69,22 @@ export function timeBar(cell: Cell, series: Series): Bar {
     text: joined(
       cell.meanMs === null ? '' : duration(cell.meanMs),
       limitText(cell),
+      bareText(cell),
       loadsText(cell),
     ),
     tooltip: cellText(cell),
   };
 }
 
+/** What is told as 0.00 copies is drawn as none: an axis of a few packets would make much of them. */
+function drawnCopies({ originCopies }: Cell): number {
+  return originCopies < 0.005 ? 0 : originCopies;
+}
+
 export function copiesBar(cell: Cell, series: Series): Bar {
   return {
     series,
-    value: cell.originCopies,
+    value: drawnCopies(cell),
     low: null,
     high: null,
     reference: null,
@@ -97,7 +110,7 @@ export function timeLine(series: Series, cells: readonly Cell[], x: X): Line {
 /** Cells with the same x are put together as their mean, with the range between them. */
 export function copiesLine(series: Series, cells: readonly Cell[], x: X): Line {
   const points = [...Map.groupBy(cells, x)].map(([at, same]): Point => {
-    const copies = same.map(({ originCopies }) => originCopies);
+    const copies = same.map(drawnCopies);
     return {
       x: at,
       y: mean(copies),

@@ -56,6 +56,8 @@ interface Group {
   readonly shape: Shape;
   readonly x: content.X;
   readonly limited: boolean;
+  /** What the fluid limit is, in words. */
+  readonly limit: string;
   readonly file: (kind: string) => string;
   readonly heading: (title: string, subtitle: string) => Heading;
 }
@@ -78,6 +80,10 @@ function groupOf(summary: Summary, rate: number, cells: readonly Cell[]): Group 
     series: seriesOf(modes),
     shape,
     x: ({ seeders, leechers }) => (shape === 'seeders' ? seeders : leechers),
+    limit:
+      summary.conditions.options.scriptFrom === 'origin'
+        ? `${LIMIT}; page and script of every leecher are in it, as the limited origin sends them`
+        : LIMIT,
     limited: cells.some(({ fluidLimitMs }) => fluidLimitMs !== null),
     file: (kind) => `${scenario}-${kind}-${rate === 0 ? 'unlimited' : rate}`,
     heading: (title, subtitle) => ({
@@ -130,10 +136,10 @@ function heatMap({ scenario, byMode, file, heading }: Group): Figure {
   };
 }
 
-function timeBars({ cells, series, limited, file, heading }: Group): Figure {
+function timeBars({ cells, series, limited, limit, file, heading }: Group): Figure {
   return {
     name: file('time'),
-    caption: `Bars are means, whiskers reach from the fastest to the slowest load${limited ? `; the upright mark is ${LIMIT}` : ''}.`,
+    caption: `Bars are means, whiskers reach from the fastest to the slowest load${limited ? `; the upright mark is ${limit}` : ''}.`,
     draw: (id, width) =>
       drawBars(
         {
@@ -149,7 +155,18 @@ function timeBars({ cells, series, limited, file, heading }: Group): Figure {
   };
 }
 
-function timeLines({ scenario, cells, byMode, series, shape, x, limited, file, heading }: Group) {
+function timeLines({
+  scenario,
+  cells,
+  byMode,
+  series,
+  shape,
+  x,
+  limited,
+  limit,
+  file,
+  heading,
+}: Group) {
   const paper =
     scenario === 'fig3' && shape === 'equal' ? content.paperLines(Math.max(...cells.map(x))) : [];
   return {
@@ -158,7 +175,7 @@ function timeLines({ scenario, cells, byMode, series, shape, x, limited, file, h
       paper.length > 0
         ? ' The dotted curves are figure 3 of the paper, measured in 2015 with an origin at 64 KB/s by its text and at 512 KB/s by its recipe.'
         : ''
-    }${limited ? ` Dash-dotted is ${LIMIT}.` : ''}`,
+    }${limited ? ` Dash-dotted is ${limit}.` : ''}`,
     draw: (id: string, width: number) =>
       drawLines(
         {

@@ -69,16 +69,17 @@ export function cellTable(cells: readonly Cell[]): Markup {
       ({ meanMs, fluidLimitMs }) =>
         meanMs === null || fluidLimitMs === null ? DASH : (meanMs / fluidLimitMs).toFixed(2),
     ],
-    ['First byte of a peer', ({ firstPeerByteMs }) => ms(firstPeerByteMs ?? null)],
     ['Copies', ({ originCopies }) => originCopies.toFixed(2)],
   ];
+  if (cells.some(({ firstPeerByteMs }) => typeof firstPeerByteMs === 'number'))
+    columns.push(['Peer from', ({ firstPeerByteMs }) => ms(firstPeerByteMs ?? null)]);
   if (cells.some(({ peerBytesPerSecond }) => peerBytesPerSecond !== undefined))
     columns.push(
       ['From peers, MB/s', ({ peerBytesPerSecond }) => megabytes(peerBytesPerSecond)],
       ['Of a bare channel', ({ ofBareChannel }) => percent(ofBareChannel)],
     );
   return table(
-    'All cells: times in ms, the fluid limit, copies of the image that left the origin',
+    'All cells: times in ms, the fluid limit, copies of the image that left the origin; from when on content came from a peer, in ms after navigation',
     columns.map(([head]) => head),
     cells.map((cell) => columns.map(([, of]) => of(cell))),
   );
