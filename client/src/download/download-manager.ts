@@ -214,7 +214,7 @@ export class DownloadManager implements Downloads {
 
   #servable(key: string): Servable | undefined {
     const stored = this.#store.get(key);
-    return stored ? this.#reader.servable(stored.blob) : this.#active.get(key)?.download;
+    return stored ? this.#reader.servable(stored.blob) : this.#active.get(key)?.download.servable;
   }
 
   /** A download is over, or nobody wants it any more. */
@@ -264,13 +264,6 @@ export class DownloadManager implements Downloads {
       send: (peer, body) => this.#connections.send(peer, body),
       connect: (peer) => this.#connect(peer),
       request: (download, peer, range) => this.#request(download, peer, range),
-      settle: (peer, requestId) => {
-        this.#requests.delete(peer, requestId);
-      },
-      cancel: (peer, requestId) => {
-        if (this.#requests.delete(peer, requestId))
-          this.#connections.send(peer, { case: 'cancel', value: { requestId } });
-      },
       bar: (peer) => this.#connections.disconnect(peer, 'malformed'),
     };
   }
@@ -282,14 +275,17 @@ export class DownloadManager implements Downloads {
     });
   }
 
-  #request(download: Download, peer: PeerId, range: ChunkRange): number | undefined {
+  #request(download: Download, peer: PeerId, range: ChunkRange): (() => void) | undefined {
     const { chunk, offset, length } = range;
     if (!this.#connections.isOpen(peer)) return undefined;
-    const requestId = this.#requests.add(peer, { download, chunk, length });
+    const requestId = this.#requests.add(peer, { download, chunk, length, missing: length });
     const { content } = download;
     const value = { requestId, content, offset: BigInt(offset), length };
     this.#connections.send(peer, { case: 'request', value });
-    return requestId;
+    return () => {
+      if (this.#requests.delete(peer, requestId))
+        this.#connections.send(peer, { case: 'cancel', value: { requestId } });
+    };
   }
 
   #onPeers({ contentKey, holders }: SwarmReply): void {
@@ -352,8 +348,12 @@ export class DownloadManager implements Downloads {
   #fragment(peer: PeerId, { requestId, offset, data }: Fragment): void {
     const request = this.#requests.get(peer, requestId);
     if (!request) return;
-    if (offset + data.length > request.length) this.#connections.disconnect(peer, 'malformed');
-    else request.download.receive(peer, request.chunk, offset, data);
+    if (offset + data.length > request.length)
+      return this.#connections.disconnect(peer, 'malformed');
+    // Bytes that come twice end it early; the engine bars who sends them.
+    request.missing -= data.length;
+    if (request.missing <= 0) this.#requests.delete(peer, requestId);
+    request.download.receive(peer, request.chunk, offset, data);
   }
 
   #tellAll(event: Parameters<Download['tell']>[0]): void {

@@ -1,8 +1,7 @@
 import type { PeerMessageBody } from '@zauberflote/proto';
 import { HashAlgorithm, MAX_CHUNKS_PER_GOT, MAX_REQUEST_BYTES } from '@zauberflote/proto';
 import { DownloadEngine } from '../engine/engine.ts';
-import type { Layout } from '../engine/layout.ts';
-import { chunkLength, layoutOf } from '../engine/layout.ts';
+import { layoutOf } from '../engine/layout.ts';
 import type { Effect, EngineEvent, Failure, PeerId } from '../engine/types.ts';
 import { ZfError } from '../errors.ts';
 import type { Content } from '../integrity/content-id.ts';
@@ -12,7 +11,7 @@ import type { ManifestInfo } from '../integrity/manifest.ts';
 import type { Platform } from '../platform.ts';
 import type { HttpBody, HttpError } from '../sources/http.ts';
 import { concat, fetchRange } from '../sources/http.ts';
-import { RangeBuffer } from './range-buffer.ts';
+import { ChunkBytes } from './chunk-bytes.ts';
 import type { BytesBySource, Progress } from './types.ts';
 import type { Servable } from './uploads.ts';
 
@@ -27,12 +26,8 @@ export interface DownloadContext {
   lease(content: Content, lease: LeaseEffect): void;
   connect(peer: PeerId): void;
   send(peer: PeerId, body: PeerMessageBody): void;
-  /** Asks a peer for a range; returns the request's id, or undefined if there is no connection. */
-  request(download: Download, peer: PeerId, range: ChunkRange): number | undefined;
-  /** A request was answered in full. */
-  settle(peer: PeerId, requestId: number): void;
-  /** A request is not needed any more. */
-  cancel(peer: PeerId, requestId: number): void;
+  /** Asks a peer for a range. @returns what takes it back, or undefined if there is no connection */
+  request(download: Download, peer: PeerId, range: ChunkRange): (() => void) | undefined;
   bar(peer: PeerId): void;
 }
 
@@ -43,23 +38,11 @@ export interface ChunkRange {
   readonly length: number;
 }
 
-interface Pending {
-  readonly id: number;
-  /** Made when the first fragment comes: a peer that sends nothing costs nothing. */
-  data: Uint8Array<ArrayBuffer> | undefined;
-  readonly length: number;
-}
-
-interface OriginRange {
-  readonly abort: AbortController;
-  readonly buffer: RangeBuffer;
-}
-
 /**
  * Fetches one content: runs an engine, carries its effects out and holds the bytes. `result`
  * settles once with the verified Blob or a ZfError.
  */
-export class Download implements Servable {
+export class Download {
   readonly content: Content;
   readonly result: Promise<Blob>;
   readonly bytes: BytesBySource = { peers: 0, origin: 0, store: 0 };
@@ -67,16 +50,10 @@ export class Download implements Servable {
   #fallback: string | undefined;
   readonly #onProgress: (progress: Progress) => void;
   readonly #engine: DownloadEngine;
-  readonly #pending = new Map<PeerId, Map<number, Pending>>();
-  readonly #ranges = new Map<number, OriginRange>();
-  /** Chunks that are being hashed, by who sent them (undefined: the origin). */
-  readonly #checking = new Map<PeerId | undefined, Map<number, Uint8Array<ArrayBuffer>>>();
-  #layout: Layout | undefined;
+  readonly #bytes = new ChunkBytes();
+  /** What ends each range of the origin. */
+  readonly #ranges = new Map<number, AbortController>();
   #manifest: ManifestInfo | undefined;
-  readonly #chunks = new Map<number, Uint8Array<ArrayBuffer>>();
-  /** Chunks that are known to be right, or came from the origin. */
-  readonly #servable = new Set<number>();
-  #keptBytes = 0;
   /** Chunks that peers are still to be told of. */
   readonly #news = new Map<PeerId, number[]>();
   #mediaType = '';
@@ -105,9 +82,7 @@ export class Download implements Servable {
   }
 
   get progress(): Progress {
-    let loaded = this.#keptBytes;
-    for (const { buffer } of this.#ranges.values()) loaded += buffer.length;
-    const total = this.#layout?.size;
+    const { loaded, size: total } = this.#bytes;
     return { loaded: Math.min(loaded, total ?? loaded), total, bytes: this.bytes };
   }
 
@@ -118,26 +93,12 @@ export class Download implements Servable {
 
   /** Bytes of the whole content, once known. */
   get size(): number | undefined {
-    return this.#layout?.size;
+    return this.#bytes.size;
   }
 
-  /** Bytes that may be given to others. */
-  read(offset: number, length: number): Uint8Array<ArrayBuffer> | undefined {
-    if (!this.#layout) return undefined;
-    const { chunkSize } = this.#layout;
-    const parts: Uint8Array<ArrayBuffer>[] = [];
-    const first = Math.floor(offset / chunkSize);
-    for (let chunk = first; chunk * chunkSize < offset + length; chunk++) {
-      const data = this.#servable.has(chunk) ? this.#chunks.get(chunk) : undefined;
-      if (!data) return undefined;
-      parts.push(data);
-    }
-    const all = concat(
-      parts,
-      parts.reduce((sum, part) => sum + part.length, 0),
-    );
-    const start = offset - first * chunkSize;
-    return all.subarray(start, start + length);
+  /** What of it may be given to others. */
+  get servable(): Servable {
+    return this.#bytes;
   }
 
   /** Another caller knows where the origin has it; the first one said stands. */
@@ -178,13 +139,8 @@ export class Download implements Servable {
 
   /** Bytes of a chunk that was asked for; `offset` from the chunk's start. */
   receive(peer: PeerId, chunk: number, offset: number, data: Uint8Array): void {
-    const pending = this.#pending.get(peer)?.get(chunk);
-    if (!pending) return;
+    if (!this.#bytes.fragment(peer, chunk, offset, data)) return;
     this.bytes.peers += data.length;
-    if (offset + data.length <= pending.length) {
-      pending.data ??= new Uint8Array(pending.length);
-      pending.data.set(data, offset);
-    }
     this.tell({ type: 'fragment', peer, chunk, offset, length: data.length });
     if (!this.#aborted) this.#onProgress(this.progress);
   }
@@ -199,11 +155,9 @@ export class Download implements Servable {
   #end(): void {
     this.#aborted = true;
     this.#cancelTimer();
-    for (const { abort } of this.#ranges.values()) abort.abort();
-    for (const [peer, chunks] of this.#pending)
-      for (const { id } of chunks.values()) this.#context.cancel(peer, id);
-    for (const map of [this.#ranges, this.#pending, this.#checking, this.#chunks, this.#servable])
-      map.clear();
+    for (const range of this.#ranges.values()) range.abort();
+    this.#ranges.clear();
+    this.#bytes.clear();
   }
 
   #carryOut(effect: Effect): void {
@@ -230,41 +184,36 @@ export class Download implements Servable {
       }
       case 'request':
         return this.#request(effect.peer, effect);
-      case 'cancel': {
-        const pending = this.#takePending(effect.peer, effect.chunk);
-        if (pending) this.#context.cancel(effect.peer, pending.id);
-        return;
-      }
+      case 'cancel':
+        return this.#bytes.cancel(effect.peer, effect.chunk);
       case 'check':
         void this.#check(effect.chunk, effect.peer);
         return;
-      case 'keep':
-        return this.#keep(effect.chunk, effect.peer);
+      case 'keep': {
+        const { chunk, peer } = effect;
+        return this.#bytes.keep(chunk, peer, !!this.#manifest || peer === undefined);
+      }
       case 'drop':
-        this.#take(effect.chunk, effect.peer);
+        this.#bytes.drop(effect.chunk, effect.peer);
         return;
       case 'discard':
-        this.#keptBytes -= this.#chunks.get(effect.chunk)?.length ?? 0;
-        this.#chunks.delete(effect.chunk);
-        this.#servable.delete(effect.chunk);
-        return;
+        return this.#bytes.discard(effect.chunk);
       case 'lay-out':
-        this.#layout = effect.layout;
+        this.#bytes.layout = effect.layout;
         return;
       case 'fetch-range':
         void this.#fetchRange(effect);
         return;
       case 'abort-range':
-        this.#ranges.get(effect.range)?.abort.abort();
-        this.#ranges.delete(effect.range);
-        return;
+        this.#ranges.get(effect.range)?.abort();
+        return this.#endRange(effect.range);
       case 'verify':
         void this.#verify();
         return;
       case 'complete': {
         const type = this.#manifest?.mediaType || this.#mediaType;
         this.#sendNews();
-        return this.#finish(new Blob(this.#inOrder(), { type }));
+        return this.#finish(new Blob(this.#bytes.inOrder(), { type }));
       }
       case 'fail':
         this.#end();
@@ -287,78 +236,37 @@ export class Download implements Servable {
       queueMicrotask(() => this.tell({ type: 'refused', peer, chunk, lasting: true }));
       return;
     }
-    const id = this.#context.request(this, peer, range);
+    const cancel = this.#context.request(this, peer, range);
     // Without a connection the engine hears of its end by itself, and asks another.
-    if (id === undefined) return;
-    let chunks = this.#pending.get(peer);
-    if (!chunks) {
-      chunks = new Map();
-      this.#pending.set(peer, chunks);
-    }
-    chunks.set(chunk, { id, data: undefined, length });
-  }
-
-  #takePending(peer: PeerId, chunk: number): Pending | undefined {
-    const chunks = this.#pending.get(peer);
-    const pending = chunks?.get(chunk);
-    chunks?.delete(chunk);
-    return pending;
-  }
-
-  /** The bytes of a chunk as a peer, else the origin, sent them: they are not kept elsewhere any more. */
-  #take(chunk: number, peer: PeerId | undefined): Uint8Array<ArrayBuffer> | undefined {
-    const checking = this.#checking.get(peer);
-    const checked = checking?.get(chunk);
-    if (checked) {
-      checking?.delete(chunk);
-      return checked;
-    }
-    if (peer !== undefined) {
-      const pending = this.#takePending(peer, chunk);
-      if (pending) this.#context.settle(peer, pending.id);
-      return pending?.data;
-    }
-    const layout = this.#layout as Layout;
-    const start = chunk * layout.chunkSize;
-    const end = start + chunkLength(layout, chunk);
-    for (const { buffer } of this.#ranges.values())
-      if (buffer.has(start, end)) return buffer.take(start, end);
-    return undefined;
+    if (cancel) this.#bytes.expect(peer, chunk, length, cancel);
   }
 
   async #check(chunk: number, peer: PeerId | undefined): Promise<void> {
-    const data = this.#take(chunk, peer) as Uint8Array<ArrayBuffer>;
-    let checking = this.#checking.get(peer);
-    if (!checking) {
-      checking = new Map();
-      this.#checking.set(peer, checking);
-    }
-    checking.set(chunk, data);
+    const { verifier } = this.#context;
     try {
-      const { verifier } = this.#context;
+      const data = this.#bytes.hash(chunk, peer);
       const ok = await verifier.matchesChunk(this.#manifest as ManifestInfo, chunk, data);
+      if (this.#aborted) return;
+      this.#bytes.hashed(chunk, peer, data);
       this.tell({ type: 'checked', chunk, peer, ok });
     } catch (error) {
       this.abort(error as ZfError);
     }
   }
 
-  #keep(chunk: number, peer: PeerId | undefined): void {
-    const data = this.#take(chunk, peer);
-    if (!data) return;
-    this.#chunks.set(chunk, data);
-    this.#keptBytes += data.length;
-    if (this.#manifest || peer === undefined) this.#servable.add(chunk);
+  #endRange(range: number): void {
+    this.#ranges.delete(range);
+    this.#bytes.endRange(range);
   }
 
   async #fetchRange(effect: Extract<Effect, { type: 'fetch-range' }>): Promise<void> {
     const { range: id, offset, length, fresh } = effect;
     const abort = new AbortController();
-    const buffer = new RangeBuffer();
-    this.#ranges.set(id, { abort, buffer });
+    this.#ranges.set(id, abort);
+    const buffer = this.#bytes.beginRange(id);
     const end = (event: Pick<Extract<EngineEvent, { type: 'range-end' }>, 'end' | 'total'>) => {
       if (!abort.signal.aborted) this.tell({ type: 'range-end', range: id, ...event });
-      this.#ranges.delete(id);
+      this.#endRange(id);
     };
     try {
       await fetchRange(this.#context.platform, this.#fallback as string, {
@@ -392,18 +300,12 @@ export class Download implements Servable {
 
   async #verify(): Promise<void> {
     try {
-      const data = concat(this.#inOrder(), this.#keptBytes);
-      this.tell({
-        type: 'verified',
-        ok: await this.#context.verifier.matches(this.content, data),
-      });
+      const { verifier } = this.#context;
+      const ok = await verifier.matches(this.content, concat(this.#bytes.inOrder()));
+      this.tell({ type: 'verified', ok });
     } catch (error) {
       this.abort(error as ZfError);
     }
-  }
-
-  #inOrder(): Uint8Array<ArrayBuffer>[] {
-    return [...this.#chunks].sort(([a], [b]) => a - b).map(([, data]) => data);
   }
 
   #finish(blob: Blob): void {

@@ -6,6 +6,8 @@ export interface OpenRequest {
   readonly download: Download;
   readonly chunk: number;
   readonly length: number;
+  /** Bytes of it that have not come. */
+  missing: number;
 }
 
 /** Request ids by connection: fragments name only these. */

@@ -228,16 +228,13 @@ export async function fetchWhole(
       onProgress(loaded, total);
     },
   });
-  return { data: concat(parts, loaded), mediaType };
+  return { data: concat(parts), mediaType };
 }
 
-/** Joins parts whose lengths add up to `length`. */
-export function concat(
-  parts: readonly Uint8Array<ArrayBuffer>[],
-  length: number,
-): Uint8Array<ArrayBuffer> {
+/** Joins parts; a single one is given back as it is. */
+export function concat(parts: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
   if (parts.length === 1) return parts[0] as Uint8Array<ArrayBuffer>;
-  const whole = new Uint8Array(length);
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
   let offset = 0;
   for (const part of parts) {
     whole.set(part, offset);
