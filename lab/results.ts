@@ -34,7 +34,7 @@ export interface ResultRow {
   /** Shown in time, and byte for byte the source file. */
   readonly ok: boolean;
   readonly error: string | null;
-  /** In scenarios that break something: whether all of it did break in this trial. */
+  /** In scenarios that break something: whether all of it did break before this load had ended. */
   readonly broke?: boolean;
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Break } from '../scenarios/index.ts';
-import { Breaks } from './breaks.ts';
+import { Breaks, tooLate } from './breaks.ts';
 
 const STOP: Break = { at: 'before', what: 'stop origin' };
 
@@ -37,6 +37,15 @@ describe('What a scenario breaks', () => {
     assert.equal(missed.length, 1);
     assert.match(missed[0]!, /'kill seeders' was due 1500 ms .* the last load had ended .*--rate/);
     assert.deepEqual(done, []);
+  });
+
+  it('is told when it came after most loads had ended', () => {
+    const later: Break = { at: 1_500, what: 'kill seeders', share: 0.5 };
+    assert.deepEqual(tooLate([later, STOP], [1_400, 1_600, 1_400, null]), []);
+    assert.match(
+      tooLate([later, STOP], [1_400, 1_600, 1_400, 1_300]).join(),
+      /3 of 4 loads had ended before 'kill seeders', which came after 1500 ms/,
+    );
   });
 
   it('is told when there was nothing to break', async () => {

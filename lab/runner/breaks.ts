@@ -1,6 +1,25 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Break } from '../scenarios/index.ts';
 
+/**
+ * Whether a break came too late for most of a trial's loads: then their mean tells of something else.
+ * @param loadsMs of each load, null where it failed @returns why, if so
+ */
+export function tooLate(
+  planned: readonly Break[],
+  loadsMs: readonly (number | null)[],
+): readonly string[] {
+  return planned.flatMap(({ at, what }) => {
+    if (at === 'before') return [];
+    const early = loadsMs.filter((ms) => ms !== null && ms < at).length;
+    if (early * 2 <= loadsMs.length) return [];
+    return [
+      `${early} of ${loadsMs.length} loads had ended before '${what}', which came after ${at} ms; ` +
+        'make loads slower (--rate, --peer-up) or more of them (--leechers)',
+    ];
+  });
+}
+
 /** What a scenario breaks in one trial, when it says so, and what of it came to nothing. */
 export class Breaks {
   readonly #planned: readonly Break[];

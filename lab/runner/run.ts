@@ -96,7 +96,7 @@ export async function runBench(options: BenchOptions, around: Surroundings): Pro
       },
       seed,
       links,
-      notes: [...gitNotes, ...notes, ...stillSending(trials), ...NOTES],
+      notes: [...gitNotes, ...notes, ...stillSending(trials), ...endedBefore(rows), ...NOTES],
     },
     cells: summarize(
       rows,
@@ -116,9 +116,18 @@ function missedBreaks(trials: readonly Trial[]): string[] {
     missed.map(
       (why) =>
         `${mode} ${grid.seeders}:${grid.leechers} at ${showRate(rateBytesPerSecond)}, run ${run}: ` +
-        `what was to break never did: ${why}`,
+        `what was to break did not, or too late: ${why}`,
     ),
   );
+}
+
+/** A note on loads that nothing disturbed, as they had ended before. */
+function endedBefore(rows: readonly ResultRow[]): string[] {
+  const told = rows.filter(({ broke }) => broke !== undefined);
+  const early = told.filter(({ broke }) => !broke).length;
+  return early === 0
+    ? []
+    : [`${early} of ${told.length} loads had ended before what was to break did`];
 }
 
 /** A note on trials whose origin counter did not come to rest. */

@@ -8,7 +8,7 @@ import { FRAME_BYTES } from '../net/shaping.ts';
 import type { Asset } from '../origin/assets.ts';
 import type { ResultRow } from '../results.ts';
 import { type Break, type Grid, liarsOf, type Scenario, type Trial } from '../scenarios/index.ts';
-import { Breaks } from './breaks.ts';
+import { Breaks, tooLate } from './breaks.ts';
 import { cpuBetween, cpuNow } from './cpu.ts';
 import type { Lab } from './lab.ts';
 import { steady } from './steady.ts';
@@ -140,7 +140,6 @@ export async function runTrial(options: TrialOptions): Promise<Trial> {
 
     const row = {
       ...{ scenario: scenario.name, mode: mode.name, ...grid, rateBytesPerSecond, run },
-      ...(planned && { broke: missed.length === 0 }),
     };
     const rows: ResultRow[] = [];
     for (const [index, { tab }] of leechers.entries()) {
@@ -151,7 +150,10 @@ export async function runTrial(options: TrialOptions): Promise<Trial> {
       const loadMs = found instanceof Error || error !== null ? null : found.loadMs;
       const firstPeerByteMs = marks.firstByte ?? null;
       const is = { loadMs, bytes, firstPeerByteMs, marks, ok: error === null, error };
-      rows.push({ ...row, peer: index + 1, ...is });
+      // A load that had ended before was not disturbed.
+      const broke = planned?.every(({ at }) => at === 'before' || loadMs === null || loadMs > at);
+      const tells = planned && { broke: broke === true && missed.length === 0 };
+      rows.push({ ...row, peer: index + 1, ...is, ...tells });
     }
     const lied = await Promise.all(
       liars.map(({ tab }) => tab.evaluate<boolean>('window.lied === true').catch(() => false)),
@@ -165,7 +167,7 @@ export async function runTrial(options: TrialOptions): Promise<Trial> {
       originBytes: sentAfter.value - sentBefore,
       assetBytes,
       lies: lied.some(Boolean),
-      missed,
+      missed: missed.length > 0 ? missed : tooLate(planned ?? [], times(rows)),
       originStillSending: !sentAfter.steady,
       cpu: cpuBetween(cpuBefore, cpuAfter, roots({ seeder: seeders, leecher: leechers })),
     };
@@ -174,6 +176,8 @@ export async function runTrial(options: TrialOptions): Promise<Trial> {
     await tracker?.stop();
   }
 }
+
+const times = (rows: readonly ResultRow[]) => rows.map(({ loadMs }) => loadMs);
 
 /** Who a browser is, by the number of its driver's process. */
 function roots(visitors: Readonly<Record<string, readonly Opened[]>>): Map<number, string> {
