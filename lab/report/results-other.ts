@@ -128,6 +128,7 @@ function limitWords(record: Readonly<Record<string, unknown>>): string[] {
   const { scenario, fluidLimitMs, fluidLimitPeers, leastMeanMs, left } = record;
   if (!isObject(scenario) || typeof fluidLimitMs !== 'number') return [];
   const { peers, arrivalMs } = scenario;
+  const mean = isObject(record.timeMs) ? record.timeMs.mean : undefined;
   const counted = typeof fluidLimitPeers === 'number' ? fluidLimitPeers : peers;
   const spread = typeof arrivalMs === 'number' && arrivalMs > 0;
   const words = [
@@ -139,24 +140,41 @@ function limitWords(record: Readonly<Record<string, unknown>>): string[] {
           : `; the ${figure(left)} who left before they had the content are left out.`),
     ...(spread
       ? [
-          `They came within ${figure(arrivalMs / 1000)} s, so it bounds nobody’s time: \`ofFluidLimit\` compares with it as a yardstick only.`,
+          `They came within ${figure(arrivalMs / 1000)} s, so it bounds nobody’s time, and no multiple of it is told.`,
         ]
       : []),
     ...(typeof leastMeanMs === 'number'
-      ? ['`leastMeanMs` bounds the mean time of peers who come as these did.']
+      ? [
+          '`leastMeanMs` bounds the mean time of peers who come as these did' +
+            (typeof mean === 'number'
+              ? `: it was ${(mean / leastMeanMs).toFixed(2)} times that.`
+              : '.'),
+        ]
       : []),
   ];
   return [words.join(' ')];
 }
 
+/** Without multiples of a limit that is none for peers who come one after the other. */
+function withoutMultiples(
+  sim: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  const { result } = sim;
+  if (!isObject(result) || !isObject(result.scenario) || !(Number(result.scenario.arrivalMs) > 0))
+    return sim;
+  const { ofFluidLimit: _, ...others } = result;
+  return { ...sim, result: others };
+}
+
 /** Every list of records in the file is a table; without a list, the file is one record. */
 export function simSection(name: string, sim: Readonly<Record<string, unknown>>): string {
   const { conditions, ...rest } = sim;
-  const lists = Object.entries(rest).filter(([, value]) => isRecords(value));
+  const told = withoutMultiples(rest);
+  const lists = Object.entries(told).filter(([, value]) => isRecords(value));
   const tables =
     lists.length > 0
       ? lists.map(([key, value]) => recordTable(key, value as readonly object[]))
-      : [recordTable('', [rest])];
+      : [recordTable('', [told])];
   return [
     `## Simulation (${md(name)})`,
     conditionLines(conditions),
