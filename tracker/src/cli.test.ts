@@ -66,12 +66,12 @@ describe('zauberflote-tracker', () => {
 
   for (const { args, says } of [
     { args: ['--prot', '1'], says: /'--prot'/ },
-    { args: ['--port', '65536'], says: /0 to 65535, not '65536'/ },
+    { args: ['--port', '65536'], says: /0 to 65535, not 65536/ },
     { args: ['--port', '-1'], says: /--port/ },
     { args: ['--port', '80x'], says: /not '80x'/ },
     { args: ['--port', ''], says: /not ''/ },
     { args: ['--port'], says: /--port/ },
-    { args: ['--host', ''], says: /--host takes an address/ },
+    { args: ['--host', ''], says: /--host takes a HOST/ },
     { args: ['--help=yes'], says: /--help/ },
     { args: ['8080'], says: /'8080'/ },
   ])

@@ -1,6 +1,6 @@
 /**
- * Limits of this tracker. Those of the protocol itself are in `@zauberflote/proto`. None is
- * configurable: they bound what one client can cost, and a site never needs to meet them.
+ * Limits of this tracker. Those of the protocol itself are in `@zauberflote/proto`. Those that an
+ * operator may need to change are the defaults of settings (`config/settings.ts`).
  */
 
 /**
@@ -11,10 +11,10 @@
 export const MAX_PEERS = 20_000;
 
 /**
- * Most TCP connections, upgraded or not. Above MAX_PEERS, so that a full tracker can still say so
+ * TCP connections, upgraded or not, beyond the most peers, so that a full tracker can still say so
  * and answer its health check.
  */
-export const MAX_CONNECTIONS = MAX_PEERS + 1_000;
+export const SPARE_CONNECTIONS = 1_000;
 
 /** Most contents one peer may announce: a seeder that serves all of a large site. */
 export const MAX_HOLDINGS_PER_PEER = 4_096;

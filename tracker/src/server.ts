@@ -3,6 +3,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ErrorCode, MAX_SESSION_MESSAGE_BYTES, SUBPROTOCOL } from '@zauberflote/proto';
 import { WebSocket, WebSocketServer } from 'ws';
+import type { Config } from './config/settings.ts';
+import { DEFAULTS } from './config/settings.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { answer, checkUpgrade, refuseUpgrade } from './http.ts';
 import * as limits from './limits.ts';
@@ -12,11 +14,8 @@ import { Registry } from './registry/registry.ts';
 import type { Socket } from './sessions.ts';
 import { isCongested, Sessions } from './sessions.ts';
 
-export interface TrackerOptions {
-  /** TCP port, 0 to 65535; 0 takes a free one. @default 8080 */
-  readonly port?: number;
-  /** Address or name to listen on. @default every address, IPv6 and IPv4 */
-  readonly host?: string;
+/** Any of the settings of `config/settings.ts`, with their defaults. */
+export interface TrackerOptions extends Partial<Config> {
   /** Pause between pings, and time to answer one, in milliseconds. @default HEARTBEAT_MS */
   readonly heartbeatMs?: number;
 }
@@ -40,11 +39,11 @@ export interface RunningTracker {
  * @throws {NodeJS.ErrnoException} if it cannot listen: EADDRINUSE, EACCES, EADDRNOTAVAIL, ENOTFOUND.
  */
 export async function startTracker({
-  port = 8080,
-  host,
   heartbeatMs = limits.HEARTBEAT_MS,
+  ...options
 }: TrackerOptions = {}): Promise<RunningTracker> {
-  const registry = new Registry<Socket>({ isCongested });
+  const { port, host, maxPeers } = { ...DEFAULTS, ...options };
+  const registry = new Registry<Socket>({ isCongested, maxPeers });
   const sessions = new Sessions({
     registry,
     now: () => performance.now(),
@@ -69,7 +68,7 @@ export async function startTracker({
     // Some clients offer to switch to HTTP/2 in passing, which is to be ignored.
     shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
   });
-  server.maxConnections = limits.MAX_CONNECTIONS;
+  server.maxConnections = maxPeers + limits.SPARE_CONNECTIONS;
   server.on('request', (request, response) => answer(request, response, () => registry.counts()));
   server.on('upgrade', (request, stream, head) => {
     const refusal = checkUpgrade(request);

@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { defaultOf, helpText } from './help.ts';
+import type { Command } from './read.ts';
+import { ConfigError, readConfig } from './read.ts';
+import { DEFAULTS, optionName, SETTING_KEYS, SETTINGS, variableName } from './settings.ts';
+
+const DOC = new URL('../../../docs/operations.md', import.meta.url);
+
+function configOf(command: Command) {
+  assert.ok(command.kind === 'start');
+  return command.config;
+}
+
+describe('configuration', () => {
+  let folder: string;
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'zf-config-'));
+  });
+  after(() => rmSync(folder, { recursive: true }));
+  const file = (content: unknown) => {
+    const path = join(folder, 'tracker.json');
+    writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content));
+    return path;
+  };
+
+  it('is the defaults when nothing is set', () => {
+    assert.deepEqual(configOf(readConfig([], { PATH: '/bin' })), DEFAULTS);
+  });
+
+  it('takes a flag before the environment, that before the file, that before the default', () => {
+    const path = file({ port: 1, host: 'file', 'max-peers': 11 });
+    const env = { ZF_PORT: '2', ZF_HOST: 'env' };
+    const { port, host, maxPeers } = configOf(readConfig(['--port', '3', `--config=${path}`], env));
+    assert.deepEqual({ port, host, maxPeers }, { port: 3, host: 'env', maxPeers: 11 });
+    assert.equal(configOf(readConfig([], { ZF_CONFIG: path })).port, 1);
+  });
+
+  it('knows every setting by flag, variable and file, and explains it', () => {
+    const help = helpText();
+    const doc = readFileSync(DOC, 'utf8');
+    for (const key of SETTING_KEYS) {
+      const setting = SETTINGS[key];
+      assert.ok(help.includes(`--${optionName(key)} `), `--help lacks ${key}`);
+      const row = doc.split('\n').find((line) => line.startsWith(`| \`--${optionName(key)} `));
+      assert.ok(row, `docs/operations.md has no row for --${optionName(key)}`);
+      const byDefault = row
+        .split('|')
+        .at(-2)!
+        .replaceAll(/[,\s`]/g, '');
+      assert.equal(byDefault, defaultOf(setting).replaceAll(/[,\s]/g, ''), `default of ${key}`);
+      if (setting.kind !== 'integer') continue;
+      const text = `${setting.min}`;
+      const read = [
+        readConfig([`--${optionName(key)}`, text], {}),
+        readConfig([], { [variableName(key)]: text }),
+        readConfig(['--config', file({ [optionName(key)]: setting.min })], {}),
+      ];
+      for (const command of read) assert.equal(configOf(command)[key], setting.min);
+    }
+  });
+
+  it('keeps help and version apart from starting', () => {
+    assert.deepEqual(readConfig(['--port', '1', '--help'], {}), { kind: 'help' });
+    assert.deepEqual(readConfig(['--version'], {}), { kind: 'version' });
+    for (const line of helpText().split('\n')) assert.ok(line.length <= 100, line);
+  });
+
+  for (const { what, args = [], env = {}, content, says } of [
+    { what: 'an unknown flag', args: ['--prot', '1'], says: /option '--prot'; .*mean --port\?/ },
+    { what: 'an unknown flag like none', args: ['--zzzzzz'], says: /'--zzzzzz'; see --help/ },
+    { what: 'a short flag', args: ['-p', '1'], says: /'-p'/ },
+    { what: 'a flag without its value', args: ['--host', '--port'], says: /--host needs a value/ },
+    {
+      what: 'a wrong flag',
+      args: ['--port', '70000'],
+      says: /^--port takes .* 0 to 65535, not '?70000/,
+    },
+    {
+      what: 'an unknown variable',
+      env: { ZF_MAX_PEER: '1' },
+      says: /variable 'ZF_MAX_PEER'; .*mean ZF_MAX_PEERS\?/,
+    },
+    {
+      what: 'a wrong variable',
+      env: { ZF_MAX_PEERS: 'many' },
+      says: /^ZF_MAX_PEERS \(environment\) takes a whole number from 1 to 1000000, not 'many'/,
+    },
+    {
+      what: 'an unknown key',
+      content: { maxPeers: 1 },
+      says: /key in \S+tracker.json 'maxPeers'; did you mean max-peers\?/,
+    },
+    { what: 'a wrong key', content: { port: '80' }, says: /port in \S+ takes .*, not '80'/ },
+    { what: 'a file that is no JSON', content: '{', says: /configuration file cannot be used/ },
+    { what: 'a file that is no object', content: [], says: /has to be a JSON object/ },
+    { what: 'no file', args: ['--config', '/nowhere'], says: /ENOENT.*'\/nowhere'/ },
+  ] as const)
+    it(`refuses ${what}`, () => {
+      const all = content === undefined ? args : ['--config', file(content)];
+      assert.throws(
+        () => readConfig(all, env),
+        (error) => error instanceof ConfigError && says.test(error.message),
+      );
+    });
+});

@@ -1,0 +1,114 @@
+/**
+ * Every setting of the tracker, once: flags, environment, configuration file, `--help` and the table
+ * in docs/operations.md all follow this. A key `maxPeers` is the flag `--max-peers`, the variable
+ * `ZF_MAX_PEERS` and the key `max-peers` of the file.
+ */
+
+import * as limits from '../limits.ts';
+
+interface Described {
+  /** The heading of `--help` that it is under. */
+  readonly group: string;
+  /** One sentence for `--help`, with units and without the default. */
+  readonly help: string;
+}
+
+interface IntegerSetting extends Described {
+  readonly kind: 'integer';
+  readonly min: number;
+  readonly max: number;
+  /** Undefined: off. */
+  readonly default: number | undefined;
+}
+
+interface TextSetting extends Described {
+  readonly kind: 'text';
+  /** What stands for the value in `--help`. */
+  readonly placeholder: string;
+  readonly default: string | undefined;
+}
+
+/** Several texts: comma-separated in flag and environment, an array in the file. */
+interface ListSetting extends Described {
+  readonly kind: 'list';
+  readonly placeholder: string;
+  readonly default: readonly string[];
+  /** What every entry has to be, for people. */
+  readonly takes: string;
+  readonly accepts: (entry: string) => boolean;
+}
+
+/** One of several words. */
+interface ChoiceSetting extends Described {
+  readonly kind: 'choice';
+  readonly choices: readonly string[];
+  readonly default: string;
+}
+
+/** The path of a file that can be read. What is secret is only taken from files. */
+interface FileSetting extends Described {
+  readonly kind: 'file';
+  readonly default: undefined;
+}
+
+interface SettingsByKey {
+  readonly [key: string]: IntegerSetting | TextSetting | ListSetting | ChoiceSetting | FileSetting;
+}
+
+export type Setting = SettingsByKey[string];
+
+export const SETTINGS = {
+  port: {
+    kind: 'integer',
+    group: 'Listening',
+    min: 0,
+    max: 65_535,
+    default: 8080,
+    help: 'TCP port to listen on; 0 takes a free one',
+  },
+  host: {
+    kind: 'text',
+    group: 'Listening',
+    placeholder: 'HOST',
+    default: undefined,
+    help: 'address or name to listen on; without it every address of this machine',
+  },
+  maxPeers: {
+    kind: 'integer',
+    group: 'Limits',
+    min: 1,
+    max: 1_000_000,
+    default: limits.MAX_PEERS,
+    help: 'clients connected at once; more are told to come back later',
+  },
+} as const satisfies SettingsByKey;
+
+export type SettingKey = keyof typeof SETTINGS;
+
+type ValueOf<S extends Setting> = S extends { readonly kind: 'integer' }
+  ? number | (S['default'] extends number ? never : undefined)
+  : S extends { readonly kind: 'list' }
+    ? readonly string[]
+    : S extends { readonly choices: readonly (infer Choice)[] }
+      ? Choice
+      : string | (S['default'] extends string ? never : undefined);
+
+/** A value for every setting. */
+export type Config = { readonly [K in SettingKey]: ValueOf<(typeof SETTINGS)[K]> };
+
+export const SETTING_KEYS = Object.keys(SETTINGS) as readonly SettingKey[];
+
+/** The settings where nothing is set. */
+export const DEFAULTS = Object.fromEntries(
+  SETTING_KEYS.map((key) => [key, SETTINGS[key].default]),
+) as unknown as Config;
+
+/** Its name in flags (after `--`) and in the file. */
+export function optionName(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** Its name in the environment. */
+export function variableName(key: string): string {
+  return `ZF_${optionName(key).replaceAll('-', '_').toUpperCase()}`;
+}
