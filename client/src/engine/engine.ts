@@ -4,9 +4,7 @@ import { Origin, type Situation } from './origin.ts';
 import { OriginUse } from './origin-use.ts';
 import { Swarm } from './swarm.ts';
 import { GIVE_UP_MS, MAX_UNVERIFIED_BYTES, REFRESH_MS } from './tuning.ts';
-import type { Effect, EngineEvent, PeerId } from './types.ts';
-
-type Of<Type extends EngineEvent['type']> = Extract<EngineEvent, { type: Type }>;
+import type { Effect, EngineEvent, EventOf, PeerId } from './types.ts';
 
 /** `chunks`: each by itself, against a manifest. `whole`: the complete file. */
 export type Verification = 'chunks' | 'whole';
@@ -249,7 +247,7 @@ export class DownloadEngine {
     };
   }
 
-  #fragment(event: Of<'fragment'>): void {
+  #fragment(event: EventOf<'fragment'>): void {
     const result = this.#swarm.fragment(event, this.#now);
     if (result !== 'refused') this.#progressAt = this.#now;
     if (result !== 'chunk') return;
@@ -272,7 +270,7 @@ export class DownloadEngine {
     } else this.#keep(chunk, peer);
   }
 
-  #checked({ chunk, peer, ok }: Of<'checked'>): void {
+  #checked({ chunk, peer, ok }: EventOf<'checked'>): void {
     const fresh = this.#checking.get(chunk);
     this.#checking.delete(chunk);
     if (ok) return this.#keep(chunk, peer);
@@ -295,7 +293,7 @@ export class DownloadEngine {
     this.#origin.leases.fetched(chunk, chunks);
   }
 
-  #head(event: Of<'range-head'>): void {
+  #head(event: EventOf<'range-head'>): void {
     if (!this.#origin.has(event.range)) return;
     this.#progressAt = this.#now;
     this.#learnSize(event.total);
@@ -310,7 +308,7 @@ export class DownloadEngine {
     if (total !== this.layout?.size) this.#layOut(wholeFileLayout(total));
   }
 
-  #rangeEnded(event: Of<'range-end'>): void {
+  #rangeEnded(event: EventOf<'range-end'>): void {
     if (!this.#origin.has(event.range)) return;
     this.#progressAt = this.#now;
     const { end, total } = event;

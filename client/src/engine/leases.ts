@@ -3,7 +3,7 @@ import type { Chunks } from './chunks.ts';
 import type { Layout } from './layout.ts';
 import { MAX_CHUNKS, WHOLE_FILE_UNIT_BYTES } from './layout.ts';
 import { CONFIRM_MS, LEASE_PATIENCE_MS, LEASE_RETRY_MS } from './tuning.ts';
-import type { Effect, EngineEvent } from './types.ts';
+import type { Effect, EventOf } from './types.ts';
 
 /** A stretch of the content, in bytes; the end is exclusive. */
 interface Stretch {
@@ -102,7 +102,7 @@ export class Leases {
     );
   }
 
-  granted({ first, count, unitBytes }: Extract<EngineEvent, { type: 'grant' }>): void {
+  granted({ first, count, unitBytes }: EventOf<'grant'>): void {
     if (this.#state !== 'idle') this.#state = 'idle';
     // Others count in units that are of no use here, and may do so for long.
     if (unitBytes !== this.#unitBytes) this.#state = 'mute';

@@ -13,9 +13,7 @@ import {
   RETRY_ORIGIN_MS,
   SLOW_SEEDERS_MS,
 } from './tuning.ts';
-import type { Effect, EngineEvent } from './types.ts';
-
-type Of<Type extends EngineEvent['type']> = Extract<EngineEvent, { type: Type }>;
+import type { Effect, EventOf } from './types.ts';
 
 /**
  * What the origin is to be used for now.
@@ -168,7 +166,7 @@ export class Origin {
   }
 
   /** @returns whether the file there has another size than the content */
-  head({ range: id, offset, end, total, ranged }: Of<'range-head'>): boolean {
+  head({ range: id, offset, end, total, ranged }: EventOf<'range-head'>): boolean {
     const range = this.#ranges.get(id);
     if (!range) return false;
     const size = this.#chunks?.layout.size;
@@ -198,7 +196,7 @@ export class Origin {
   }
 
   /** @returns the chunks that are complete with these bytes */
-  data({ range: id, length }: Of<'range-data'>, now: number): number[] {
+  data({ range: id, length }: EventOf<'range-data'>, now: number): number[] {
     const range = this.#ranges.get(id);
     if (!range) return [];
     this.#meter.add(length, now);
@@ -226,7 +224,7 @@ export class Origin {
   }
 
   /** @returns bytes of a range that began at 0 and of which nobody had said how long it is */
-  ended({ range: id, end }: Of<'range-end'>, now: number): number | undefined {
+  ended({ range: id, end }: EventOf<'range-end'>, now: number): number | undefined {
     const range = this.#ranges.get(id);
     if (!range) return undefined;
     this.#ranges.delete(id);

@@ -105,6 +105,9 @@ export type EngineEvent =
   /** The time `wakeAt` came. */
   | { readonly type: 'wake' };
 
+/** An event by its type. */
+export type EventOf<Type extends EngineEvent['type']> = Extract<EngineEvent, { type: Type }>;
+
 /** What is to be done about it, in this order. */
 export type Effect =
   /** Ask the tracker for holders; answered by `holders`, if at all. */

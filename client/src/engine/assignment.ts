@@ -1,0 +1,114 @@
+import type { Candidates } from './candidates.ts';
+import type { Chunks } from './chunks.ts';
+import { holdsChunk } from './holdings.ts';
+import type { OpenRequest, Peer } from './peers.ts';
+import type { Requests } from './requests.ts';
+import { busyMs, rateOf } from './requests.ts';
+import {
+  ENDGAME_GAIN_MS,
+  MAX_WINDOW_BYTES,
+  MIN_PIPELINE,
+  MOVE_MS,
+  RANDOM_FIRST,
+  START_WINDOW_BYTES,
+  WINDOW_MS,
+} from './tuning.ts';
+
+/** Which chunk is asked of whom. */
+export class Assignment {
+  readonly #candidates: Candidates;
+  readonly #requests: Requests;
+  #chunks: Chunks | undefined;
+  /** When it was last considered to take requests back from slow peers. */
+  #movedAt = 0;
+
+  constructor(candidates: Candidates, requests: Requests) {
+    this.#candidates = candidates;
+    this.#requests = requests;
+  }
+
+  begin(chunks: Chunks | undefined): void {
+    this.#chunks = chunks;
+  }
+
+  /** Hands out chunks, to whoever should be done with what it has first. */
+  proceed(now: number, random: () => number): void {
+    const chunks = this.#chunks;
+    if (!chunks || this.#candidates.areMute) return;
+    const mayMove = now >= this.#movedAt + MOVE_MS;
+    if (chunks.free === 0 && !mayMove) return;
+    const ready = this.#candidates.open.filter(
+      (peer) => peer.has !== 'nothing' && hasRoom(peer, chunks, now),
+    );
+    if (ready.length === 0) return;
+    if (mayMove) this.#movedAt = now;
+    // The least busy first; of equals, one by chance: else everybody asks the same one first.
+    let next = Math.floor(random() * ready.length);
+    while (ready.length > 0) {
+      next %= ready.length;
+      for (let i = 0; i < ready.length; i++)
+        if (isRather(ready[i] as Peer, ready[next] as Peer)) next = i;
+      const peer = ready[next] as Peer;
+      const chunk = this.#choose(peer, chunks, random, mayMove);
+      if (chunk !== undefined) this.#requests.send(peer, chunk, now);
+      if (chunk === undefined || !hasRoom(peer, chunks, now)) ready.splice(next, 1);
+    }
+  }
+
+  /** The open ones that let fewer requests pass. */
+  betterThan({ timeouts }: Peer): readonly Peer[] {
+    return this.#candidates.open.filter((other) => other.timeouts < timeouts);
+  }
+
+  #choose(peer: Peer, chunks: Chunks, random: () => number, mayMove: boolean): number | undefined {
+    // Who let requests pass is asked for what nobody better has.
+    const better = peer.timeouts === 0 ? [] : this.betterThan(peer);
+    const holds = (chunk: number) =>
+      holdsChunk(peer, chunk) && !better.some((other) => holdsChunk(other, chunk));
+    const free = chunks.pick(holds, random, chunks.held.size >= RANDOM_FIRST);
+    return free ?? (mayMove && peer.timeouts === 0 ? this.#late(peer, chunks, holds) : undefined);
+  }
+
+  /**
+   * A chunk that another peer was asked for and that this one should send much sooner. What the other
+   * has not begun to send is taken back from it; of the rest both send until one is done.
+   */
+  #late(peer: Peer, chunks: Chunks, holds: (chunk: number) => boolean): number | undefined {
+    let best: OpenRequest | undefined;
+    let from: Peer | undefined;
+    let most = ENDGAME_GAIN_MS;
+    for (const other of this.#candidates.open) {
+      if (other === peer) continue;
+      let ahead = 0;
+      for (const request of other.requests.values()) {
+        const { chunk, length, coverage } = request;
+        ahead += length - coverage.received;
+        if (chunks.askers(chunk) !== 1 || !chunks.isMissing(chunk) || !holds(chunk)) continue;
+        const gain = ahead / rateOf(other) - (2 * (peer.inFlight + length)) / rateOf(peer);
+        if (gain > most) [best, from, most] = [request, other, gain];
+      }
+    }
+    if (best && from && best.coverage.received === 0) this.#requests.giveUp(from, best, false);
+    return best?.chunk;
+  }
+}
+
+/**
+ * Whether a peer takes another request. One that let requests pass gets one at a time. Partial
+ * holders have others to serve and soon there are more of them: they get little in advance.
+ */
+function hasRoom(peer: Peer, { layout }: Chunks, now: number): boolean {
+  const { has, requests, timeouts, inFlight, meter } = peer;
+  if (now < peer.busyUntil) return false;
+  if (timeouts > 0) return requests.size < 1;
+  if (requests.size < MIN_PIPELINE) return true;
+  const untried = has === 'all' ? START_WINDOW_BYTES : 0;
+  const most = meter.rate === undefined ? untried : meter.rate * WINDOW_MS;
+  return inFlight + layout.chunkSize <= Math.min(most, MAX_WINDOW_BYTES);
+}
+
+/** Whether the first should be asked before the second. */
+function isRather(first: Peer, second: Peer): boolean {
+  if (first.timeouts !== second.timeouts) return first.timeouts < second.timeouts;
+  return busyMs(first) < busyMs(second);
+}

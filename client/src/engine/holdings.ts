@@ -1,0 +1,115 @@
+import { Bitfield } from './bitfield.ts';
+import type { Candidates } from './candidates.ts';
+import type { Chunks } from './chunks.ts';
+import type { Layout } from './layout.ts';
+import { MAX_CHUNKS } from './layout.ts';
+import type { Peer } from './peers.ts';
+import type { Effect, EventOf } from './types.ts';
+
+/** Who holds what, as the peers say, and what they are told in return. */
+export class Holdings {
+  readonly #candidates: Candidates;
+  readonly #do: (effect: Effect) => void;
+  #chunks: Chunks | undefined;
+
+  constructor(candidates: Candidates, emit: (effect: Effect) => void) {
+    this.#candidates = candidates;
+    this.#do = emit;
+  }
+
+  /** What is to be fetched, from the start. Peers that were greeted are greeted again. */
+  begin(chunks: Chunks | undefined): void {
+    const before = this.#chunks?.layout;
+    this.#chunks = chunks;
+    for (const peer of this.#candidates.peers.all()) {
+      peer.greeted = false;
+      // Who said it in these chunks before they were known here does not say it again.
+      if (typeof peer.has === 'object' && before) peer.early = { ...before, has: peer.has };
+      if (peer.has !== 'all') peer.has = 'nothing';
+      const { early, state } = peer;
+      if (early && state === 'open' && this.#isInUse(early)) this.#set(peer, early.has.bytes);
+    }
+  }
+
+  /** What the peer said is replaced by this. */
+  said(peer: Peer, { size, chunkSize, complete, bitfield }: EventOf<'holdings'>): void {
+    this.forget(peer);
+    if (size > 0) peer.size = size;
+    this.#candidates.changed();
+    peer.early = undefined;
+    peer.has = complete ? 'all' : 'nothing';
+    if (complete) return;
+    const said = { size, chunkSize, has: new Bitfield(MAX_CHUNKS, bitfield) };
+    if (this.#isInUse(said)) this.#set(peer, bitfield);
+    else peer.early = said;
+  }
+
+  /** The peer has these, too. */
+  got(peer: Peer, more: readonly number[]): void {
+    const chunks = this.#chunks;
+    if (peer.has === 'all') return;
+    if (peer.early && peer.early.size > 0) {
+      for (const chunk of more) if (chunk < MAX_CHUNKS) peer.early.has.add(chunk);
+      return;
+    }
+    if (!chunks) return;
+    if (peer.has === 'nothing') {
+      // It began with nothing, not even the layout, which it has by now.
+      if (peer.size !== 0 && peer.size !== chunks.layout.size) return;
+      peer.has = new Bitfield(chunks.layout.count);
+    }
+    for (const chunk of more)
+      if (chunks.exists(chunk) && peer.has.add(chunk)) chunks.addHolder(chunk);
+    if (peer.has.size < chunks.layout.count) return;
+    this.forget(peer);
+    peer.has = 'all';
+    peer.size = chunks.layout.size;
+    this.#candidates.changed();
+  }
+
+  /** Whatever parts the peer said it has, it is not asked for them any more. */
+  forget(peer: Peer): void {
+    const { has } = peer;
+    if (typeof has !== 'object') return;
+    peer.has = 'nothing';
+    for (let chunk = 0; chunk < (this.#chunks?.layout.count ?? 0); chunk++)
+      if (has.has(chunk)) this.#chunks?.removeHolder(chunk);
+  }
+
+  /** Complete holders need not know what is here: they are asked for it at once. */
+  greet(peer: Peer): void {
+    if (peer.greeted || peer.has === 'all') return;
+    peer.greeted = true;
+    const { layout, servable } = this.#chunks ?? {};
+    const bitfield = servable?.bytes.slice() ?? new Uint8Array();
+    this.#do({ type: 'holdings', peer: peer.id, layout, bitfield });
+  }
+
+  /** Tells those who lack a chunk that it is here. */
+  offer(chunk: number): void {
+    for (const peer of this.#candidates.open)
+      if (peer.greeted && !holdsChunk(peer, chunk))
+        this.#do({ type: 'got', peer: peer.id, chunks: [chunk] });
+  }
+
+  /** Whether these are the chunks of the content here. */
+  #isInUse({ size, chunkSize }: Pick<Layout, 'size' | 'chunkSize'>): boolean {
+    const layout = this.#chunks?.layout;
+    return size === layout?.size && chunkSize === layout.chunkSize;
+  }
+
+  #set(peer: Peer, bitfield: Uint8Array): void {
+    const chunks = this.#chunks as Chunks;
+    const has = new Bitfield(chunks.layout.count, bitfield);
+    peer.early = undefined;
+    peer.has = has.size === chunks.layout.count ? 'all' : has;
+    peer.size = chunks.layout.size;
+    this.#candidates.changed();
+    for (let chunk = 0; chunk < chunks.layout.count; chunk++)
+      if (peer.has === has && has.has(chunk)) chunks.addHolder(chunk);
+  }
+}
+
+export function holdsChunk({ has }: Peer, chunk: number): boolean {
+  return has === 'all' || (has !== 'nothing' && has.has(chunk));
+}

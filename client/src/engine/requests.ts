@@ -1,0 +1,81 @@
+import type { Chunks } from './chunks.ts';
+import { Coverage } from './coverage.ts';
+import type { OpenRequest, Peer } from './peers.ts';
+import { LATE_FACTOR, MAX_BACKOFF_DOUBLINGS, REQUEST_TIMEOUT_MS, UNKNOWN_RATE } from './tuning.ts';
+import type { Effect, EventOf } from './types.ts';
+
+/** What peers are asked for: from the request to the last byte, or until it is taken back. */
+export class Requests {
+  readonly #do: (effect: Effect) => void;
+  #chunks: Chunks | undefined;
+
+  constructor(emit: (effect: Effect) => void) {
+    this.#do = emit;
+  }
+
+  /** What is to be fetched, from the start. None are open. */
+  begin(chunks: Chunks | undefined): void {
+    this.#chunks = chunks;
+  }
+
+  send(peer: Peer, chunk: number, now: number): void {
+    const chunks = this.#chunks as Chunks;
+    const length = chunks.length(chunk);
+    if (peer.requests.size === 0) peer.meter.begin();
+    peer.inFlight += length;
+    const doublings = Math.min(chunks.failures(chunk), MAX_BACKOFF_DOUBLINGS);
+    const expected = peer.meter.rate === undefined ? 0 : busyMs(peer);
+    const timeout = Math.max(REQUEST_TIMEOUT_MS, LATE_FACTOR * expected) * 2 ** doublings;
+    const coverage = new Coverage(length);
+    peer.requests.set(chunk, { chunk, length, sentAt: now, timeout, coverage });
+    chunks.ask(chunk);
+    const offset = chunk * chunks.layout.chunkSize;
+    this.#do({ type: 'request', peer: peer.id, chunk, offset, length });
+  }
+
+  /** Notes a fragment. `overlap`: the peer sends bytes anew or others than it was asked for. */
+  received(
+    peer: Peer,
+    request: OpenRequest,
+    { chunk, offset, length }: EventOf<'fragment'>,
+    now: number,
+  ): 'part' | 'chunk' | 'overlap' {
+    if (!request.coverage.add(offset, length)) return 'overlap';
+    peer.lastHeard = now;
+    peer.inFlight -= length;
+    peer.meter.add(length, now);
+    if (!request.coverage.complete) return 'part';
+    peer.requests.delete(chunk);
+    peer.timeouts = 0;
+    this.#chunks?.unask(chunk, false);
+    return 'chunk';
+  }
+
+  /** Takes a request back. @param failed whether the next one for the chunk gets more time */
+  giveUp(peer: Peer, { chunk, length, coverage }: OpenRequest, failed = true): void {
+    peer.requests.delete(chunk);
+    peer.inFlight -= length - coverage.received;
+    this.#chunks?.unask(chunk, failed);
+    this.#do({ type: 'cancel', peer: peer.id, chunk });
+  }
+
+  /** Takes all back. */
+  release(peer: Peer): void {
+    for (const request of [...peer.requests.values()]) this.giveUp(peer, request);
+  }
+}
+
+/** Time a peer should need for what it was asked for, in ms. */
+export function busyMs(peer: Peer): number {
+  return peer.inFlight / rateOf(peer);
+}
+
+/** Bytes per ms that it gives, as far as is known. */
+export function rateOf({ meter }: Peer): number {
+  return meter.rate ?? UNKNOWN_RATE;
+}
+
+/** When a request is given up: its peer silent for its time, or the chunk late although it sends. */
+export function dueAt(peer: Peer, { sentAt, timeout }: OpenRequest): number {
+  return Math.min(Math.max(sentAt, peer.lastHeard) + REQUEST_TIMEOUT_MS, sentAt + timeout);
+}
