@@ -1,3 +1,4 @@
+import { Bitfield } from '../engine/bitfield.ts';
 import type { Layout } from '../engine/layout.ts';
 import { chunkLength } from '../engine/layout.ts';
 import type { PeerId } from '../engine/types.ts';
@@ -42,6 +43,13 @@ export class ChunkBytes implements Servable {
     let loaded = this.#keptBytes + this.#hashing;
     for (const { length } of this.#ranges.values()) loaded += length;
     return loaded;
+  }
+
+  /** Chunks that may be given to others. */
+  get servable(): Uint8Array<ArrayBuffer> {
+    const servable = new Bitfield(this.layout?.count ?? 0);
+    for (const chunk of this.#servable) servable.add(chunk);
+    return servable.bytes;
   }
 
   /** A peer was asked for a chunk. */

@@ -207,9 +207,12 @@ export class DownloadManager implements Downloads {
     for (const { content, blob } of this.#store.values())
       if (serving) this.#tracker.have(content, blob.size);
       else this.#tracker.drop([content]);
-    for (const { content, size = 0 } of [...this.#active.values()].map(({ download }) => download))
+    for (const { download } of this.#active.values()) {
+      const { content, size = 0 } = download;
       if (serving) this.#tracker.have(content, size, true);
       else this.#tracker.drop([content]);
+      download.announce();
+    }
   }
 
   #servable(key: string): Servable | undefined {
@@ -253,12 +256,16 @@ export class DownloadManager implements Downloads {
   }
 
   #context(): DownloadContext {
+    const uploads = this.#uploads;
     return {
       platform: this.#platform,
       verifier: this.#verifier,
+      get serving() {
+        return uploads.serving;
+      },
       ask: (content, size = 0) => {
         this.#tracker.want([content]);
-        if (this.#uploads.serving) this.#tracker.have(content, size, true);
+        if (uploads.serving) this.#tracker.have(content, size, true);
       },
       lease: (content, lease) => void this.#tracker.lease(content, lease),
       send: (peer, body) => this.#connections.send(peer, body),

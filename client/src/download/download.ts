@@ -21,6 +21,8 @@ export type LeaseEffect = Extract<Effect, { type: 'lease' }>;
 export interface DownloadContext {
   readonly platform: Platform;
   readonly verifier: Verifier;
+  /** Whether peers are served. If not, they hear of nothing that is here. */
+  readonly serving: boolean;
   /** Asks the tracker who has it, and says that parts of it are, or will be, here. */
   ask(content: Content, size: number | undefined): void;
   lease(content: Content, lease: LeaseEffect): void;
@@ -56,6 +58,8 @@ export class Download {
   #manifest: ManifestInfo | undefined;
   /** Chunks that peers are still to be told of. */
   readonly #news = new Map<PeerId, number[]>();
+  /** Who was told what there is here, at least once. */
+  readonly #greeted = new Set<PeerId>();
   #mediaType = '';
   #originError: unknown;
   #cancelTimer = () => {};
@@ -171,11 +175,9 @@ export class Download {
         return this.#context.connect(effect.peer);
       case 'bar':
         return this.#context.bar(effect.peer);
-      case 'holdings': {
-        const { size = 0, chunkSize = 0 } = effect.layout ?? {};
-        const value = { content, size: BigInt(size), chunkSize, bitfield: effect.bitfield };
-        return this.#context.send(effect.peer, { case: 'holdings', value });
-      }
+      case 'holdings':
+        this.#greeted.add(effect.peer);
+        return this.#sendHoldings(effect.peer, effect);
       case 'got': {
         const news = this.#news.get(effect.peer);
         if (news) news.push(...effect.chunks);
@@ -221,8 +223,24 @@ export class Download {
     }
   }
 
+  /** Peers are served from now on, or not any more: they hear anew what they can ask for. */
+  announce(): void {
+    const { layout, servable: bitfield } = this.#bytes;
+    for (const peer of this.#greeted) this.#sendHoldings(peer, { layout, bitfield });
+  }
+
+  #sendHoldings(
+    peer: PeerId,
+    { layout, bitfield }: Pick<Extract<Effect, { type: 'holdings' }>, 'layout' | 'bitfield'>,
+  ): void {
+    const { size = 0, chunkSize = 0 } = layout ?? {};
+    const value = { content: this.content, size: BigInt(size), chunkSize };
+    const held = this.#context.serving ? { bitfield } : {};
+    this.#context.send(peer, { case: 'holdings', value: { ...value, ...held } });
+  }
+
   #sendNews(): void {
-    for (const [peer, chunks] of this.#news)
+    for (const [peer, chunks] of this.#context.serving ? this.#news : [])
       while (chunks.length > 0) {
         const value = { content: this.content, chunks: chunks.splice(0, MAX_CHUNKS_PER_GOT) };
         this.#context.send(peer, { case: 'got', value });
