@@ -4,12 +4,12 @@ import type { WebSocket } from 'ws';
  * Finds half-open sockets: pings each once an interval, and reports one that gave no sign of life
  * (a pong, a ping or a message) since the ping before. One timer serves all.
  */
-export class Heartbeat {
+export class Heartbeat<S extends WebSocket> {
   readonly #timer: NodeJS.Timeout;
-  readonly #pinged = new Map<WebSocket, 'waiting' | 'alive'>();
+  readonly #pinged = new Map<S, 'waiting' | 'alive'>();
 
   /** @param onBeat called once an interval, after the sockets were looked at */
-  constructor(intervalMs: number, onDead: (socket: WebSocket) => void, onBeat: () => void) {
+  constructor(intervalMs: number, onDead: (socket: S) => void, onBeat: () => void) {
     this.#timer = setInterval(() => {
       for (const [socket, state] of this.#pinged) {
         if (state === 'waiting') {
@@ -24,7 +24,7 @@ export class Heartbeat {
     }, intervalMs);
   }
 
-  watch(socket: WebSocket): void {
+  watch(socket: S): void {
     this.#pinged.set(socket, 'alive');
     const alive = () => {
       if (this.#pinged.has(socket)) this.#pinged.set(socket, 'alive');

@@ -168,6 +168,8 @@ describe('tracker over real sockets', () => {
     });
 
   it('ends a client that does not read what it asks for', async () => {
+    await tracker.close();
+    await start({ messagesPerSecond: 1e6, bytesPerSecond: 1e9, contentsPerSecond: 1e6 });
     const { asker, holder } = await pair();
     const ids = Array.from({ length: 64 }, (_, n) => n);
     asker.socket.pause();
@@ -179,6 +181,38 @@ describe('tracker over real sockets', () => {
     asker.socket.resume();
     assert.equal((await asker.closed).code, 4000 + ErrorCode.SLOW_CONSUMER);
     assert.equal((await holder.ask(want([1]))).case, 'peers');
+  });
+
+  it('reads slowly from a client that sends too much, and ends one that sends far more', async () => {
+    const contentsPerSecond = 64;
+    await tracker.close();
+    await start({ contentsPerSecond });
+    const bystander = await open();
+    const eager = await open();
+    const flooder = await open();
+    // Each is a second's worth.
+    const ids = Array.from({ length: 64 }, (_, n) => n);
+    const began = performance.now();
+    for (let n = 0; n < 7; n++) eager.send(want(ids));
+    for (let n = 0; n < 200; n++) flooder.send(want(ids));
+    let replies = 0;
+    for (;;) {
+      const reply = await flooder.next();
+      if (reply.case === 'peers') replies++;
+      else {
+        assert.ok(reply.case === 'error');
+        assert.equal(reply.value.code, ErrorCode.LIMIT_EXCEEDED);
+        assert.ok(reply.value.retryAfterMs > 0);
+        break;
+      }
+    }
+    assert.equal((await flooder.closed).code, 4000 + ErrorCode.LIMIT_EXCEEDED);
+    assert.ok(replies >= 5 && replies <= 2 * 5 + 1, `${replies} were answered`);
+    for (let n = 0; n < 7; n++) assert.equal((await eager.next()).case, 'peers');
+    assert.equal((await eager.ask(want([1]))).case, 'peers');
+    // Seven seconds' worth were sent, and five may be at once.
+    assert.ok(performance.now() - began > 1_900, 'it was not held');
+    assert.equal((await bystander.ask(want([1]))).case, 'peers');
   });
 
   it('finds a half-open connection by its missing pong', async () => {

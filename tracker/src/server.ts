@@ -1,8 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { ErrorCode, MAX_SESSION_MESSAGE_BYTES, SUBPROTOCOL } from '@zauberflote/proto';
-import { WebSocket, WebSocketServer } from 'ws';
+import { ErrorCode, MAX_SESSION_MESSAGE_BYTES } from '@zauberflote/proto';
 import type { Config } from './config/settings.ts';
 import { DEFAULTS } from './config/settings.ts';
 import { Heartbeat } from './heartbeat.ts';
@@ -13,6 +12,8 @@ import type { RegistryStats } from './registry/registry.ts';
 import { Registry } from './registry/registry.ts';
 import type { Socket } from './sessions.ts';
 import { isCongested, Sessions } from './sessions.ts';
+import type { SessionSocket } from './websocket.ts';
+import { webSocketServer } from './websocket.ts';
 
 /** Any of the settings of `config/settings.ts`, with their defaults. */
 export interface TrackerOptions extends Partial<Config> {
@@ -42,23 +43,19 @@ export async function startTracker({
   heartbeatMs = limits.HEARTBEAT_MS,
   ...options
 }: TrackerOptions = {}): Promise<RunningTracker> {
-  const { port, host, maxPeers } = { ...DEFAULTS, ...options };
+  const config: Config = { ...DEFAULTS, ...options };
+  const { port, host, maxPeers } = config;
   const registry = new Registry<Socket>({ isCongested, maxPeers });
   const sessions = new Sessions({
     registry,
+    rates: config,
     now: () => performance.now(),
     random: secureRandom,
     onFault: (error) => console.error('A session was ended by a fault of the tracker:', error),
   });
-  const sockets = webSockets((socket) =>
-    sessions.end(
-      socket,
-      ErrorCode.TOO_LARGE,
-      `a message is larger than ${MAX_SESSION_MESSAGE_BYTES} bytes`,
-    ),
-  );
+  const sockets = webSocketServer();
   // The one that is dead cannot read why, but one that merely never answers pings can.
-  const heartbeat = new Heartbeat(
+  const heartbeat = new Heartbeat<SessionSocket>(
     heartbeatMs,
     (socket) => sessions.end(socket, ErrorCode.TIMEOUT, 'a ping was not answered'),
     () => sessions.tick(),
@@ -78,6 +75,10 @@ export async function startTracker({
       socket.on('error', () => sessions.closed(socket));
       socket.on('close', () => sessions.closed(socket));
       socket.on('message', (data, isBinary) => sessions.receive(socket, data as Buffer, isBinary));
+      socket.onTooLarge = () => {
+        const message = `a message is larger than ${MAX_SESSION_MESSAGE_BYTES} bytes`;
+        sessions.end(socket, ErrorCode.TOO_LARGE, message);
+      };
       heartbeat.watch(socket);
       sessions.open(socket);
     });
@@ -116,27 +117,6 @@ export async function startTracker({
     await stopped;
     clearTimeout(timer);
   }
-}
-
-/** The WebSocket part of the server; `onTooLarge` is to end the session. */
-function webSockets(onTooLarge: (socket: WebSocket) => void) {
-  class SessionSocket extends WebSocket {
-    // For a message beyond maxPayload, ws closes with 1009 by itself, and without a reason. Only
-    // here can the Error be sent first, and our own code be used.
-    override close(code?: number, reason?: string | Buffer): void {
-      if (code === 1009 && reason === undefined) onTooLarge(this);
-      else super.close(code, reason);
-    }
-  }
-  const options = {
-    noServer: true,
-    WebSocket: SessionSocket,
-    maxPayload: MAX_SESSION_MESSAGE_BYTES,
-    perMessageDeflate: false,
-    handleProtocols: () => SUBPROTOCOL,
-    closeTimeout: limits.CLOSE_TIMEOUT_MS,
-  };
-  return new WebSocketServer(options);
 }
 
 function bracketed({ address, family }: AddressInfo): string {

@@ -3,7 +3,8 @@ import { ErrorCode, encodeSessionRequest } from '@zauberflote/proto';
 import { seeded } from '../../demo/random.ts';
 import { FakeSocket } from '../test-support/fake-socket.ts';
 import type { Body } from '../test-support/messages.ts';
-import { have, signal, want } from '../test-support/messages.ts';
+import { have, lease, signal, want } from '../test-support/messages.ts';
+import { DEFAULTS } from './config/settings.ts';
 import * as limits from './limits.ts';
 import type { RegistryOptions } from './registry/registry.ts';
 import { Registry } from './registry/registry.ts';
@@ -13,9 +14,11 @@ import { isCongested, Sessions } from './sessions.ts';
 function setUp(options: RegistryOptions<Socket> = { isCongested }) {
   const registry = new Registry(options);
   const faults: unknown[] = [];
+  const clock = { now: 0 };
   const sessions = new Sessions({
     registry,
-    now: () => 0,
+    rates: DEFAULTS,
+    now: () => clock.now,
     random: seeded(1),
     onFault: (error) => faults.push(error),
   });
@@ -27,7 +30,7 @@ function setUp(options: RegistryOptions<Socket> = { isCongested }) {
   };
   const receive = (socket: Socket, body: Body) =>
     sessions.receive(socket, encodeSessionRequest(body), true);
-  return { registry, faults, sessions, open, receive };
+  return { registry, faults, sessions, open, receive, clock };
 }
 
 /** The Error a socket was sent last, after checking that the close agrees with it. */
@@ -69,6 +72,42 @@ describe('sessions', () => {
     assert.deepEqual(holder.socket.take(), []);
   });
 
+  const flood = {
+    messages: { body: want([1]), burst: limits.MESSAGES_PER_SECOND * limits.BURST_SECONDS },
+    contents: {
+      body: have(Array.from({ length: 64 }, (_, n) => n)),
+      burst: Math.floor((limits.CONTENTS_PER_SECOND * limits.BURST_SECONDS) / 64),
+    },
+    leases: {
+      body: lease(1, { wanted: 1 }),
+      burst: Math.floor(
+        (limits.CONTENTS_PER_SECOND * limits.BURST_SECONDS) / limits.CONTENTS_PER_LEASE,
+      ),
+    },
+  };
+  for (const [what, { body, burst }] of Object.entries(flood))
+    it(`holds a session that sends too many ${what}, then ends it, and leaves others alone`, () => {
+      const { open, receive, clock } = setUp();
+      const { socket } = open();
+      for (let i = 0; i < burst; i++) receive(socket, body);
+      assert.equal(socket.heldMs, 0, 'held although it may send this much');
+      receive(socket, body);
+      assert.ok(socket.heldMs > 0, 'not held');
+      clock.now += socket.heldMs;
+      socket.heldMs = 0;
+      for (let i = 0; i < burst && !socket.heldMs; i++) receive(socket, body);
+      assert.ok(socket.heldMs > 0, 'not held again');
+      assert.equal(socket.closedWith, undefined);
+      for (let i = 0; i <= 2 * burst && !socket.closedWith; i++) receive(socket, body);
+      const { code, retryAfterMs } = errorOf(socket);
+      assert.equal(code, ErrorCode.LIMIT_EXCEEDED);
+      assert.ok(retryAfterMs > limits.MAX_HOLD_MS);
+      const other = open().socket;
+      receive(other, want([1]));
+      assert.equal(other.take()[0]?.case, 'peers');
+      assert.equal(other.heldMs, 0);
+    });
+
   it('turns a session away when the registry is full', () => {
     const { sessions, open } = setUp({ maxPeers: 1 });
     open();
@@ -77,7 +116,7 @@ describe('sessions', () => {
     const { code, retryAfterMs } = errorOf(socket);
     assert.equal(code, ErrorCode.OVERLOADED);
     assert.ok(retryAfterMs > 0);
-    assert.equal(sessions.sockets.has(socket), false);
+    assert.equal(sessions.has(socket), false);
   });
 
   it('ends only the session whose message met a fault of the tracker', () => {

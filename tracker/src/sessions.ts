@@ -5,6 +5,8 @@ import {
   encodeSessionResponse,
   ProtocolError,
 } from '@zauberflote/proto';
+import type { Rates } from './abuse/meter.ts';
+import { Meter } from './abuse/meter.ts';
 import * as limits from './limits.ts';
 import type { Effect } from './registry/peer.ts';
 import type { Registry } from './registry/registry.ts';
@@ -16,6 +18,8 @@ export interface Socket {
   readonly bufferedAmount: number;
   send(message: Uint8Array): void;
   close(code: number, reason: string): void;
+  /** Nothing more is to be read from it for `ms` milliseconds; replaces what was said before. */
+  hold(ms: number): void;
 }
 
 export interface SessionsOptions {
@@ -26,6 +30,8 @@ export interface SessionsOptions {
   /** Hears of faults of the tracker's own. */
   readonly onFault: (error: unknown) => void;
   readonly registry: Registry<Socket>;
+  /** What each may send. */
+  readonly rates: Rates;
 }
 
 /**
@@ -37,28 +43,33 @@ export class Sessions {
   readonly #random: () => number;
   readonly #onFault: (error: unknown) => void;
   readonly #registry: Registry<Socket>;
-  readonly #open = new Set<Socket>();
+  readonly #rates: Rates;
+  readonly #open = new Map<Socket, Meter>();
 
-  constructor({ now, random, onFault, registry }: SessionsOptions) {
+  constructor({ now, random, onFault, registry, rates }: SessionsOptions) {
+    this.#rates = rates;
     this.#now = now;
     this.#random = random;
     this.#onFault = onFault;
     this.#registry = registry;
   }
 
-  /** Sockets whose session has not ended. */
-  get sockets(): ReadonlySet<Socket> {
-    return this.#open;
+  /** Whether it has a session that has not ended. */
+  has(socket: Socket): boolean {
+    return this.#open.has(socket);
   }
 
   open(socket: Socket): void {
-    this.#open.add(socket);
+    this.#open.set(socket, new Meter(this.#rates, this.#now()));
     this.#guard(socket, () => this.#registry.connect(socket, this.#random));
   }
 
   /** A whole message arrived. After the session ended it is ignored. */
   receive(socket: Socket, frame: Uint8Array, isBinary: boolean): void {
-    if (!this.#open.has(socket)) return;
+    const meter = this.#open.get(socket);
+    if (!meter) return;
+    const now = this.#now();
+    if (!this.#pay(socket, meter.frame(frame.byteLength, now))) return;
     this.#guard(socket, () => {
       if (!isBinary)
         throw new ProtocolError(
@@ -66,7 +77,8 @@ export class Sessions {
           'a text frame was sent; send binary frames of one SessionRequest each',
         );
       const message = decodeSessionRequest(frame);
-      return this.#registry.receive(socket, message, this.#now(), this.#random);
+      if (!this.#pay(socket, meter.message(message.body, now))) return [];
+      return this.#registry.receive(socket, message, now, this.#random);
     });
   }
 
@@ -88,7 +100,7 @@ export class Sessions {
 
   /** Ends every session because the tracker stops. */
   endAll(): void {
-    for (const socket of this.#open) {
+    for (const socket of this.#open.keys()) {
       const retryAfterMs = Math.round(limits.GOING_AWAY_RETRY_MS * this.#random());
       const message = 'this tracker is stopping; connect again';
       this.end(socket, ErrorCode.GOING_AWAY, message, retryAfterMs);
@@ -97,6 +109,18 @@ export class Sessions {
 
   tick(): void {
     this.#registry.tick(this.#now());
+  }
+
+  /** Reads no more while it owes something, and ends it if that takes too long. */
+  #pay(socket: Socket, owedMs: number): boolean {
+    if (owedMs === 0) return true;
+    if (owedMs <= limits.MAX_HOLD_MS) {
+      socket.hold(owedMs);
+      return true;
+    }
+    const message = 'too many messages, bytes or contents a second; send less';
+    this.end(socket, ErrorCode.LIMIT_EXCEEDED, message, Math.ceil(owedMs));
+    return false;
   }
 
   #guard(socket: Socket, act: () => Effect<Socket>[]): void {

@@ -20,7 +20,10 @@ export class Client {
     this.socket = new WebSocket(url, SUBPROTOCOL);
     this.socket.on('message', (data: Buffer) => {
       const { body } = decodeSessionResponse(data);
-      if (this.#wanted) this.#wanted(body);
+      const wanted = this.#wanted;
+      // Several may arrive before the one that waits goes on.
+      this.#wanted = undefined;
+      if (wanted) wanted(body);
       else this.#arrived.push(body);
     });
     this.closed = new Promise((resolve) => {

@@ -6,6 +6,7 @@ import type { Socket } from '../src/sessions.ts';
 export class FakeSocket implements Socket {
   bufferedAmount = 0;
   closedWith: { readonly code: number; readonly reason: string } | undefined;
+  heldMs = 0;
   #sent: SessionResponse['body'][] = [];
 
   send(message: Uint8Array): void {
@@ -14,6 +15,10 @@ export class FakeSocket implements Socket {
 
   close(code: number, reason: string): void {
     this.closedWith = { code, reason };
+  }
+
+  hold(ms: number): void {
+    this.heldMs = ms;
   }
 
   /** What was sent since the last call. */

@@ -81,6 +81,30 @@ export const SETTINGS = {
     default: limits.MAX_PEERS,
     help: 'clients connected at once; more are told to come back later',
   },
+  messagesPerSecond: {
+    kind: 'integer',
+    group: 'Limits',
+    min: 1,
+    max: 1_000_000,
+    default: limits.MESSAGES_PER_SECOND,
+    help: 'messages from one client; it is slowed down, and ended if it sends far more',
+  },
+  bytesPerSecond: {
+    kind: 'integer',
+    group: 'Limits',
+    min: 16_384,
+    max: 1_000_000_000,
+    default: limits.BYTES_PER_SECOND,
+    help: 'bytes from one client, likewise',
+  },
+  contentsPerSecond: {
+    kind: 'integer',
+    group: 'Limits',
+    min: 16,
+    max: 1_000_000,
+    default: limits.CONTENTS_PER_SECOND,
+    help: 'contents that one client asks for, announces and drops, likewise',
+  },
 } as const satisfies SettingsByKey;
 
 export type SettingKey = keyof typeof SETTINGS;

@@ -1,0 +1,40 @@
+import { MAX_SESSION_MESSAGE_BYTES, SUBPROTOCOL } from '@zauberflote/proto';
+import { WebSocket, WebSocketServer } from 'ws';
+import * as limits from './limits.ts';
+import type { Socket } from './sessions.ts';
+
+/** A client's WebSocket. */
+export class SessionSocket extends WebSocket implements Socket {
+  /** Is to end the session, because a message is too large. */
+  onTooLarge: () => void = () => {};
+  #held: NodeJS.Timeout | undefined;
+
+  hold(ms: number): void {
+    clearTimeout(this.#held);
+    this.pause();
+    this.#held = setTimeout(() => this.resume(), ms).unref();
+  }
+
+  // For a message beyond maxPayload, ws closes with 1009 by itself, and without a reason. Only
+  // here can the Error be sent first, and our own code be used.
+  override close(code?: number, reason?: string | Buffer): void {
+    if (code === 1009 && reason === undefined) return this.onTooLarge();
+    super.close(code, reason);
+    // Else the end of the closing handshake would have to wait, too.
+    clearTimeout(this.#held);
+    this.resume();
+  }
+}
+
+/** Makes WebSockets of requests to upgrade. */
+export function webSocketServer() {
+  const options = {
+    noServer: true,
+    WebSocket: SessionSocket,
+    maxPayload: MAX_SESSION_MESSAGE_BYTES,
+    perMessageDeflate: false,
+    handleProtocols: () => SUBPROTOCOL,
+    closeTimeout: limits.CLOSE_TIMEOUT_MS,
+  };
+  return new WebSocketServer(options);
+}
