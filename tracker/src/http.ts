@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { SUBPROTOCOL } from '@zauberflote/proto';
 
 /** A reply of plain text, whatever it is sent over. */
-interface Refusal {
+export interface Refusal {
   readonly status: number;
   readonly text: string;
   readonly headers?: Readonly<Record<string, string>>;

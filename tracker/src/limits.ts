@@ -152,6 +152,25 @@ export const CONGESTED_BYTES = 262_144;
 /** Unsent bytes at which a connection is given up as SLOW_CONSUMER. */
 export const MAX_BUFFERED_BYTES = 1_048_576;
 
+/** Connections from one address (of IPv6: one /64) at once: a large office, or a small provider's NAT. */
+export const CONNECTIONS_PER_ADDRESS = 256;
+
+/** New connections from one address per second, for ever. */
+export const CONNECT_RATE_PER_ADDRESS = 20;
+
+/** So many seconds' worth of them may come at once: a link that a whole office opens. */
+export const ADDRESS_BURST_SECONDS = 10;
+
+/** What a client refused for its address is told to wait, in seconds. */
+export const ADDRESS_RETRY_SECONDS = 30;
+
+/** Longest that the head of a request may take to arrive, in milliseconds: else sockets that send a
+ * letter a minute fill the tracker. */
+export const HEADERS_TIMEOUT_MS = 10_000;
+
+/** Longest that the rest may take as well, in milliseconds; no request here has any. */
+export const REQUEST_TIMEOUT_MS = 15_000;
+
 /** Longest wait for the other side to complete the closing handshake, in milliseconds. */
 export const CLOSE_TIMEOUT_MS = 5_000;
 

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ErrorCode, MAX_SESSION_MESSAGE_BYTES } from '@zauberflote/proto';
+import { Admission } from './admission.ts';
 import type { Config } from './config/settings.ts';
 import { DEFAULTS } from './config/settings.ts';
 import { Heartbeat } from './heartbeat.ts';
@@ -19,6 +20,8 @@ import { webSocketServer } from './websocket.ts';
 export interface TrackerOptions extends Partial<Config> {
   /** Pause between pings, and time to answer one, in milliseconds. @default HEARTBEAT_MS */
   readonly heartbeatMs?: number;
+  /** Longest that the head of a request may take, in milliseconds. @default HEADERS_TIMEOUT_MS */
+  readonly headersTimeoutMs?: number;
 }
 
 export interface RunningTracker {
@@ -41,6 +44,7 @@ export interface RunningTracker {
  */
 export async function startTracker({
   heartbeatMs = limits.HEARTBEAT_MS,
+  headersTimeoutMs = limits.HEADERS_TIMEOUT_MS,
   ...options
 }: TrackerOptions = {}): Promise<RunningTracker> {
   const config: Config = { ...DEFAULTS, ...options };
@@ -54,14 +58,22 @@ export async function startTracker({
     onFault: (error) => console.error('A session was ended by a fault of the tracker:', error),
   });
   const sockets = webSocketServer();
+  const admission = new Admission(config);
   // The one that is dead cannot read why, but one that merely never answers pings can.
   const heartbeat = new Heartbeat<SessionSocket>(
     heartbeatMs,
     (socket) => sessions.end(socket, ErrorCode.TIMEOUT, 'a ping was not answered'),
-    () => sessions.tick(),
+    () => {
+      sessions.tick();
+      admission.tick(performance.now());
+    },
   );
 
   const server = createServer({
+    headersTimeout: headersTimeoutMs,
+    requestTimeout: limits.REQUEST_TIMEOUT_MS,
+    // Both are looked for only so often.
+    connectionsCheckingInterval: headersTimeoutMs / 2,
     // Some clients offer to switch to HTTP/2 in passing, which is to be ignored.
     shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
   });
@@ -70,6 +82,9 @@ export async function startTracker({
   server.on('upgrade', (request, stream, head) => {
     const refusal = checkUpgrade(request);
     if (refusal) return refuseUpgrade(stream, refusal);
+    const leave = admission.admit(request, performance.now());
+    if (typeof leave !== 'function') return refuseUpgrade(stream, leave);
+    stream.once('close', leave);
     sockets.handleUpgrade(request, stream, head, (socket) => {
       // 'error' comes before 'close' when the client breaks the WebSocket protocol or vanishes.
       socket.on('error', () => sessions.closed(socket));

@@ -4,6 +4,8 @@
  * `ZF_MAX_PEERS` and the key `max-peers` of the file.
  */
 
+import { isNetwork } from '../abuse/address.ts';
+import { isOriginPattern } from '../abuse/origins.ts';
 import * as limits from '../limits.ts';
 
 interface Described {
@@ -33,7 +35,7 @@ interface ListSetting extends Described {
   readonly kind: 'list';
   readonly placeholder: string;
   readonly default: readonly string[];
-  /** What every entry has to be, for people. */
+  /** What its entries have to be, for people. */
   readonly takes: string;
   readonly accepts: (entry: string) => boolean;
 }
@@ -104,6 +106,40 @@ export const SETTINGS = {
     max: 1_000_000,
     default: limits.CONTENTS_PER_SECOND,
     help: 'contents that one client asks for, announces and drops, likewise',
+  },
+  connectionsPerAddress: {
+    kind: 'integer',
+    group: 'Limits',
+    min: 1,
+    max: 1_000_000,
+    default: limits.CONNECTIONS_PER_ADDRESS,
+    help: 'connections from one address (of IPv6: one /64) at once',
+  },
+  connectRatePerAddress: {
+    kind: 'integer',
+    group: 'Limits',
+    min: 1,
+    max: 1_000_000,
+    default: limits.CONNECT_RATE_PER_ADDRESS,
+    help: 'new connections from one address per second; ten times as many at once',
+  },
+  trustedProxies: {
+    kind: 'list',
+    group: 'Access',
+    placeholder: 'NETWORK',
+    default: ['127.0.0.0/8', '::1'],
+    takes: 'addresses or networks such as 10.0.0.0/8',
+    accepts: isNetwork,
+    help: 'proxies whose X-Forwarded-For is believed; the limits of one address do not hold for them',
+  },
+  allowOrigin: {
+    kind: 'list',
+    group: 'Access',
+    placeholder: 'HOST',
+    default: [],
+    takes: 'hosts such as example.com or *.example.com',
+    accepts: isOriginPattern,
+    help: 'sites whose pages may connect, such as example.com or *.example.com; without it all may',
   },
 } as const satisfies SettingsByKey;
 

@@ -1,0 +1,58 @@
+import type { IncomingMessage } from 'node:http';
+import { addressGroup, clientAddress, networks } from './abuse/address.ts';
+import type { AddressLimits } from './abuse/addresses.ts';
+import { Addresses } from './abuse/addresses.ts';
+import { isOriginAllowed } from './abuse/origins.ts';
+import type { Refusal } from './http.ts';
+import * as limits from './limits.ts';
+
+export interface AdmissionOptions extends AddressLimits {
+  /** Networks of proxies whose X-Forwarded-For is believed; they themselves are not limited. */
+  readonly trustedProxies: readonly string[];
+  /** Hosts whose pages may connect; none: all may. */
+  readonly allowOrigin: readonly string[];
+}
+
+/** Decides who may open a session, whatever transport it comes by. */
+export class Admission {
+  readonly #trusted;
+  readonly #allowOrigin: readonly string[];
+  readonly #addresses: Addresses;
+
+  constructor(options: AdmissionOptions) {
+    this.#trusted = networks(options.trustedProxies);
+    this.#allowOrigin = options.allowOrigin;
+    this.#addresses = new Addresses(options);
+  }
+
+  /** Either why not, or what is to be called once when the session's connection has closed. */
+  admit(
+    { headers, socket }: Pick<IncomingMessage, 'headers' | 'socket'>,
+    now: number,
+  ): Refusal | (() => void) {
+    const { origin, 'x-forwarded-for': forwarded } = headers;
+    if (!isOriginAllowed(origin, this.#allowOrigin))
+      return {
+        status: 403,
+        text: `Pages of ${JSON.stringify(origin)} may not use this tracker. Its operator can allow them with --allow-origin.`,
+      };
+    const forwardedFor = Array.isArray(forwarded) ? forwarded.join() : forwarded;
+    const address = clientAddress(socket.remoteAddress ?? '', forwardedFor, this.#trusted);
+    if (address === undefined) return () => {};
+    const group = addressGroup(address);
+    const verdict = this.#addresses.enter(group, now);
+    if (verdict === 'entered') return () => this.#addresses.leave(group);
+    return {
+      status: 429,
+      text:
+        verdict === 'too many'
+          ? 'Too many connections are open from your address (--connections-per-address).'
+          : 'Too many connections a second from your address (--connect-rate-per-address).',
+      headers: { 'Retry-After': String(limits.ADDRESS_RETRY_SECONDS) },
+    };
+  }
+
+  tick(now: number): void {
+    this.#addresses.tick(now);
+  }
+}
