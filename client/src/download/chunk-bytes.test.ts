@@ -28,6 +28,17 @@ describe('ChunkBytes', () => {
     assert.deepEqual([...(bytes.read(20, 5) ?? [])], [8, 8, 8, 9, 9]);
   });
 
+  it('keeps a whole chunk as it came, unless much would be kept along', () => {
+    const [message, batch] = [new Uint8Array(19), new Uint8Array(20)];
+    for (const [chunk, whole] of [message, batch].entries()) {
+      bytes.expect(1n, chunk, 10, never);
+      bytes.fragment(1n, chunk, 0, whole.fill(7).subarray(9, 19));
+      const data = bytes.hash(chunk, 1n);
+      assert.deepEqual(data, filled(10, 7));
+      assert.equal(data.buffer === whole.buffer, whole === message);
+    }
+  });
+
   it('takes no fragment that was not asked for, and none beyond the chunk', () => {
     assert.equal(bytes.fragment(1n, 0, 0, filled(10, 1)), false);
     let cancelled = 0;

@@ -62,11 +62,15 @@ export class ChunkBytes implements Servable {
     chunks.set(chunk, { length, cancel, data: undefined });
   }
 
-  /** Bytes of a chunk, `offset` from its start. @returns false if the peer was not asked for it */
+  /**
+   * Bytes of a chunk, `offset` from its start; they must not change any more.
+   * @returns false if the peer was not asked for it
+   */
   fragment(peer: PeerId, chunk: number, offset: number, data: Uint8Array): boolean {
     const pending = this.#pending.get(peer)?.get(chunk);
     if (!pending) return false;
-    if (offset + data.length <= pending.length) {
+    if (!pending.data && isWhole(data, pending.length)) pending.data = data;
+    else if (offset + data.length <= pending.length) {
       pending.data ??= new Uint8Array(pending.length);
       pending.data.set(data, offset);
     }
@@ -173,4 +177,10 @@ export class ChunkBytes implements Servable {
     chunks?.delete(chunk);
     return pending;
   }
+}
+
+/** Whether it is a whole chunk in a message of its own, of which all but a header is kept along. */
+function isWhole(data: Uint8Array, length: number): data is Bytes {
+  const { buffer } = data;
+  return data.length === length && buffer instanceof ArrayBuffer && buffer.byteLength < 2 * length;
 }

@@ -11,9 +11,13 @@ import type { ManifestInfo } from '../integrity/manifest.ts';
 import type { Platform } from '../platform.ts';
 import type { HttpBody, HttpError } from '../sources/http.ts';
 import { concat, fetchRange } from '../sources/http.ts';
+import { Alarm } from './alarm.ts';
 import { ChunkBytes } from './chunk-bytes.ts';
 import type { BytesBySource, Progress } from './types.ts';
 import type { Servable } from './uploads.ts';
+
+/** Between two words on progress: pages draw it, and bytes come in thousands of parts a second. */
+export const PROGRESS_MS = 50;
 
 export type LeaseEffect = Extract<Effect, { type: 'lease' }>;
 
@@ -62,7 +66,9 @@ export class Download {
   readonly #greeted = new Set<PeerId>();
   #mediaType = '';
   #originError: unknown;
-  #cancelTimer = () => {};
+  readonly #alarm: Alarm;
+  /** When progress was last told. */
+  #toldAt = Number.NEGATIVE_INFINITY;
   #aborted = false;
   #resolve!: (blob: Blob) => void;
   #reject!: (error: unknown) => void;
@@ -79,6 +85,7 @@ export class Download {
     this.#onProgress = onProgress;
     const byChunks = content.algorithm === HashAlgorithm.MANIFEST_SHA256;
     this.#engine = new DownloadEngine(fallback !== undefined, byChunks ? 'chunks' : 'whole');
+    this.#alarm = new Alarm(context.platform, () => this.tell({ type: 'wake' }));
     this.result = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -135,10 +142,7 @@ export class Download {
     const effects = this.#engine.handle(event, platform.now(), () => platform.random());
     for (const effect of effects) this.#carryOut(effect);
     this.#sendNews();
-    this.#cancelTimer();
-    if (this.#aborted || this.#engine.wakeAt === Number.POSITIVE_INFINITY) return;
-    const wait = Math.max(0, this.#engine.wakeAt - platform.now());
-    this.#cancelTimer = platform.setTimer(wait, () => this.tell({ type: 'wake' }));
+    if (!this.#aborted) this.#alarm.set(this.#engine.wakeAt);
   }
 
   /** Bytes of a chunk that was asked for; `offset` from the chunk's start. */
@@ -146,7 +150,14 @@ export class Download {
     if (!this.#bytes.fragment(peer, chunk, offset, data)) return;
     this.bytes.peers += data.length;
     this.tell({ type: 'fragment', peer, chunk, offset, length: data.length });
-    if (!this.#aborted) this.#onProgress(this.progress);
+    this.#tellProgress();
+  }
+
+  #tellProgress(): void {
+    const now = this.#context.platform.now();
+    if (this.#aborted || now < this.#toldAt + PROGRESS_MS) return;
+    this.#toldAt = now;
+    this.#onProgress(this.progress);
   }
 
   /** Ends it; `result` rejects with `error`. */
@@ -158,7 +169,7 @@ export class Download {
 
   #end(): void {
     this.#aborted = true;
-    this.#cancelTimer();
+    this.#alarm.clear();
     for (const range of this.#ranges.values()) range.abort();
     this.#ranges.clear();
     this.#bytes.clear();
@@ -302,7 +313,7 @@ export class Download {
           this.bytes.origin += data.length;
           buffer.add(data);
           this.tell({ type: 'range-data', range: id, length: data.length });
-          if (!this.#aborted) this.#onProgress(this.progress);
+          this.#tellProgress();
         },
       });
       end({ end: 'done' });

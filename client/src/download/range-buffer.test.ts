@@ -33,6 +33,16 @@ describe('RangeBuffer', () => {
     );
   });
 
+  it('copies only what came in several parts', () => {
+    const buffer = new RangeBuffer();
+    buffer.begin(0);
+    const part = Uint8Array.from(range(0, 10));
+    buffer.add(part);
+    buffer.add(Uint8Array.from(range(10, 20)));
+    assert.equal(buffer.take(2, 8).buffer, part.buffer);
+    assert.notEqual(buffer.take(8, 12).buffer, part.buffer);
+  });
+
   it('forgets what was passed over', () => {
     const buffer = new RangeBuffer();
     buffer.begin(10);

@@ -20,15 +20,22 @@ export class RangeBuffer {
     return start >= this.#start && end <= this.#start + this.length;
   }
 
-  /** A copy of the bytes from `start` to `end`, which are here; all up to there are forgotten. */
+  /**
+   * The bytes from `start` to `end`, which are here; all up to there are forgotten. They are part of
+   * what came if they came in one part, which is then kept along: ranges bring what is missing here.
+   */
   take(start: number, end: number): Uint8Array<ArrayBuffer> {
-    const taken = new Uint8Array(end - start);
-    let at = this.#start;
-    for (const part of this.#parts) {
-      const from = Math.max(start, at);
-      const to = Math.min(end, at + part.length);
-      if (from < to) taken.set(part.subarray(from - at, to - at), from - start);
-      at += part.length;
+    this.#forget(start);
+    const [first] = this.#parts as [Uint8Array<ArrayBuffer>];
+    let taken = first.subarray(0, end - start);
+    if (taken.length < end - start) {
+      taken = new Uint8Array(end - start);
+      let at = 0;
+      for (const part of this.#parts) {
+        if (at === taken.length) break;
+        taken.set(part.subarray(0, taken.length - at), at);
+        at = Math.min(taken.length, at + part.length);
+      }
     }
     this.#forget(end);
     return taken;

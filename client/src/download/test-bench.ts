@@ -25,6 +25,8 @@ export class Bench {
   readonly open = new Set<bigint>();
   readonly fetched: string[] = [];
   state: TrackerState = 'open';
+  /** Stops the clock there. */
+  now: number | undefined;
   closed = 0;
   readonly #served = new Set<string>();
   /** What the browser tells of the visitor's network. */
@@ -66,7 +68,9 @@ export class Bench {
       this.fetched.push(String(url));
       return this.answer();
     };
-    const platform = { ...browserPlatform(), fetch, networkInformation: this.network };
+    const real = browserPlatform();
+    const now = () => this.now ?? real.now();
+    const platform = { ...real, now, fetch, networkInformation: this.network };
     const verifier = new Verifier(crypto.subtle, never);
     this.manager = new DownloadManager(platform, verifier, (handlers) => {
       this.handlers = handlers;

@@ -21,7 +21,7 @@ export interface DownloadOptions {
   readonly fallback?: string | undefined;
   /** Ends the download with `aborted`. */
   readonly signal?: AbortSignal | undefined;
-  /** Called when bytes arrive, and once more when the asset is complete and verified. */
+  /** Called when bytes arrive, at most every 50 ms, and once more when the asset is complete and verified. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 

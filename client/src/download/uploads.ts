@@ -4,6 +4,7 @@ import { FRAGMENT_HEADER_BYTES, HIGH_WATER_BYTES } from '../connection/open-conn
 import type { Connections } from '../connection/types.ts';
 import type { Platform } from '../platform.ts';
 import type { PeerId } from '../tracker/types.ts';
+import { Alarm } from './alarm.ts';
 import type { UploadPolicy } from './manners.ts';
 import { mayUpload, RateLimit } from './manners.ts';
 import type { Asker, Job } from './upload-queue.ts';
@@ -54,7 +55,10 @@ export class Uploads {
   readonly #queue: UploadQueue;
   readonly #limit: RateLimit;
   readonly #stopListening: () => void;
-  #cancelTimer: (() => void) | undefined;
+  /** For the limit, and for connections that have become slow: else `writable` comes when there is room. */
+  readonly #alarm: Alarm;
+  /** {@link serving} as it was last looked at. */
+  #wasServing: boolean;
   /** Bytes of content handed to the network since the page was opened. */
   bytes = 0;
 
@@ -71,12 +75,13 @@ export class Uploads {
     this.#policy = upload;
     this.#queue = new UploadQueue(connections);
     this.#limit = new RateLimit(platform, maxUploadBytesPerSecond);
+    this.#alarm = new Alarm(platform, () => this.#pump());
     const network = platform.networkInformation;
-    let told = this.serving;
+    this.#wasServing = this.serving;
     const listen = () => {
-      if (this.serving === told) return;
-      told = !told;
-      onServing?.(told);
+      if (this.serving === this.#wasServing) return;
+      this.#wasServing = !this.#wasServing;
+      onServing?.(this.#wasServing);
       this.#pump();
     };
     network?.addEventListener?.('change', listen);
@@ -125,7 +130,7 @@ export class Uploads {
   /** Serves nobody any more. */
   close(): void {
     this.#stopListening();
-    this.#cancelTimer?.();
+    this.#alarm.clear();
     this.#queue.clear();
   }
 
@@ -136,13 +141,9 @@ export class Uploads {
       if (!next) break;
       this.#advance(...next);
     }
-    this.#cancelTimer?.();
-    // For the limit, and for connections that have become slow: else `writable` comes when there is room.
-    if (this.#queue.hasJobs)
-      this.#cancelTimer = this.#platform.setTimer(
-        this.#limit.waitMs > 0 ? this.#limit.waitMs : SLOW_MS,
-        () => this.#pump(),
-      );
+    if (!this.#queue.hasJobs) return this.#alarm.clear();
+    const { waitMs } = this.#limit;
+    this.#alarm.set(this.#platform.now() + (waitMs > 0 ? waitMs : SLOW_MS));
   }
 
   /** Takes a request a step further: reads its bytes, or sends some of them. */
@@ -154,7 +155,7 @@ export class Uploads {
       jobs.delete(requestId);
       this.#refuse(peer, requestId, reason);
     };
-    if (!this.serving) end(RefuseReason.NOT_SERVING);
+    if (!this.#wasServing) end(RefuseReason.NOT_SERVING);
     else if (data instanceof Uint8Array) this.#send(asker, job, data);
     else {
       const take = (read?: Uint8Array<ArrayBuffer>) => {

@@ -47,25 +47,26 @@ export class Verifier {
    * @param data the file, or for the id of a manifest the bytes of that
    * @throws {ZfError} `no-hash-library`
    */
-  async matches(
+  matches(
     { algorithm, digest }: Pick<Content, 'algorithm' | 'digest'>,
     data: Uint8Array<ArrayBuffer>,
   ): Promise<boolean> {
-    const actual = await this.#digest(algorithm, data);
-    return actual?.length === digest.length && actual.every((byte, i) => byte === digest[i]);
+    return this.#digest(algorithm, data).then(
+      (actual) => actual?.length === digest.length && actual.every((byte, i) => byte === digest[i]),
+    );
   }
 
   /**
    * Whether `data` is chunk `index` of the file that a manifest describes.
    * @throws {ZfError} `no-hash-library`
    */
-  async matchesChunk(
+  matchesChunk(
     { size, chunkSize, count, chunkSha256 }: ManifestInfo,
     index: number,
     data: Uint8Array<ArrayBuffer>,
   ): Promise<boolean> {
     if (index >= count || data.length !== Math.min(chunkSize, size - index * chunkSize))
-      return false;
+      return Promise.resolve(false);
     const digest = chunkSha256.subarray(32 * index, 32 * index + 32);
     return this.matches({ algorithm: HashAlgorithm.SHA256, digest }, data);
   }
