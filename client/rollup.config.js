@@ -50,13 +50,21 @@ export default [
   {
     ...options,
     input: { zauberflote: 'client/src/index.ts' },
+    // A chunk would import what it shares from zauberflote.mjs, and zauberflote.js uses this file, too.
+    external: /stylesheet\.ts$/,
     output: {
       dir: 'client/dist',
       format: 'es',
       entryFileNames: '[name].mjs',
       chunkFileNames: 'zauberflote-hash.mjs',
+      paths: () => './zauberflote-css.mjs',
       // Several files: what one of them may shorten, another may use.
       plugins: [compress()],
     },
+  },
+  {
+    ...options,
+    input: 'client/src/dom/stylesheet.ts',
+    output: { file: 'client/dist/zauberflote-css.mjs', format: 'es', plugins: [compress()] },
   },
 ];

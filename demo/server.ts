@@ -40,7 +40,11 @@ export interface Demo {
   close(): Promise<void>;
 }
 
-const CLIENT_FILES: ReadonlySet<string> = new Set(['/zauberflote.js', '/zauberflote-hash.mjs']);
+const CLIENT_FILES: ReadonlySet<string> = new Set([
+  '/zauberflote.js',
+  '/zauberflote-css.mjs',
+  '/zauberflote-hash.mjs',
+]);
 const CLIENT_DIR = join(import.meta.dirname, '..', 'client', 'dist');
 /** Enough for `{"up":false}`; nothing else is sent to the control route. */
 const CONTROL_BODY_MAX = 1024;

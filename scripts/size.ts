@@ -70,6 +70,9 @@ Bytes of what \`npm run build\` writes to \`client/dist\`: as it is, by gzip (le
 (quality 11). Written by \`npm run size -- --write\`; the tests fail when a number is off by more
 than ${TOLERANCE * 100} %.
 
+Pages load \`zauberflote.js\` or \`zauberflote.mjs\`; those with a marked stylesheet
+\`zauberflote-css.mjs\` as well, those on plain http \`zauberflote-hash.mjs\`.
+
 ${table(sizes)}
 `;
 }

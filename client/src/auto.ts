@@ -6,6 +6,7 @@
  * `data-max-upload-bytes-per-second` are the options of these names. The instance is
  * `window.zauberflote`; its class, `window.Zauberflote`.
  */
+import type { StylesheetLibrary } from './dom/stylesheet-library.ts';
 import type { UploadPolicy } from './download/manners.ts';
 import type { HashLibrary } from './integrity/digest.ts';
 import { ZauberfloteCore, type ZauberfloteOptions } from './zauberflote.ts';
@@ -22,12 +23,16 @@ const script =
   (document.currentScript as HTMLScriptElement | null) ??
   document.querySelector<HTMLScriptElement>('script[data-tracker]');
 
-const loadHashes = (): Promise<HashLibrary> =>
-  import(new URL('zauberflote-hash.mjs', script?.src || document.baseURI).href);
+const load = (name: string) =>
+  import(new URL(`zauberflote-${name}.mjs`, script?.src || document.baseURI).href);
 
 class Zauberflote extends ZauberfloteCore {
   constructor(options: ZauberfloteOptions = {}) {
-    super(options, { loadHashes, page: window });
+    super(options, {
+      loadHashes: (): Promise<HashLibrary> => load('hash'),
+      loadCss: (): Promise<StylesheetLibrary> => load('css'),
+      page: window,
+    });
   }
 }
 

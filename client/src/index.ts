@@ -11,6 +11,10 @@ export type { ZauberfloteOptions } from './zauberflote.ts';
 /** {@inheritDoc ZauberfloteCore} */
 export class Zauberflote extends ZauberfloteCore {
   constructor(options: ZauberfloteOptions = {}) {
-    super(options, { loadHashes: () => import('./hash-library.ts'), page: globalThis.window });
+    super(options, {
+      loadHashes: () => import('./hash-library.ts'),
+      loadCss: () => import('./dom/stylesheet.ts'),
+      page: globalThis.window,
+    });
   }
 }

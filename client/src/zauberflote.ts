@@ -1,5 +1,6 @@
 import { ConnectionManager } from './connection/connection-manager.ts';
 import { Injector } from './dom/injector.ts';
+import type { StylesheetLibrary } from './dom/stylesheet-library.ts';
 import type { Network, NetworkHandlers, Stats } from './download/download-manager.ts';
 import { DownloadManager } from './download/download-manager.ts';
 import type { UploadPolicy } from './download/manners.ts';
@@ -59,6 +60,8 @@ export interface ZauberfloteOptions {
 export interface Surroundings {
   /** Loads the hash library for pages without crypto.subtle. */
   readonly loadHashes: () => Promise<HashLibrary>;
+  /** Loads what makes stylesheets work from a blob: URL; for inject() only. */
+  readonly loadCss: () => Promise<StylesheetLibrary>;
   /** @default the browser's */
   readonly platform?: Platform;
   /** The window: fires `pagehide` and `pageshow`. @default none, as in Node */
@@ -72,12 +75,14 @@ export interface Surroundings {
 export class ZauberfloteCore implements Downloads {
   readonly #downloads: DownloadManager;
   readonly #closing = new AbortController();
+  readonly #loadCss: () => Promise<StylesheetLibrary>;
   #injector: Injector | undefined;
 
   constructor(
     options: ZauberfloteOptions,
-    { loadHashes, platform = browserPlatform(), page }: Surroundings,
+    { loadHashes, loadCss, platform = browserPlatform(), page }: Surroundings,
   ) {
+    this.#loadCss = loadCss;
     const { tracker: url, iceServers, relayOnly, enabled } = options;
     const verifier = new Verifier(globalThis.crypto?.subtle, loadHashes);
     const connect = (handlers: NetworkHandlers): Network => {
@@ -153,7 +158,7 @@ export class ZauberfloteCore implements Downloads {
    * document, and in the shadow tree that `root` is or is in. Each shadow tree has to be given.
    */
   inject(root: ParentNode = document): void {
-    this.#injector ??= new Injector(this);
+    this.#injector ??= new Injector(this, this.#loadCss);
     this.#injector.inject(root);
     this.#injector.observe();
   }

@@ -39,12 +39,16 @@ describe('A page in a real browser', function () {
 
   after(() => site?.close());
 
+  const stylesheet = ({ driver }: Browser) =>
+    driver.executeScript<string>("return document.getElementById('style').getAttribute('href')");
+
   const complete = async (browser: Browser) => assert.deepEqual(await looks(browser), original);
 
   it('is complete when the tracker was killed before', async () => {
     await tracker.kill();
     const page = await open(site.url());
     await complete(page);
+    assert.match(await stylesheet(page), /^blob:/);
     assert.equal((await bytes(page)).peers, 0);
   });
 
@@ -150,6 +154,21 @@ describe('A page in a real browser', function () {
     });
     await page.driver.get(site.url('/', 'site.test'));
     await complete(page);
+  });
+
+  it('is complete when the file for stylesheets is missing, and says so once', async () => {
+    const page = await open('data:,');
+    await page.console();
+    await page.driver.sendDevToolsCommand('Network.enable', {});
+    await page.driver.sendDevToolsCommand('Network.setBlockedURLs', {
+      urls: ['*zauberflote-css*'],
+    });
+    await page.driver.get(site.url());
+    await complete(page);
+    assert.match(await stylesheet(page), /\/a\/style\.css$/);
+    const warnings = (await complaints(page)).filter((message) => /Zauberfl/.test(message));
+    assert.equal(warnings.length, 1, warnings.join('\n'));
+    assert.match(warnings[0] as string, /put zauberflote-css\.mjs beside zauberflote\.js/);
   });
 
   it('loses nothing when the visitor it loads from is killed', async () => {

@@ -22,10 +22,11 @@ describe('A visitor', function () {
     page?: EventTarget,
   ): ZauberfloteCore => {
     const loadHashes = () => import('@zauberflote/client/src/hash-library.ts');
+    const loadCss = () => import('@zauberflote/client/src/dom/stylesheet.ts');
     const platform = { ...nodePlatform(), networkInformation };
     const visitor = new ZauberfloteCore(
       { tracker: tracker.url, ...options },
-      { loadHashes, platform, page },
+      { loadHashes, loadCss, platform, page },
     );
     visitors.push(visitor);
     return visitor;

@@ -22,14 +22,19 @@ describe('The module that pages import', function () {
     const { id, manifest } = await makeManifest([body], body.length, {
       mediaType: 'image/svg+xml',
     });
-    site.pages.set(
-      '/module',
-      `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><script type="module">
+    site.add('/a/style.css', 'body { color: rgb(1, 2, 3); background: url(picture.svg) }');
+    const page = (body: string) => `<!doctype html><meta charset="utf-8">
+<link rel="icon" href="data:,"><script type="module">
 import { Zauberflote } from '/zauberflote.mjs';
 window.zauberflote = new Zauberflote({ tracker: '${tracker.url}' });
 zauberflote.inject(document);
 </script><script type="application/zauberflote-manifest">${Buffer.from(manifest).toString('base64')}</script>
-<img data-zf-fallback="/a/picture.svg" data-zf-hash="${id}">`,
+${body}`;
+    const mark = `data-zf-fallback="/a/picture.svg" data-zf-hash="${id}"`;
+    site.pages.set('/module', page(`<img ${mark}>`));
+    site.pages.set(
+      '/styled',
+      page(`<link rel="zf-preload" ${mark}><link id="style" ${site.mark('/a/style.css')}>`),
     );
   });
 
@@ -51,4 +56,29 @@ zauberflote.inject(document);
       site.up = false;
     }
   });
+
+  for (const [what, blocked, href, background] of [
+    ['shows a marked stylesheet with what it names', [], /^blob:/, /^url\("blob:/],
+    [
+      'leaves a stylesheet to its origin when zauberflote-css.mjs is missing',
+      ['*zauberflote-css*'],
+      /\/a\/style\.css$/,
+      /\/a\/picture\.svg"\)$/,
+    ],
+  ] as const)
+    it(what, async () => {
+      site.up = true;
+      const browser = await launch();
+      browsers.push(browser);
+      const { driver } = browser;
+      await driver.get('data:,');
+      await driver.sendDevToolsCommand('Network.enable', {});
+      await driver.sendDevToolsCommand('Network.setBlockedURLs', { urls: blocked });
+      await driver.get(site.url('/styled'));
+      const styled = "return getComputedStyle(document.body).color === 'rgb(1, 2, 3)'";
+      await until(driver, styled, 'the stylesheet');
+      assert.match(await driver.executeScript('return style.href'), href);
+      const image = 'return getComputedStyle(document.body).backgroundImage';
+      assert.match(await driver.executeScript(image), background);
+    });
 });

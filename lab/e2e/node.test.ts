@@ -17,9 +17,10 @@ describe('Visitors in Node', function () {
 
   const visit = (): ZauberfloteCore => {
     const loadHashes = () => import('@zauberflote/client/src/hash-library.ts');
+    const loadCss = () => import('@zauberflote/client/src/dom/stylesheet.ts');
     const visitor = new ZauberfloteCore(
       { tracker: tracker.url },
-      { loadHashes, platform: nodePlatform() },
+      { loadHashes, loadCss, platform: nodePlatform() },
     );
     visitors.push(visitor);
     return visitor;

@@ -91,7 +91,7 @@ export class Site {
       response
         .writeHead(200, { 'cache-control': this.pageCaching, 'content-type': TYPES.html })
         .end(page);
-    else if (/^zauberflote(-hash)?\.m?js$/.test(name) && this.scriptUp)
+    else if (/^zauberflote(-css|-hash)?\.m?js$/.test(name) && this.scriptUp)
       response.writeHead(200, headers).end(readFileSync(new URL(name, DIST)));
     else if (!this.files.has(pathname)) response.writeHead(404).end();
     else if (!this.up) response.writeHead(503).end();

@@ -6,10 +6,9 @@ import { gzipSync } from 'node:zlib';
 /** What the clients under test load, served from `/lib/`, by name. */
 const FILES: Readonly<Record<string, string>> = {
   ...Object.fromEntries(
-    ['zauberflote.js', 'zauberflote.mjs', 'zauberflote-hash.mjs'].map((name) => [
-      name,
-      fileURLToPath(new URL(`../../client/dist/${name}`, import.meta.url)),
-    ]),
+    ['zauberflote.js', 'zauberflote.mjs', 'zauberflote-css.mjs', 'zauberflote-hash.mjs'].map(
+      (name) => [name, fileURLToPath(new URL(`../../client/dist/${name}`, import.meta.url))],
+    ),
   ),
   'webtorrent.min.js': fileURLToPath(
     new URL('dist/webtorrent.min.js', import.meta.resolve('webtorrent/package.json')),

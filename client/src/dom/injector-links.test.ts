@@ -72,6 +72,38 @@ describe('the injection layer', () => {
       assert.equal(await page.get(`${$('icon')}.rel`), 'icon');
     });
 
+    it('loads what stylesheets need once, while they are on their way, and only for them', async () => {
+      page.site.hold('/css/site.css');
+      await page.open(`<link id="p" rel="zf-preload" ${page.site.mark('/green.png')}>${body}`);
+      await page.until(loaded('p'));
+      assert.equal(await page.get('libraries.length'), 0);
+      const links = ['l', 'm'].map((id) => `<link id="${id}" ${page.site.mark('/css/site.css')}>`);
+      await page.open(links.join('') + body);
+      await page.until('libraries.length');
+      assert.equal(await page.get(`${$('l')}.hasAttribute('href')`), false);
+      page.site.release('/css/site.css');
+      await page.until(`${loaded('l')} && ${loaded('m')}`);
+      assert.equal(await page.get('libraries.length'), 1);
+    });
+
+    it('leaves stylesheets to their origin, and says so once, when that cannot be loaded', async () => {
+      const links = ['/css/site.css', '/css/imported.css'].map(
+        (path, i) => `<link id="l${i}" ${page.site.mark(path)}>`,
+      );
+      await page.open(
+        links.join('') + body,
+        '<script>noCss = true</script><script src="/zf.js"></script>',
+      );
+      await page.until(`getComputedStyle(${$('a')}).color === 'rgb(1, 2, 3)'`);
+      await page.until(`${loaded('l0')} && ${loaded('l1')}`);
+      const hrefs = await page.get(`[${$('l0')}, ${$('l1')}].map((link) => link.href)`);
+      const { origin } = page.site;
+      assert.deepEqual(hrefs, [`${origin}/css/site.css`, `${origin}/css/imported.css`]);
+      const messages = await page.get<string[]>('messages');
+      assert.equal(messages.length, 1, messages.join('\n'));
+      assert.match(messages[0]!, /^warn: .*zauberflote-css\.mjs.*no library here/);
+    });
+
     it('decodes a stylesheet as it was served before rewriting it', async () => {
       const css = '#a::before{content:"é";background:url(x.png)}';
       page.site.put('/latin.css', 'text/css; charset=iso-8859-1', Buffer.from(css, 'latin1'));

@@ -56,7 +56,8 @@ import { announce, NO_PROGRESS, reportFailure } from './events.ts';
 import { InlineManifests } from './inline-manifests.ts';
 import { Nearness, playWanted, postponement } from './postpone.ts';
 import { type Place, ScriptOrder, scriptKind } from './scripts.ts';
-import { isFrame, show, unshow, urlFor, whenLoaded } from './show.ts';
+import { isFrame, isStylesheet, show, unshow, urlFor, whenLoaded } from './show.ts';
+import { onDemand, type StylesheetLibrary } from './stylesheet-library.ts';
 import { parseUrl } from './url.ts';
 import { Use } from './use.ts';
 
@@ -71,11 +72,17 @@ export class Injector {
   readonly #finished = new WeakMap<Element, string>();
   readonly #outside = new OutsideUrls();
   readonly #nearness = new Nearness();
+  readonly #loadCss: () => Promise<StylesheetLibrary | undefined>;
   readonly #scripts: ScriptOrder;
   readonly #observer: MutationObserver;
   #frame = 0;
 
-  constructor(downloads: Downloads, document: Document = globalThis.document) {
+  constructor(
+    downloads: Downloads,
+    loadCss: () => Promise<StylesheetLibrary>,
+    document: Document = globalThis.document,
+  ) {
+    this.#loadCss = onDemand(loadCss);
     this.#document = document;
     this.#assets = new Assets(downloads);
     this.#manifests = new InlineManifests(downloads);
@@ -262,12 +269,13 @@ export class Injector {
         await new Promise((resolve) => setTimeout(resolve));
         return use.signal.aborted ? undefined : show(use, part, url);
       }
+      const loadingCss = isStylesheet(part.element) ? this.#loadCss() : undefined;
       const { asset, blob } = await this.#download(use, hash, url, (latest) => {
         progress = latest;
         if (!use.signal.aborted) announce('zf:progress', part, latest);
       });
       const held = part.attribute
-        ? await urlFor(use, part, this.#assets, asset, blob, url)
+        ? await urlFor(use, part, this.#assets, asset, blob, url, loadingCss)
         : undefined;
       if (held) use.hold(() => this.#letGo(use, held.release));
       await untilTurn(place, use.signal);

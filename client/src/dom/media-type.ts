@@ -31,6 +31,16 @@ export function mediaType({ served, declared, url, head }: MediaTypeHints): stri
   return /<svg[\s>]/i.test(start) ? 'image/svg+xml' : UNKNOWN_TYPE;
 }
 
+/** {@link mediaType} of a file. */
+export async function typeOf(
+  blob: Blob,
+  declared: string | null | undefined,
+  url: string,
+): Promise<string> {
+  const head = new Uint8Array(await blob.slice(0, SNIFFED_BYTES).arrayBuffer());
+  return mediaType({ served: blob.type, declared, url, head });
+}
+
 /** The character set a media type names, or undefined. */
 export function charset(type: string): string | undefined {
   return /;\s*charset\s*=\s*"?([^\s;"]+)/i.exec(type)?.[1];

@@ -9,8 +9,8 @@ import {
   type Part,
   sourcesOf,
 } from './elements.ts';
-import { isPage, mediaType, SNIFFED_BYTES, withCharsetOf } from './media-type.ts';
-import { prepareStylesheet } from './stylesheet.ts';
+import { isPage, mediaType, typeOf, withCharsetOf } from './media-type.ts';
+import { type StylesheetLibrary, stylesheetPage } from './stylesheet-library.ts';
 import type { Use } from './use.ts';
 
 const PLUGIN = /^(?:embed|object)$/;
@@ -18,6 +18,7 @@ const PLUGIN = /^(?:embed|object)$/;
 /**
  * An object URL of an asset, of the media type its element needs (paper, section 3.5).
  * @param url absolute URL of the asset at its origin
+ * @param loadingCss for a stylesheet; without what it resolves to, the origin has to show it
  */
 export async function urlFor(
   use: Use,
@@ -26,18 +27,22 @@ export async function urlFor(
   asset: Asset,
   blob: Blob,
   url: string,
+  loadingCss: Promise<StylesheetLibrary | undefined> | undefined,
 ): Promise<HeldUrl> {
   if (isScript(element)) return asset.hold(blob, withCharsetOf('text/javascript', blob.type));
-  if (isStylesheet(element)) {
-    const sheet = await prepareStylesheet(element.ownerDocument, assets, blob, url);
+  const atOrigin = { url, release: () => {} };
+  if (loadingCss) {
+    const library = await loadingCss;
+    if (!library) return atOrigin;
+    const page = stylesheetPage(element.ownerDocument, assets);
+    const sheet = await library.prepareStylesheet(page, blob, url);
     use.hold(sheet.release);
     return holdUrl(sheet.blob);
   }
-  const head = new Uint8Array(await blob.slice(0, SNIFFED_BYTES).arrayBuffer());
   const declared = attribute === 'poster' ? null : target.getAttribute('type');
-  const type = mediaType({ served: blob.type, declared, url, head });
+  const type = await typeOf(blob, declared, url);
   // Known only now, see isFrame.
-  if (PLUGIN.test(element.localName) && isPage(type)) return { url, release: () => {} };
+  if (PLUGIN.test(element.localName) && isPage(type)) return atOrigin;
   return asset.hold(blob, type);
 }
 
@@ -130,6 +135,6 @@ export function unshow({ shown }: Use): void {
     shown.part.target.removeAttribute(shown.part.attribute);
 }
 
-function isStylesheet(element: Element): boolean {
+export function isStylesheet(element: Element): boolean {
   return element.localName === 'link' && linkRole(element) === 'stylesheet';
 }

@@ -1,15 +1,7 @@
-import type { Assets } from './assets.ts';
+/** Entry of zauberflote-css.mjs: stylesheets. It shares no code with the other files, see stylesheet-library.ts. */
 import { type CssReference, cssReferences, rewriteCss } from './css.ts';
-import { MARKED, ownPart } from './elements.ts';
-import { charset, mediaType, SNIFFED_BYTES, withCharsetOf } from './media-type.ts';
-import { parseUrl } from './url.ts';
-
-/** A stylesheet ready to be shown from a blob: URL. */
-export interface PreparedStylesheet {
-  readonly blob: Blob;
-  /** Lets go of the assets it refers to; call it when the stylesheet is gone. */
-  readonly release: () => void;
-}
+import { charset, withCharsetOf } from './media-type.ts';
+import type { PreparedStylesheet, StylesheetPage } from './stylesheet-library.ts';
 
 /**
  * How long a stylesheet that is there waits for marked assets it names. Fonts that are marked in
@@ -33,18 +25,17 @@ interface Replacement {
  * @param late resolves when assets that are not here yet are not waited for any more
  */
 export async function prepareStylesheet(
-  document: Document,
-  assets: Assets,
+  page: StylesheetPage,
   blob: Blob,
   base: string,
   importers: readonly string[] = [],
   late: Promise<undefined> = new Promise((resolve) => setTimeout(resolve, STYLESHEET_WAIT_MS)),
 ): Promise<PreparedStylesheet> {
-  const css = await decodeCss(blob, document.characterSet);
+  const css = await decodeCss(blob, page.characterSet);
   const replacements = new Map<string, Replacement>();
   await Promise.all(
     cssReferences(css, base).map(async (reference) => {
-      const replacement = await replace(document, assets, reference, [...importers, base], late);
+      const replacement = await replace(page, reference, [...importers, base], late);
       if (replacement) replacements.set(`${reference.kind} ${reference.url}`, replacement);
     }),
   );
@@ -66,15 +57,14 @@ export async function prepareStylesheet(
 
 /** The object URL that takes the place of a URL in a stylesheet, if its asset is marked and to be had. */
 async function replace(
-  document: Document,
-  assets: Assets,
+  page: StylesheetPage,
   { url, kind }: CssReference,
   importers: readonly string[],
   late: Promise<undefined>,
 ): Promise<Replacement | undefined> {
-  const mark = importers.includes(url) ? undefined : markOf(document, url);
-  if (!mark) return undefined;
-  const { asset, release } = assets.share(mark.hash, url);
+  const asset = importers.includes(url) ? undefined : page.share(url);
+  if (!asset) return undefined;
+  const release = () => asset.release();
   try {
     const blob = await Promise.race([asset.blob, late]);
     if (!blob) {
@@ -82,7 +72,7 @@ async function replace(
       return undefined;
     }
     if (kind === 'import') {
-      const imported = await prepareStylesheet(document, assets, blob, url, importers, late);
+      const imported = await prepareStylesheet(page, blob, url, importers, late);
       const own = URL.createObjectURL(imported.blob);
       const releaseAll = () => {
         URL.revokeObjectURL(own);
@@ -91,8 +81,7 @@ async function replace(
       };
       return { url: own, release: releaseAll };
     }
-    const head = new Uint8Array(await blob.slice(0, SNIFFED_BYTES).arrayBuffer());
-    const held = asset.hold(blob, mediaType({ served: blob.type, declared: mark.type, url, head }));
+    const held = await asset.hold();
     const releaseBoth = () => {
       held.release();
       release();
@@ -102,22 +91,6 @@ async function replace(
     release();
     return undefined;
   }
-}
-
-/** The hash and declared type of an element of the page whose fallback is at `url`. */
-function markOf(
-  document: Document,
-  url: string,
-): { hash: string; type: string | null } | undefined {
-  for (const element of document.querySelectorAll(MARKED)) {
-    const { hash, fallback } = ownPart(element);
-    if (hash === null || fallback === null) continue;
-    const absolute = parseUrl(fallback, document.baseURI);
-    if (!absolute) continue;
-    absolute.hash = '';
-    if (absolute.href === url) return { hash, type: element.getAttribute('type') };
-  }
-  return undefined;
 }
 
 /** Decodes as CSS Syntax section 3.2 does: byte order mark, HTTP, `@charset`, the page's own. */

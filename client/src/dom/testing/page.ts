@@ -7,6 +7,7 @@ import type { DownloadOptions, Downloads } from '../../download/types.ts';
 import { ZfError } from '../../errors.ts';
 import { formatContentId, parseContentId } from '../../integrity/content-id.ts';
 import { Injector } from '../injector.ts';
+import * as stylesheets from '../stylesheet.ts';
 
 class HttpDownloads implements Downloads {
   readonly started: string[] = [];
@@ -48,7 +49,12 @@ class HttpDownloads implements Downloads {
 }
 
 const downloads = new HttpDownloads();
-const injector = new Injector(downloads);
+const libraries: string[] = [];
+const injector = new Injector(downloads, async () => {
+  libraries.push('css');
+  if ('noCss' in globalThis) throw new TypeError('no library here');
+  return stylesheets;
+});
 const urls = new Set<string>();
 const messages: string[] = [];
 const events: { type: string; id: string; detail: unknown }[] = [];
@@ -90,6 +96,15 @@ function until<T>(condition: () => T | Promise<T>): Promise<T> {
   });
 }
 
-Object.assign(globalThis, { downloads, injector, urls, messages, events, until, ran: [] });
+Object.assign(globalThis, {
+  downloads,
+  injector,
+  libraries,
+  urls,
+  messages,
+  events,
+  until,
+  ran: [],
+});
 injector.observe();
 void injector.inject(document);
