@@ -193,7 +193,7 @@ export class DownloadManager implements Downloads {
         manifests: this.#manifests,
         fallback: download.fallback,
         signal: leaving.signal,
-        onProgress: (loaded) => download.setOriginBytes(loaded),
+        onProgress: (loaded, _, more) => download.fetched(more, loaded),
       });
       if (body) download.setBody(body, manifest);
       else download.setManifest(manifest);

@@ -67,6 +67,8 @@ export class Download {
   #mediaType = '';
   #originError: unknown;
   readonly #alarm: Alarm;
+  /** Most bytes that were at hand. */
+  #loaded = 0;
   /** When progress was last told. */
   #toldAt = Number.NEGATIVE_INFINITY;
   #aborted = false;
@@ -94,7 +96,9 @@ export class Download {
 
   get progress(): Progress {
     const { loaded, size: total } = this.#bytes;
-    return { loaded: Math.min(loaded, total ?? loaded), total, bytes: this.bytes };
+    // What turns out to be wrong is fetched again: nothing to go back for.
+    this.#loaded = Math.min(Math.max(this.#loaded, loaded), total ?? Number.POSITIVE_INFINITY);
+    return { loaded: this.#loaded, total, bytes: this.bytes };
   }
 
   /** Where the origin has it. */
@@ -124,9 +128,11 @@ export class Download {
     this.tell({ type: 'layout', layout: layoutOf(manifest.size, manifest.chunkSize) });
   }
 
-  /** So many bytes of the whole came while its manifest was looked for. */
-  setOriginBytes(loaded: number): void {
-    this.bytes.origin = loaded;
+  /** Some bytes of the whole came while its manifest was looked for; so many are here. */
+  fetched(more: number, loaded: number): void {
+    this.bytes.origin += more;
+    this.#loaded = Math.max(this.#loaded, loaded);
+    this.#tellProgress();
   }
 
   /** All of it came, verified, with its manifest. */

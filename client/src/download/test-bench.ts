@@ -31,7 +31,8 @@ export class Bench {
   readonly #served = new Set<string>();
   /** What the browser tells of the visitor's network. */
   readonly network = Object.assign(new EventTarget(), { saveData: false });
-  answer: () => Response = () => new Response(FILE, { headers: { 'content-type': 'text/x-zf' } });
+  answer: (url: string) => Response = () =>
+    new Response(FILE, { headers: { 'content-type': 'text/x-zf' } });
   handlers!: NetworkHandlers;
   readonly manager: DownloadManager;
 
@@ -66,7 +67,7 @@ export class Bench {
     } as Connections;
     const fetch = async (url: RequestInfo | URL) => {
       this.fetched.push(String(url));
-      return this.answer();
+      return this.answer(String(url));
     };
     const real = browserPlatform();
     const now = () => this.now ?? real.now();

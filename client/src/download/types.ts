@@ -9,7 +9,7 @@ export interface BytesBySource {
 }
 
 export interface Progress {
-  /** Bytes at hand, at most `total`. */
+  /** Bytes at hand, at most `total`; what has to be fetched again stays counted. */
   readonly loaded: number;
   /** Size of the asset in bytes, once known. */
   readonly total: number | undefined;

@@ -256,7 +256,7 @@ describe('fetchWhole', () => {
       response.writeHead(200, { 'content-type': 'image/png', 'content-length': FILE.length });
       response.end(FILE);
     });
-    const seen: [number, number | undefined][] = [];
+    const seen: [number, number | undefined, number][] = [];
     const { data, mediaType } = await fetchWhole(browserPlatform(), url, {
       signal: new AbortController().signal,
       fresh: false,
@@ -264,7 +264,11 @@ describe('fetchWhole', () => {
     });
     assert.deepEqual(Buffer.from(data), FILE);
     assert.equal(mediaType, 'image/png');
-    assert.deepEqual(seen.at(-1), [300_000, 300_000]);
+    assert.deepEqual(seen.at(-1)?.slice(0, 2), [300_000, 300_000]);
+    assert.equal(
+      seen.reduce((sum, [, , more]) => sum + more, 0),
+      300_000,
+    );
     assert.ok(seen.every(([loaded], i) => i === 0 || loaded > (seen[i - 1]?.[0] as number)));
   });
 });

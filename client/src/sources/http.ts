@@ -50,17 +50,25 @@ export class HttpError extends Error {
   readonly status: number | undefined;
   /** Bytes of the file, where the origin says that the range asked is beyond them (status 416). */
   readonly size: number | undefined;
+  /** How long the origin asks to be left alone, in ms (the Retry-After header, if in seconds). */
+  readonly retryAfter: number | undefined;
 
   constructor(
     kind: HttpErrorKind,
     message: string,
-    { status, size, cause }: { status?: number; size?: number | undefined; cause?: unknown } = {},
+    {
+      status,
+      size,
+      retryAfter,
+      cause,
+    }: Partial<Pick<HttpError, 'status' | 'size' | 'retryAfter' | 'cause'>> = {},
   ) {
     super(message, { cause });
     this.name = 'HttpError';
     this.kind = kind;
     this.status = status;
     this.size = size;
+    this.retryAfter = retryAfter;
   }
 }
 
@@ -148,11 +156,14 @@ function readHead(
   length: number | undefined,
 ): RangeHead {
   const contentRange = headers.get('content-range');
-  if (!ok)
+  if (!ok) {
+    const seconds = toNumber(headers.get('retry-after'));
     throw new HttpError('status', `${url} answered ${status}`, {
       status,
+      retryAfter: seconds === undefined ? undefined : seconds * 1000,
       size: toNumber(/^bytes \*\/(\d+)$/i.exec(contentRange ?? '')?.[1]),
     });
+  }
   const mediaType = headers.get('content-type') ?? '';
   const coding = headers.get('content-encoding');
   // With a content coding the header counts other bytes than arrive here.
@@ -202,8 +213,8 @@ export interface HttpOptions {
   readonly signal: AbortSignal;
   /** Asks past the browser's cache and any cache on the way. */
   readonly fresh: boolean;
-  /** Bytes of the body so far, and all of them if the origin says how many. */
-  readonly onProgress: (loaded: number, total: number | undefined) => void;
+  /** Bytes of the body so far, all of them if the origin says how many, and what came just now. */
+  readonly onProgress: (loaded: number, total: number | undefined, more: number) => void;
 }
 
 /** Gets the whole body of a URL; see {@link fetchRange}. */
@@ -225,7 +236,7 @@ export async function fetchWhole(
     onData(data) {
       parts.push(data);
       loaded += data.length;
-      onProgress(loaded, total);
+      onProgress(loaded, total, data.length);
     },
   });
   return { data: concat(parts), mediaType };

@@ -7,8 +7,17 @@ import { type ManifestInfo, parseManifest, rebuildManifests } from '../integrity
 import type { Manifests } from '../integrity/manifests.ts';
 import type { Platform } from '../platform.ts';
 import type { HttpBody, HttpOptions } from './http.ts';
-import { fetchWhole } from './http.ts';
+import { fetchWhole, HttpError } from './http.ts';
 import { typeByExtension } from './media-types.ts';
+
+/** Pauses before a manifest is asked for again, in ms: an origin that is restarted or overrun. */
+export const MANIFEST_RETRIES_MS = [1_000, 2_000];
+
+/** Longest pause for which an origin's Retry-After is heeded, in ms: then the file itself is sooner here. */
+export const MAX_RETRY_AFTER_MS = 5_000;
+
+/** 4xx that may pass: the request was slow, early, or one of too many (RFC 9110, 8470, 6585). */
+const PASSING = new Set([408, 425, 429]);
 
 export interface ManifestSources {
   readonly platform: Platform;
@@ -33,7 +42,8 @@ type Origin = Omit<ManifestSources, 'fallback'> & { readonly url: string };
 /**
  * The manifest of a content: one already seen, else that at the origin beside the file (`FILE.zf`),
  * else one made from the file, which works if it is what `zauberflote-manifest` makes without
- * options. What does not have the hash is asked for once more past the caches.
+ * options. What does not have the hash is asked for once more past the caches; a manifest that cannot
+ * be fetched at the moment, after a pause.
  * @throws {ZfError} `no-source`, `hash-mismatch`, `no-hash-library`
  * @throws the signal's reason when it is aborted
  */
@@ -64,47 +74,65 @@ export function manifestUrl(url: string): string {
 }
 
 /** Undefined if it is not there. */
-async function beside(
-  content: Content,
-  { platform, verifier, url, signal }: Origin,
-): Promise<ObtainedManifest | undefined> {
-  const at = manifestUrl(url);
+async function beside(content: Content, origin: Origin): Promise<ObtainedManifest | undefined> {
+  const { platform, verifier, manifests, signal } = origin;
+  const at = manifestUrl(origin.url);
   const onProgress = (loaded: number, total = 0) => {
     if (Math.max(loaded, total) > MAX_MANIFEST_BYTES)
       throw new Error(`${at} is larger than a manifest can be`);
   };
-  for (const fresh of [false, true]) {
-    let manifest: ManifestInfo;
+  for (let tries = 0; ; tries++) {
     try {
-      manifest = parseManifest(
-        (await fetchWhole(platform, at, { signal, fresh, onProgress })).data,
-      );
-    } catch {
-      // Not there, or a page that says so: the file is asked for, and has its own failures.
+      return await fetchTwice({ platform, signal, url: at, onProgress }, async ({ data }) => {
+        const manifest = parseManifest(data);
+        return (await verifier.matches(content, data)) ? { manifest } : undefined;
+      });
+    } catch (error) {
       signal.throwIfAborted();
-      return undefined;
+      if (error instanceof ZfError) throw error;
+      const ms = pauseAfter(error, tries, at);
+      // Not there, or a page that says so: the file is asked for, and has its own failures.
+      if (ms === undefined) return undefined;
+      await pause(platform, ms, signal);
+      // Meanwhile the page may have got to where it has it.
+      const manifest = await manifests.get(content);
+      if (manifest) return { manifest };
     }
-    if (await verifier.matches(content, manifest.bytes)) return { manifest };
   }
-  return undefined;
+}
+
+/** How long to wait before asking again, in ms; undefined: it would be in vain. */
+function pauseAfter(error: unknown, tries: number, url: string): number | undefined {
+  const wait = MANIFEST_RETRIES_MS[tries];
+  if (!(error instanceof HttpError) || wait === undefined) return undefined;
+  const { kind, status = 0, retryAfter = 0 } = error;
+  // An answer 404 of another origin mostly lacks CORS headers, and looks like this: no time for that.
+  if (kind === 'unreachable' && (tries > 0 || isElsewhere(url))) return undefined;
+  // A minute is gone already.
+  if (kind === 'stalled' || retryAfter > MAX_RETRY_AFTER_MS) return undefined;
+  if (status >= 400 && status < 500 && !PASSING.has(status)) return undefined;
+  return Math.max(wait, retryAfter);
+}
+
+/** Whether a page needs CORS for it. Not an URL that is relative. */
+function isElsewhere(url: string): boolean {
+  const page = globalThis.location as Location | undefined;
+  return page !== undefined && /^[\w.+-]*:?\/\//.test(url) && !url.startsWith(`${page.origin}/`);
+}
+
+/** @throws the signal's reason when it is aborted */
+async function pause(platform: Platform, ms: number, signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const cancel = platform.setTimer(ms, resolve);
+    signal.addEventListener('abort', () => resolve(cancel()), { once: true });
+  });
+  signal.throwIfAborted();
 }
 
 /** Undefined if the file does not give this manifest. */
-async function fromFile(
-  content: Content,
-  { platform, verifier, url, signal, onProgress = () => {} }: Origin,
-): Promise<ObtainedManifest | undefined> {
-  for (const fresh of [false, true]) {
-    const body = await fetchWhole(platform, url, { signal, fresh, onProgress }).catch((cause) => {
-      signal.throwIfAborted();
-      const { message } = cause as Error;
-      throw new ZfError(
-        'no-source',
-        `there is no manifest for ${formatContentId(content)} in the page or at ` +
-          `${manifestUrl(url)}, and ${message}`,
-        { cause },
-      );
-    });
+function fromFile(content: Content, origin: Origin): Promise<ObtainedManifest | undefined> {
+  const { verifier, url, signal } = origin;
+  const make = async (body: HttpBody) => {
     const types = new Set([
       typeByExtension(url.replace(/[?#].*$/s, '')),
       body.mediaType,
@@ -113,6 +141,28 @@ async function fromFile(
     ]);
     for (const bytes of await rebuildManifests(body.data, types, verifier))
       if (await verifier.matches(content, bytes)) return { manifest: parseManifest(bytes), body };
+    return undefined;
+  };
+  return fetchTwice(origin, make).catch((cause) => {
+    signal.throwIfAborted();
+    if (!(cause instanceof HttpError)) throw cause;
+    throw new ZfError(
+      'no-source',
+      `there is no manifest for ${formatContentId(content)} in the page or at ` +
+        `${manifestUrl(url)}, and ${cause.message}`,
+      { cause },
+    );
+  });
+}
+
+/** What can be made of a body: of the one that a cache may have, else of one from past all caches. */
+async function fetchTwice(
+  { platform, url, signal, onProgress = () => {} }: Omit<Origin, 'verifier' | 'manifests'>,
+  make: (body: HttpBody) => Promise<ObtainedManifest | undefined>,
+): Promise<ObtainedManifest | undefined> {
+  for (const fresh of [false, true]) {
+    const made = await make(await fetchWhole(platform, url, { signal, fresh, onProgress }));
+    if (made) return made;
   }
   return undefined;
 }
