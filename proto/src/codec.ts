@@ -1,6 +1,7 @@
 import type {
   Candidate,
   ContentId,
+  DepositedOffer,
   Lease,
   PeerMessage,
   SessionDescription,
@@ -84,6 +85,13 @@ export function decodeSessionRequest(frame: Uint8Array): SessionRequest {
     case 'lease':
       checkLease(message.body.value);
       break;
+    case 'deposit': {
+      const { offers } = message.body.value;
+      if (offers.length < 1 || offers.length > limits.MAX_DEPOSITED_OFFERS)
+        malformed(`${offers.length} offers in a deposit`);
+      offers.forEach(checkDeposited);
+      break;
+    }
     case 'signal':
       checkSignal(message.body.value);
   }
@@ -112,6 +120,7 @@ export function decodeSessionResponse(frame: Uint8Array): SessionResponse {
         for (const holder of holders) {
           checkPeerId(holder.peerId);
           checkSize(holder.size);
+          if (holder.offer) checkDeposited(holder.offer);
         }
       }
       break;
@@ -292,8 +301,17 @@ function checkDescription(description: SessionDescription, kind: 'offer' | 'answ
   if (description.iceOptions.length > 8) malformed('more than 8 ice_options');
   if (!description.iceOptions.every((option) => ICE_OPTION.test(option)))
     malformed('an ice_option is not a token');
+  if (description.sctpInit.length > limits.MAX_SCTP_INIT_BYTES) malformed('sctp_init is too long');
   if (description.sctpPort > 65_535) malformed('sctp_port is beyond 65535');
   checkCandidates(description.candidates);
+}
+
+function checkDeposited({ attempt, description }: DepositedOffer): void {
+  if (attempt === 0) malformed('attempt is 0');
+  if (!description || description.rawSdp) malformed('a deposited offer without a description');
+  checkDescription(description, 'offer');
+  if (description.candidates.length > limits.MAX_DEPOSITED_CANDIDATES)
+    malformed('too many candidates in a deposited offer');
 }
 
 function checkCandidates(candidates: readonly Candidate[]): void {

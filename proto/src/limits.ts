@@ -18,6 +18,18 @@ export const MAX_HOLDERS_PER_SWARM = 64;
 /** Most candidates in one signal: hosts with many interfaces have about a dozen. */
 export const MAX_CANDIDATES = 32;
 
+/** Most offers in one Deposit, and of one client that a tracker keeps: each is an open port there. */
+export const MAX_DEPOSITED_OFFERS = 4;
+
+/** Most candidates in a deposited offer: it is kept, not passed on at once. */
+export const MAX_DEPOSITED_CANDIDATES = 8;
+
+/** Longest sctp_init, in bytes: three times what Chromium 156 sends. */
+export const MAX_SCTP_INIT_BYTES = 256;
+
+/** Longest SessionRequests among the subprotocols of a WebSocket, in characters: proxies take 8 KiB of headers. */
+export const MAX_FIRST_CHARACTERS = 4_096;
+
 /** Longest raw SDP, in bytes: ten times that of a browser's data channel offer. */
 export const MAX_RAW_SDP_BYTES = 16_384;
 
@@ -53,6 +65,9 @@ export const MAX_MANIFEST_BYTES = MAX_CHUNKS * 32 + 512;
 
 /** Name of the protocol: WebSocket subprotocol and data channel subprotocol. */
 export const SUBPROTOCOL = 'zauberflote.v1';
+
+/** Prefix of a subprotocol that stands for a first frame: the rest is base64url, without padding. */
+export const FIRST_PREFIX = 'first.';
 
 /** WebSocket close code of a coded error is this plus the ErrorCode (RFC 6455 leaves 4000-4999 to us). */
 export const CLOSE_CODE_BASE = 4000;

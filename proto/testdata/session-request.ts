@@ -1,7 +1,7 @@
 import { SessionRequestSchema } from '../src/full.ts';
 import { base64, field, NOT_PROTOBUF, sha1Id, vectorsOf, zeros } from './build.ts';
 import { PAPAGENO_ID } from './manifest.ts';
-import { BAD_SIGNALS, GOOD_SIGNALS } from './signals.ts';
+import { BAD_SIGNALS, GOOD_SIGNALS, host, offer } from './signals.ts';
 import type { Vector } from './types.ts';
 
 const { valid, unusual, rule, ruleHex, wire, ignored } = vectorsOf(SessionRequestSchema);
@@ -23,6 +23,12 @@ const MAX_FRAME = 65_536;
 /** Asks for 8 of 20 units. */
 const ask = { content: id, unitBytes: 65536, units: 20, wanted: 8 };
 const bits = (bytes: number) => Buffer.alloc(bytes, 0xff).toString('base64');
+
+const deposited = (attempt: number, change: object = {}) => ({
+  attempt,
+  description: { ...offer, ...change },
+});
+const deposit = (one: object) => ({ deposit: { offers: [one] } });
 
 export const SESSION_REQUEST: readonly Vector[] = [
   valid('want', 'One content, the number of peers left to the tracker.', {
@@ -95,6 +101,17 @@ export const SESSION_REQUEST: readonly Vector[] = [
     field('2a', field('0a', ID), '10808004', '30ac02', '3001', '3802'),
     { lease: { content: id, unitBytes: 65536, fetched: [300, 1], returned: [2] } },
   ),
+  valid('want with offers', 'Would answer two deposited offers at once.', {
+    want: { contents: [id], maxOffers: 2 },
+  }),
+  valid('deposit', 'An offer without and one with as many candidates as are allowed.', {
+    deposit: {
+      offers: [deposited(1), deposited(4294967295, { candidates: Array(8).fill(host) })],
+    },
+  }),
+  valid('deposit of 4', 'As many as are allowed.', {
+    deposit: { offers: [1, 2, 3, 4].map((attempt) => deposited(attempt)) },
+  }),
   valid('drop', 'Two contents.', { drop: { contents: [sha256, id] } }),
   ...GOOD_SIGNALS.map(([name, description, signal]) => valid(name, description, { signal })),
   unusual(
@@ -196,6 +213,19 @@ export const SESSION_REQUEST: readonly Vector[] = [
   rule('lease, unit 65,536 returned', 'units are below 65,536', {
     lease: { ...ask, returned: [0, 65536] },
   }),
+  rule('deposit nothing', 'at least one offer', { deposit: {} }),
+  rule('deposit of 5', 'at most 4 offers', {
+    deposit: { offers: [1, 2, 3, 4, 5].map((attempt) => deposited(attempt)) },
+  }),
+  rule('deposit without attempt', 'attempts count from 1', deposit(deposited(0))),
+  rule('deposit without description', 'it is the offer', deposit({ attempt: 1 })),
+  rule('deposit of raw SDP', 'too large to keep', deposit(deposited(1, { rawSdp: 'v=0' }))),
+  rule(
+    'deposit with 9 candidates',
+    'at most 8',
+    deposit(deposited(1, { candidates: Array(9).fill(host) })),
+  ),
+  rule('deposit with a short ufrag', 'as in Signal', deposit(deposited(1, { iceUfrag: 'abc' }))),
   rule('drop nothing', 'at least one id', { drop: {} }),
   rule('drop 65', 'at most 64 ids', { drop: { contents: many(65) } }, 'ERROR_CODE_LIMIT_EXCEEDED'),
   ...BAD_SIGNALS.map(([name, why, signal]) => rule(name, why, { signal })),

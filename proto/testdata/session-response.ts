@@ -1,6 +1,6 @@
 import { SessionResponseSchema } from '../src/full.ts';
 import { base64, NOT_PROTOBUF, sha1Id, vectorsOf, zeros } from './build.ts';
-import { BAD_SIGNALS, GOOD_SIGNALS } from './signals.ts';
+import { BAD_SIGNALS, GOOD_SIGNALS, host, offer } from './signals.ts';
 import type { Vector } from './types.ts';
 
 const { valid, unusual, rule, ruleHex, wire, ignored } = vectorsOf(SessionResponseSchema);
@@ -9,6 +9,8 @@ const id = sha1Id(1);
 const sha256 = { algorithm: 'HASH_ALGORITHM_SHA256', digest: base64('sha256') };
 const holders = (count: number) =>
   Array.from({ length: count }, (_, i) => ({ peerId: String(i + 1), size: '252' }));
+
+const deposited = (change: object) => ({ attempt: 7, description: { ...offer, ...change } });
 
 const ERRORS = [
   ['MALFORMED', 'ice_ufrag is not 4 to 256 ice characters'],
@@ -55,6 +57,20 @@ export const SESSION_RESPONSE: readonly Vector[] = [
       },
     },
   ),
+  valid('peers with an offer', 'The second left one for whoever comes.', {
+    peers: {
+      swarms: [
+        {
+          content: sha256,
+          holders: [
+            { peerId: '1', size: '252' },
+            { peerId: '2', size: '252', offer: deposited({ candidates: [host] }) },
+          ],
+          totalHolders: 2,
+        },
+      ],
+    },
+  }),
   valid('grant', 'Units 8 to 11 of 64 KiB each.', {
     grant: { content: id, first: 8, count: 4, unitBytes: 65536 },
   }),
@@ -117,6 +133,16 @@ export const SESSION_RESPONSE: readonly Vector[] = [
     peers: { swarms: [{ content: id }, { content: id }] },
   }),
   rule('swarm without content', 'content is missing', { peers: { swarms: [{}] } }),
+  rule('holder with an offer of no role', 'setup is never unspecified', {
+    peers: {
+      swarms: [
+        {
+          content: id,
+          holders: [{ peerId: '1', offer: deposited({ setup: 'DTLS_SETUP_UNSPECIFIED' }) }],
+        },
+      ],
+    },
+  }),
   rule('swarm with a wrong digest', 'a SHA-256 has 32 bytes', {
     peers: { swarms: [{ content: { ...id, algorithm: 'HASH_ALGORITHM_SHA256' } }] },
   }),

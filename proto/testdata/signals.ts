@@ -2,7 +2,7 @@ import { base64 } from './build.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
-const host = { foundation: '1', priority: 2122260223, address: '192.0.2.7', port: 54321 };
+export const host = { foundation: '1', priority: 2122260223, address: '192.0.2.7', port: 54321 };
 const reflexive = {
   foundation: '842163049',
   priority: 1686052607,
@@ -10,7 +10,8 @@ const reflexive = {
   port: 61234,
   type: 'CANDIDATE_TYPE_SERVER_REFLEXIVE',
 };
-const offer = {
+/** The description of an offer, without candidates. */
+export const offer = {
   iceUfrag: 'Pa+/',
   icePwd: 'papagenaPapagenaPapage',
   fingerprintSha256: base64('sha256'),
@@ -39,6 +40,11 @@ export const GOOD_SIGNALS: readonly (readonly [string, string, Json])[] = [
     'offer without candidates',
     'They follow; the other fields have the defaults.',
     { ...to, offer },
+  ],
+  [
+    'offer with sctp_init',
+    'Of an endpoint that saves round trips of SCTP; 256 bytes, as many as are allowed.',
+    { ...to, offer: { ...offer, sctpInit: Buffer.alloc(256, 1).toString('base64') } },
   ],
   ['answer', 'The answerer opens the DTLS connection.', { ...to, answer }],
   [
@@ -139,6 +145,11 @@ export const BAD_SIGNALS: readonly (readonly [string, string, Json])[] = [
   ['ICE option of 65', 'at most 64 characters', offering({ iceOptions: ['o'.repeat(65)] })],
   ['empty ICE option', 'at least 1 character', offering({ iceOptions: [''] })],
   ['ICE option with CR LF', 'it would add a line', offering({ iceOptions: ['ice2\r\na=x'] })],
+  [
+    'sctp_init of 257 bytes',
+    'at most 256',
+    offering({ sctpInit: Buffer.alloc(257, 1).toString('base64') }),
+  ],
   ['SCTP port 65536', 'at most 65535', offering({ sctpPort: 65536 })],
   ['33 candidates in an offer', 'at most 32', offering({ candidates: Array(33).fill(host) })],
   ['33 candidates', 'at most 32', { ...to, candidates: { candidates: Array(33).fill(host) } }],
