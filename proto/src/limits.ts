@@ -24,7 +24,7 @@ export const MAX_DEPOSITED_OFFERS = 4;
 /** Most candidates in a deposited offer: it is kept, not passed on at once. */
 export const MAX_DEPOSITED_CANDIDATES = 8;
 
-/** Longest sctp_init, in bytes: three times what Chromium 156 sends. */
+/** Longest sctp_init, in bytes: eight times what Chromium 156 sends. */
 export const MAX_SCTP_INIT_BYTES = 256;
 
 /** Longest SessionRequests among the subprotocols of a WebSocket, in characters: proxies take 8 KiB of headers. */

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { SUBPROTOCOL } from '@zauberflote/proto';
+import { FIRST_PREFIX, MAX_FIRST_CHARACTERS, SUBPROTOCOL } from '@zauberflote/proto';
 
 /** A reply of plain text, whatever it is sent over. */
 export interface Refusal {
@@ -40,12 +40,25 @@ export function answer(
 /** Why this request may not become a WebSocket, if so. */
 export function checkUpgrade(request: IncomingMessage): Refusal | undefined {
   if (pathOf(request) !== '/') return notFound();
-  const offered = request.headers['sec-websocket-protocol']?.split(',') ?? [];
-  if (offered.some((name) => name.trim() === SUBPROTOCOL)) return undefined;
+  const offered = subprotocols(request);
+  const first = offered.filter((name) => name.startsWith(FIRST_PREFIX)).join('');
+  if (first.length > MAX_FIRST_CHARACTERS)
+    return {
+      status: 431,
+      text: `Send first frames of more than ${MAX_FIRST_CHARACTERS} characters when the WebSocket is open.`,
+    };
+  if (offered.includes(SUBPROTOCOL)) return undefined;
   return {
     status: 400,
     text: `Offer the WebSocket subprotocol ${SUBPROTOCOL}: new WebSocket(url, '${SUBPROTOCOL}').`,
   };
+}
+
+/** The frames among the subprotocols, which the client sends before the WebSocket is open. */
+export function firstFrames(request: IncomingMessage): Uint8Array[] {
+  return subprotocols(request)
+    .filter((name) => name.startsWith(FIRST_PREFIX))
+    .map((name) => Buffer.from(name.slice(FIRST_PREFIX.length), 'base64url'));
 }
 
 /** Answers a request to upgrade with a refusal. Nothing parses the socket for us any more. */
@@ -71,6 +84,10 @@ function refuse(response: ServerResponse, { status, text, headers = {} }: Refusa
 
 function notFound(): Refusal {
   return { status: 404, text: 'There is only / (WebSocket) and /healthz here.' };
+}
+
+function subprotocols({ headers }: IncomingMessage): string[] {
+  return headers['sec-websocket-protocol']?.split(',').map((name) => name.trim()) ?? [];
 }
 
 function pathOf(request: IncomingMessage): string {

@@ -80,6 +80,15 @@ export const MAX_ATTEMPTS_PER_PEER = 128;
  */
 export const ATTEMPT_TTL_MS = 60_000;
 
+/**
+ * How long a deposited offer is given away, in milliseconds. Shorter than its client keeps the port
+ * open for it (a minute), so that no newcomer answers one that is gone.
+ */
+export const DEPOSIT_TTL_MS = 45_000;
+
+/** Most deposited offers in one Peers message: a client downloads from 8 at a time. */
+export const MAX_OFFERS_PER_REPLY = 8;
+
 /** How long a lease lasts without another Lease that confirms it, in milliseconds (tracker.proto). */
 export const LEASE_TTL_MS = 15_000;
 

@@ -2,9 +2,12 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import {
+  CLOSE_CODE_BASE,
   decodeSessionResponse,
   ErrorCode,
   encodeSessionRequest,
+  FIRST_PREFIX,
+  MAX_FIRST_CHARACTERS,
   MAX_SESSION_MESSAGE_BYTES,
 } from '@zauberflote/proto';
 import { WebSocket } from 'ws';
@@ -51,6 +54,44 @@ describe('tracker over real sockets', () => {
       attempts: 0,
       leases: 0,
     });
+  });
+
+  it('takes first frames from the subprotocols, and answers them in order, after Welcome', async () => {
+    const holder = await open();
+    holder.send(have([1], 5n));
+    await holder.ask(want([2]));
+    const first = [want([1]), want([2])].map(
+      (body) => `${FIRST_PREFIX}${Buffer.from(encodeSessionRequest(body)).toString('base64url')}`,
+    );
+    const socket = new WebSocket(tracker.url, ['zauberflote.v1', ...first]);
+    const replies: string[] = [];
+    await new Promise<void>((resolve) => {
+      socket.on('message', (data) => {
+        const { body } = decodeSessionResponse(data as Buffer);
+        replies.push(
+          body.case === 'peers' ? `${body.value.swarms[0]?.holders.length}` : `${body.case}`,
+        );
+        if (replies.length === 3) resolve();
+      });
+    });
+    assert.equal(socket.protocol, 'zauberflote.v1');
+    assert.deepEqual(replies, ['welcome', '1', '0']);
+    socket.close();
+  });
+
+  it('ends a session whose first frame is none', async () => {
+    const socket = new WebSocket(tracker.url, ['zauberflote.v1', `${FIRST_PREFIX}AAAA`]);
+    const [code] = await once(socket, 'close');
+    assert.equal(code, CLOSE_CODE_BASE + ErrorCode.MALFORMED);
+  });
+
+  it('refuses more first frames than a header should carry', async () => {
+    const socket = new WebSocket(tracker.url, [
+      'zauberflote.v1',
+      `${FIRST_PREFIX}${'A'.repeat(MAX_FIRST_CHARACTERS)}`,
+    ]);
+    const [error] = await once(socket, 'error');
+    assert.match(String(error), /431/);
   });
 
   it('answers messages that were sent before Welcome arrived', async () => {

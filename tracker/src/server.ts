@@ -6,7 +6,7 @@ import { Admission } from './admission.ts';
 import type { Config } from './config/settings.ts';
 import { DEFAULTS } from './config/settings.ts';
 import { Heartbeat } from './heartbeat.ts';
-import { answer, checkUpgrade, refuseUpgrade } from './http.ts';
+import { answer, checkUpgrade, firstFrames, refuseUpgrade } from './http.ts';
 import * as limits from './limits.ts';
 import { secureRandom } from './random.ts';
 import type { RegistryStats } from './registry/registry.ts';
@@ -96,6 +96,7 @@ export async function startTracker({
       };
       heartbeat.watch(socket);
       sessions.open(socket);
+      for (const frame of firstFrames(request)) sessions.receive(socket, frame, true);
     });
   });
 

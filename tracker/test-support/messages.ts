@@ -13,8 +13,17 @@ export function content(n: number): Pick<ContentId, 'algorithm' | 'digest'> {
   return { algorithm: HashAlgorithm.MANIFEST_SHA256, digest };
 }
 
-export function want(contents: readonly number[], maxPeers = 0): Body {
-  return { case: 'want', value: { contents: contents.map(content), maxPeers } };
+export function want(contents: readonly number[], maxPeers = 0, maxOffers = 0): Body {
+  return { case: 'want', value: { contents: contents.map(content), maxPeers, maxOffers } };
+}
+
+/** Offers for whoever comes, each with the description that {@link signal} gives that attempt. */
+export function deposit(...attempts: readonly number[]): Body {
+  const offers = attempts.map((attempt) => ({
+    attempt,
+    description: description('offer', attempt),
+  }));
+  return { case: 'deposit', value: { offers } };
 }
 
 export function have(contents: readonly number[], size = 1000n, partial = false): Body {
@@ -47,20 +56,24 @@ export const CANDIDATE = {
 
 /** A valid signal; its description names `attempt`, so that each can be told from others. */
 export function signal(kind: SignalKind, peerId: bigint, attempt: number): Body {
-  const description = {
+  const value = description(kind, attempt);
+  const body = {
+    offer: { case: 'offer' as const, value },
+    answer: { case: 'answer' as const, value },
+    candidates: { case: 'candidates' as const, value: { candidates: [CANDIDATE], end: true } },
+    decline: { case: 'decline' as const, value: { reason: 1 } },
+  }[kind];
+  return { case: 'signal', value: { peerId, attempt, body } };
+}
+
+function description(kind: SignalKind, attempt: number) {
+  return {
     iceUfrag: `frag${attempt}`,
     icePwd: 'abcdefghijklmnopqrstuv',
     fingerprintSha256: new Uint8Array(32).fill(attempt),
     setup: kind === 'offer' ? 1 : 2,
     candidates: [CANDIDATE],
   };
-  const body = {
-    offer: { case: 'offer' as const, value: description },
-    answer: { case: 'answer' as const, value: description },
-    candidates: { case: 'candidates' as const, value: { candidates: [CANDIDATE], end: true } },
-    decline: { case: 'decline' as const, value: { reason: 1 } },
-  }[kind];
-  return { case: 'signal', value: { peerId, attempt, body } };
 }
 
 /** The message as a tracker sees it: encoded, decoded and checked. */

@@ -61,6 +61,22 @@ export class Attempts<C> {
     }
   }
 
+  /**
+   * `recipient` is given an offer that `offerer` had left, unless there is an attempt between the two:
+   * returns what `take` does.
+   */
+  give<Offer extends { readonly attempt: number }>(
+    offerer: Peer<C>,
+    recipient: Peer<C>,
+    take: () => Offer | undefined,
+    now: number,
+  ): Offer | undefined {
+    if (offerer.offered.has(recipient) || offerer.received.has(recipient)) return undefined;
+    const offer = take();
+    if (offer) this.#open(offerer, recipient, offer.attempt, now);
+    return offer;
+  }
+
   /** Closes every attempt that `peer` takes part in. */
   forget(peer: Peer<C>): void {
     for (const attempt of peer.offered.values()) this.#close(attempt);

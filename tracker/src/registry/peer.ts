@@ -1,4 +1,5 @@
-import type { ErrorCode, SessionResponseBody } from '@zauberflote/proto';
+import type { DepositedOffer, ErrorCode, SessionResponseBody } from '@zauberflote/proto';
+import { MAX_DEPOSITED_OFFERS } from '@zauberflote/proto';
 import type { Attempt } from './attempts.ts';
 import type { Membership } from './swarm.ts';
 
@@ -31,9 +32,26 @@ export class Peer<C> {
   /** Open attempts of others by offerer. */
   readonly received = new Map<Peer<C>, Attempt<C>>();
 
+  /** Offers it left for whoever comes, the oldest first. */
+  #deposits: { readonly offer: DepositedOffer; readonly since: number }[] = [];
+
   constructor(id: bigint, connection: C) {
     this.id = id;
     this.connection = connection;
+  }
+
+  /** Keeps offers for whoever comes; of too many, the latest. */
+  deposit(offers: readonly DepositedOffer[], now: number): void {
+    const all = [...this.#deposits, ...offers.map((offer) => ({ offer, since: now }))];
+    this.#deposits = all.slice(-MAX_DEPOSITED_OFFERS);
+  }
+
+  /** The latest offer left, if it is not older than `ttlMs`: it is given away. */
+  takeDeposit(ttlMs: number, now: number): DepositedOffer | undefined {
+    const latest = this.#deposits.pop();
+    if (latest && now - latest.since < ttlMs) return latest.offer;
+    this.#deposits = []; // The others are older.
+    return undefined;
   }
 
   /** Names `other` to this peer; of too many introductions the oldest is forgotten. */

@@ -1,5 +1,6 @@
 import type {
   ContentId,
+  DepositedOffer,
   Holding,
   Lease,
   SessionRequest,
@@ -99,9 +100,12 @@ export class Registry<C> {
     if (!peer) return [];
     switch (message.body.case) {
       case 'want':
-        return [{ to: connection, send: this.#want(peer, message.body.value, random) }];
+        return [{ to: connection, send: this.#want(peer, message.body.value, now, random) }];
       case 'have':
         return this.#have(peer, message.body.value.holdings, now);
+      case 'deposit':
+        peer.deposit(message.body.value.offers, now);
+        return [];
       case 'drop':
         for (const id of message.body.value.contents) this.#drop(peer, contentKey(id), now);
         return [];
@@ -159,7 +163,13 @@ export class Registry<C> {
     throw new Error('no free peer id found: the source of randomness repeats itself');
   }
 
-  #want(peer: Peer<C>, { contents, maxPeers }: Want, random: () => number): SessionResponseBody {
+  #want(
+    peer: Peer<C>,
+    { contents, maxPeers, maxOffers }: Want,
+    now: number,
+    random: () => number,
+  ): SessionResponseBody {
+    let offersLeft = Math.min(maxOffers, limits.MAX_OFFERS_PER_REPLY);
     const count = Math.min(
       maxPeers || limits.DEFAULT_HOLDERS_PER_SWARM,
       MAX_HOLDERS_PER_SWARM,
@@ -170,15 +180,27 @@ export class Registry<C> {
       const swarm = this.#swarms.get(key);
       const own = peer.holdings.get(key);
       const holders = swarm?.sample(count, own, random) ?? [];
-      for (const holder of holders) peer.introduce(holder.peer, limits.MAX_INTRODUCTIONS_PER_PEER);
+      const named = holders.map(({ peer: holder, size, partial }) => {
+        const offer = offersLeft > 0 ? this.#offer(holder, peer, now) : undefined;
+        if (offer) offersLeft--;
+        peer.introduce(holder, limits.MAX_INTRODUCTIONS_PER_PEER);
+        return { peerId: holder.id, size, partial, offer };
+      });
       return {
         content,
-        holders: holders.map(({ peer: { id }, size, partial }) => ({ peerId: id, size, partial })),
+        holders: named,
         totalHolders: (swarm?.complete ?? 0) - (own && !own.partial ? 1 : 0),
         totalPartial: (swarm?.partial ?? 0) - (own?.partial ? 1 : 0),
       };
     });
     return { case: 'peers', value: { swarms } };
+  }
+
+  /** An offer that `holder` left, for a newcomer: who knows it already has had one. */
+  #offer(holder: Peer<C>, newcomer: Peer<C>, now: number): DepositedOffer | undefined {
+    if (newcomer.introductions.has(holder)) return undefined;
+    const take = () => holder.takeDeposit(limits.DEPOSIT_TTL_MS, now);
+    return this.#attempts.give(holder, newcomer, take, now);
   }
 
   #have(peer: Peer<C>, holdings: readonly Holding[], now: number): Effect<C>[] {
