@@ -94,6 +94,7 @@ export class ZauberfloteCore implements Downloads {
           signaling.trackerState(state);
           handlers.onState(state, ownId);
         },
+        onDeposited: (...what) => signaling.deposited(...what),
         onSignal: (signal) => signaling.receive(signal),
         onUndeliverable: (...what) => signaling.undeliverable(...what),
       });

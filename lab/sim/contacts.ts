@@ -39,6 +39,9 @@ export class Contacts implements Connections {
     return slot?.state === 'open' ? slot.connection : undefined;
   }
 
+  /** What offers left with the tracker save is not modelled. */
+  welcome(): void {}
+
   isOpen(peer: PeerId): boolean {
     return this.#slots.get(peer)?.state === 'open';
   }

@@ -184,6 +184,13 @@ export class Visitor implements Tracker, Connections {
     this.#attempts.set(peer, { id, cancel });
   }
 
+  /** Offers left with the tracker are tested with real connections. */
+  welcome(): void {}
+
+  deposit(): boolean {
+    return false;
+  }
+
   isOpen(peer: PeerId): boolean {
     return this.#wires.has(peer);
   }

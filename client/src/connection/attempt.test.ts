@@ -67,7 +67,7 @@ function setUp(offer?: SessionDescription) {
   const pc = new FakeConnection();
   const sent: NonNullable<SignalInit['body']>[] = [];
   const signal = ({ body }: SignalInit) => sent.push(body!) > 0;
-  const signaling = new SignalingChannel({ ownId: 7n, signal });
+  const signaling = new SignalingChannel({ ownId: 7n, signal, deposit: () => false });
   const told: unknown[] = [];
   const attempt = new Attempt(
     pc as never,

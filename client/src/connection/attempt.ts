@@ -1,10 +1,10 @@
 import type { Candidate, SessionDescription } from '@zauberflote/proto';
 import { DeclineReason, MAX_CANDIDATES, SUBPROTOCOL } from '@zauberflote/proto';
 import type { Platform } from '../platform.ts';
-import type { CandidateInit, DescriptionInit } from '../signaling/sdp.ts';
+import type { CandidateInit } from '../signaling/sdp.ts';
 import { describe, formatCandidate, parseCandidate, rebuild } from '../signaling/sdp.ts';
 import type { SignalingChannel } from '../signaling/signaling-channel.ts';
-import type { PeerId } from '../tracker/types.ts';
+import type { DescriptionInit, PeerId } from '../tracker/types.ts';
 import type { Link } from './open-connection.ts';
 import { closeLink, HIGH_WATER_BYTES } from './open-connection.ts';
 
@@ -22,6 +22,15 @@ export const ATTEMPT_TIMEOUT_MS = 15_000;
 export const GATHER_MS = 100;
 export const GATHER_QUIET_MS = 10;
 
+/**
+ * How long an offer that was left for whoever comes waits for an answer, in ms: longer than the
+ * tracker gives it away (45 s) by what a newcomer may take to use it.
+ */
+export const DEPOSIT_MS = 60_000;
+
+/** Such an offer is in no hurry, and nothing can follow it: it waits so long, in ms, for STUN servers too. */
+export const DEPOSIT_GATHER_MS = 1_000;
+
 /** Most candidates taken from the other side: each one makes this machine send to an address it chose. */
 export const MAX_REMOTE_CANDIDATES = 2 * MAX_CANDIDATES;
 
@@ -35,7 +44,8 @@ export interface AttemptHandlers {
 /** How to reach the other peer: what is sent goes to it, under the number of this attempt. */
 export interface Route {
   readonly signaling: SignalingChannel;
-  readonly peer: PeerId;
+  /** Undefined while an offer that was left with the tracker has no answer. */
+  readonly peer: PeerId | undefined;
   readonly id: number;
 }
 
@@ -49,7 +59,7 @@ export interface Route {
  */
 export class Attempt {
   readonly role: 'offerer' | 'answerer';
-  readonly route: Route;
+  #route: Route;
   #state: 'preparing' | 'offered' | 'connecting' | 'done' = 'preparing';
   readonly #platform: Platform;
   readonly #handlers: AttemptHandlers;
@@ -76,10 +86,11 @@ export class Attempt {
   ) {
     this.#pc = pc;
     this.#platform = platform;
-    this.route = route;
+    this.#route = route;
     this.#handlers = handlers;
     this.role = offer ? 'answerer' : 'offerer';
-    this.#cancelTimeout = platform.setTimer(ATTEMPT_TIMEOUT_MS, () => this.#fail());
+    const timeout = route.peer === undefined ? DEPOSIT_MS : ATTEMPT_TIMEOUT_MS;
+    this.#cancelTimeout = platform.setTimer(timeout, () => this.#fail());
     pc.onconnectionstatechange = () => {
       if (pc.connectionState === 'failed' || pc.connectionState === 'closed') this.#fail();
     };
@@ -90,6 +101,17 @@ export class Attempt {
   start(): void {
     const offer = this.#offered;
     void (offer ? this.#answer(offer) : this.#offer()).catch(() => this.#fail());
+  }
+
+  get route(): Route {
+    return this.#route;
+  }
+
+  /** A peer has come for the offer that was left: its answer follows. */
+  adopt(peer: PeerId): void {
+    this.#route = { ...this.#route, peer };
+    this.#cancelTimeout();
+    this.#cancelTimeout = this.#platform.setTimer(ATTEMPT_TIMEOUT_MS, () => this.#fail());
   }
 
   /** Whether an offer is out and has no answer. */
@@ -154,8 +176,8 @@ export class Attempt {
   }
 
   #decline(reason: DeclineReason): void {
-    const { signaling, peer, id } = this.route;
-    signaling.sendDecline(peer, id, reason);
+    const { signaling, peer, id } = this.#route;
+    if (peer !== undefined) signaling.sendDecline(peer, id, reason);
   }
 
   /** False if the attempt ended meanwhile. */
@@ -223,10 +245,11 @@ export class Attempt {
         this.#cancelGathering?.();
         this.#cancelGathering = this.#platform.setTimer(ms, resolve);
       };
-      wait(GATHER_MS);
+      const hurried = this.#route.peer !== undefined;
+      wait(hurried ? GATHER_MS : DEPOSIT_GATHER_MS);
       pc.onicecandidate = ({ candidate }) => {
         if (this.#described) this.#straggler(candidate);
-        else wait(GATHER_QUIET_MS);
+        else if (hurried) wait(GATHER_QUIET_MS);
       };
       pc.onicegatheringstatechange = () => {
         if (pc.iceGatheringState === 'complete') resolve();
@@ -238,18 +261,22 @@ export class Attempt {
   }
 
   #send(method: 'sendOffer' | 'sendAnswer'): void {
-    const { signaling, peer, id } = this.route;
+    const { signaling, peer, id } = this.#route;
     const description: DescriptionInit = describe(this.#pc.localDescription!.sdp);
     this.#described = new Set(description.candidates?.map(key));
-    if (!signaling[method](peer, id, description)) this.#fail();
+    const sent =
+      peer === undefined
+        ? signaling.deposit(id, description)
+        : signaling[method](peer, id, description);
+    if (!sent) this.#fail();
   }
 
   #straggler(found: RTCIceCandidate | null): void {
     const candidate = found && parseCandidate(found.candidate);
     // node-datachannel announces candidates that are in the description already.
     if (!candidate || this.#described!.has(key(candidate))) return;
-    const { signaling, peer, id } = this.route;
-    signaling.sendCandidates(peer, id, [candidate]);
+    const { signaling, peer, id } = this.#route;
+    if (peer !== undefined) signaling.sendCandidates(peer, id, [candidate]);
   }
 }
 

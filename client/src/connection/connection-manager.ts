@@ -1,9 +1,10 @@
 import type { PeerMessageBody, SessionDescription } from '@zauberflote/proto';
-import { DeclineReason } from '@zauberflote/proto';
+import { DeclineReason, UndeliverableReason } from '@zauberflote/proto';
 import type { Platform } from '../platform.ts';
 import type { SignalingChannel, SignalingHandlers } from '../signaling/signaling-channel.ts';
 import type { PeerId } from '../tracker/types.ts';
 import { Attempt } from './attempt.ts';
+import { Deposits } from './deposits.ts';
 import { OfferGate } from './offer-gate.ts';
 import type { Link } from './open-connection.ts';
 import { OpenConnection } from './open-connection.ts';
@@ -21,6 +22,12 @@ export const IDLE_MS = 30_000;
  * way, if it was idle for so long, in ms: more than a peer that still sends pauses.
  */
 export const GIVE_WAY_MS = 5_000;
+
+/**
+ * For how long an offer that the tracker gave with a holder's name may be answered, in ms: its maker
+ * waits 15 s longer than the tracker gives it away.
+ */
+export const DEPOSITED_MS = 10_000;
 
 export interface ConnectionOptions {
   /** Most connections and attempts at once, whoever began them. */
@@ -51,6 +58,12 @@ export class ConnectionManager implements Connections {
   readonly #slots = new Map<PeerId, Slot>();
   readonly #barred = new Set<PeerId>();
   readonly #offers: OfferGate;
+  /** What this page left with the tracker, and what others did. */
+  readonly #own: Deposits;
+  readonly #deposited = new Map<PeerId, { id: number; offer: SessionDescription; at: number }>();
+  #welcoming = false;
+  /** A peer was named: until then nobody gets to know that WebRTC is used here. */
+  #named = false;
   #lastAttempt = 0;
   /** Runs while a connection is open. */
   #cancelIdleTimer: (() => void) | undefined;
@@ -68,6 +81,7 @@ export class ConnectionManager implements Connections {
     this.#handlers = handlers;
     this.#options = options;
     this.#offers = new OfferGate(platform);
+    this.#own = new Deposits(() => this.#deposit());
     signaling.handlers = this.#signals();
   }
 
@@ -76,8 +90,19 @@ export class ConnectionManager implements Connections {
     if (slot) slot.wanted = true;
     else if (this.#state !== 'running') this.#report(peer, 'closed');
     else if (this.#barred.has(peer)) this.#report(peer, 'malformed');
-    else if (!this.#makeRoom() || !this.#begin(peer, ++this.#lastAttempt, true))
-      this.#report(peer, 'unreachable');
+    else {
+      const left = this.#deposited.get(peer);
+      this.#deposited.delete(peer);
+      const fresh = left && this.#platform.now() - left.at < DEPOSITED_MS ? left : undefined;
+      const id = fresh?.id ?? ++this.#lastAttempt;
+      if (!this.#makeRoom() || !this.#begin(peer, id, true, fresh?.offer))
+        this.#report(peer, 'unreachable');
+    }
+  }
+
+  welcome(newcomers: boolean): void {
+    this.#welcoming = newcomers;
+    this.#fill();
   }
 
   isOpen(peer: PeerId): boolean {
@@ -125,6 +150,8 @@ export class ConnectionManager implements Connections {
 
   #endAll(state: 'suspended' | 'closed'): void {
     this.#state = state;
+    this.#own.end();
+    this.#deposited.clear();
     for (const peer of [...this.#slots.keys()]) this.#end(peer, 'closed', true);
   }
 
@@ -178,6 +205,19 @@ export class ConnectionManager implements Connections {
 
   /** Starts an attempt; false if there is no WebRTC here. */
   #begin(peer: PeerId, id: number, wanted: boolean, offer?: SessionDescription): boolean {
+    const attempt = this.#attemptAt(peer, id, offer);
+    if (!attempt) return false;
+    this.#named = true;
+    this.#slots.set(peer, { state: 'connecting', attempt, wanted });
+    attempt.start();
+    return true;
+  }
+
+  #attemptAt(
+    peer: PeerId | undefined,
+    id: number,
+    offer?: SessionDescription,
+  ): Attempt | undefined {
     const { iceServers = [], relayOnly } = this.#options;
     let pc: RTCPeerConnection;
     try {
@@ -186,17 +226,33 @@ export class ConnectionManager implements Connections {
         iceTransportPolicy: relayOnly ? 'relay' : 'all',
       });
     } catch {
-      return false; // Switched off, or more of them than the browser allows.
+      return undefined; // Switched off, or more of them than the browser allows.
     }
     const route = { signaling: this.#signaling, peer, id };
-    const handlers = {
-      onOpen: (link: Link, early: readonly unknown[]) => this.#opened(peer, link, early),
-      onFail: () => this.#end(peer, 'unreachable', false),
-    };
-    const attempt = new Attempt(pc, this.#platform, route, handlers, offer);
-    this.#slots.set(peer, { state: 'connecting', attempt, wanted });
-    attempt.start();
-    return true;
+    const attempt: Attempt = new Attempt(
+      pc,
+      this.#platform,
+      route,
+      {
+        onOpen: (link: Link, early) => this.#opened(attempt.route.peer!, link, early),
+        onFail: () => {
+          if (attempt.route.peer === undefined) this.#own.take(id);
+          else this.#end(attempt.route.peer, 'unreachable', false);
+        },
+      },
+      offer,
+    );
+    return attempt;
+  }
+
+  /** Not with relays: each offer would hold one at the TURN server. */
+  #fill(): void {
+    if (this.#welcoming && this.#named && this.#state === 'running' && !this.#options.relayOnly)
+      this.#own.fill();
+  }
+
+  #deposit(): Attempt | undefined {
+    return this.#attemptAt(undefined, ++this.#lastAttempt);
   }
 
   #opened(peer: PeerId, link: Link, early: readonly unknown[]): void {
@@ -239,16 +295,23 @@ export class ConnectionManager implements Connections {
   #signals(): SignalingHandlers {
     return {
       onOffer: (peer, id, description) => this.#offered(peer, id, description),
-      onAnswer: (peer, id, description) => void this.#attempt(peer, id)?.answered(description),
+      onDeposited: (peer, id, offer) =>
+        this.#deposited.set(peer, { id, offer, at: this.#platform.now() }),
+      onAnswer: (peer, id, description) => this.#answered(peer, id, description),
       onCandidates: (peer, id, candidates) => this.#attempt(peer, id)?.addCandidates(candidates),
       onDecline: (peer, id) => {
         if (this.#attempt(peer, id)) this.#end(peer, 'declined', false);
       },
-      onUndeliverable: (peer, id) => {
-        // A late candidate that was not delivered does not matter: the connection may come all the same.
-        if (this.#attempt(peer, id)?.isOffered) this.#end(peer, 'unreachable', false);
+      onUndeliverable: (peer, id, reason) => {
+        // A late candidate that was not delivered does not matter: the connection may come all the
+        // same. An answer does, and where the peer is gone it was one.
+        const attempt = this.#attempt(peer, id);
+        if (attempt?.isOffered || (attempt && reason === UndeliverableReason.GONE))
+          this.#end(peer, 'unreachable', false);
       },
       onOffline: () => {
+        this.#own.end();
+        this.#deposited.clear();
         for (const [peer, slot] of this.#slots)
           if (slot.state === 'connecting' && slot.attempt.isOffered)
             this.#end(peer, 'unreachable', false);
@@ -257,29 +320,60 @@ export class ConnectionManager implements Connections {
   }
 
   #offered(peer: PeerId, id: number, description: SessionDescription): void {
-    const decline = (reason: DeclineReason) => this.#signaling.sendDecline(peer, id, reason);
-    if (this.#state !== 'running' || this.#barred.has(peer)) {
-      decline(DeclineReason.NOT_SERVING);
-      return;
-    }
     const slot = this.#slots.get(peer);
     // Both offered at once: the offer of the greater id stands (signaling.proto).
     if (slot?.state === 'connecting' && slot.attempt.isOffered && this.#signaling.ownId! > peer)
       return;
+    const wanted = this.#admit(peer, id);
+    if (wanted === undefined) return;
+    if (!this.#begin(peer, id, wanted, description)) {
+      this.#signaling.sendDecline(peer, id, DeclineReason.NOT_SERVING);
+      if (wanted) this.#report(peer, 'unreachable');
+    }
+    this.#fill();
+  }
+
+  #answered(peer: PeerId, id: number, description: SessionDescription): void {
+    const running = this.#attempt(peer, id);
+    // Each side numbers its own: one that answers may have the same number.
+    if (running?.role === 'offerer') return void running.answered(description);
+    const left = this.#own.take(id);
+    if (!left) return;
+    const slot = this.#slots.get(peer);
+    // Meanwhile an offer was sent there, which is the later one; or each took the other's.
+    const stands =
+      slot?.state !== 'connecting' ||
+      (slot.attempt.role === 'answerer' ? this.#signaling.ownId! > peer : !slot.attempt.isOffered);
+    const wanted = stands ? this.#admit(peer, id) : undefined;
+    if (wanted === undefined) left.end(false);
+    else {
+      left.adopt(peer);
+      this.#slots.set(peer, { state: 'connecting', attempt: left, wanted });
+      void left.answered(description);
+    }
+    this.#fill();
+  }
+
+  /**
+   * Ends what there is with a peer that comes anew, if there is room for it.
+   * @returns whether a connection with it is wanted here; undefined if it was declined
+   */
+  #admit(peer: PeerId, id: number): boolean | undefined {
+    const slot = this.#slots.get(peer);
     const wanted = slot?.state === 'connecting' && slot.wanted;
     const isFull = slot ? false : this.#isFull();
     const isCrowded = !wanted && this.#incomingBeside(peer) >= this.#options.maxIncoming;
-    if (isFull || isCrowded || !this.#offers.take(peer)) {
-      decline(DeclineReason.BUSY);
-      return;
+    const isServing = this.#state === 'running' && !this.#barred.has(peer);
+    if (!isServing || isFull || isCrowded || !this.#offers.take(peer)) {
+      const reason = isServing ? DeclineReason.BUSY : DeclineReason.NOT_SERVING;
+      this.#signaling.sendDecline(peer, id, reason);
+      return undefined;
     }
-    // A peer that offers knows of no connection any more, so what there is with it is over.
+    // A peer that offers or answers knows of no connection any more, so what there is with it is over.
     if (slot?.state === 'connecting') {
       slot.attempt.end(false);
       this.#slots.delete(peer);
     } else this.#end(peer, 'lost', false);
-    if (this.#begin(peer, id, wanted, description)) return;
-    decline(DeclineReason.NOT_SERVING);
-    if (wanted) this.#report(peer, 'unreachable');
+    return wanted;
   }
 }

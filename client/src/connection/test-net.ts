@@ -1,4 +1,5 @@
 import {
+  type DepositedOffer,
   decodeSessionRequest,
   decodeSessionResponse,
   encodeSessionRequest,
@@ -42,6 +43,11 @@ export class TestPeer {
       },
       signal: (signal) =>
         net.relay(this.id, encodeSessionRequest({ case: 'signal', value: signal })),
+      deposit: (attempt, description) =>
+        net.deposit(
+          this.id,
+          encodeSessionRequest({ case: 'deposit', value: { offers: [{ attempt, description }] } }),
+        ),
     });
     const { pcs } = this;
     const Native = platform.RTCPeerConnection;
@@ -61,7 +67,7 @@ export class TestPeer {
         onMessage: (_, message) => {
           if (this.onMessage) this.onMessage(message.body);
           else this.messages.push(message.body);
-          this.#wake();
+          this.wake();
         },
         onClose: (peer, reason) => this.#tell({ is: 'close', peer, reason }),
         onWritable: (peer) => this.#tell({ is: 'writable', peer }),
@@ -91,10 +97,10 @@ export class TestPeer {
 
   #tell(told: Told): void {
     this.told.push(told);
-    this.#wake();
+    this.wake();
   }
 
-  #wake(): void {
+  wake(): void {
     for (const resolve of this.#waiting) resolve();
     this.#waiting.clear();
   }
@@ -105,6 +111,8 @@ export class TestNet {
   readonly peers = new Map<PeerId, TestPeer>();
   /** Every signal that was relayed, with its sender. */
   readonly signals: { from: PeerId; signal: Signal }[] = [];
+  /** Offers that were left, with who left them. */
+  readonly deposits: { from: PeerId; offer: DepositedOffer }[] = [];
   /** What becomes of a signal: passed on (now or when `pass` is called), or not. */
   route: (from: PeerId, signal: Signal, pass: () => void) => void = (_, __, pass) => pass();
 
@@ -126,6 +134,23 @@ export class TestNet {
       peer.id = newId(peer.id);
       this.peers.set(peer.id, peer);
     }
+  }
+
+  deposit(from: PeerId, frame: Uint8Array): boolean {
+    const { body } = decodeSessionRequest(frame);
+    if (body.case !== 'deposit') throw new Error('not a deposit');
+    for (const offer of body.value.offers) this.deposits.push({ from, offer });
+    for (const peer of this.peers.values()) peer.wake();
+    return true;
+  }
+
+  /** Names `holder` to `to` with the latest offer that it left. */
+  give(to: TestPeer, holder: PeerId): DepositedOffer {
+    const at = this.deposits.findLastIndex(({ from }) => from === holder);
+    if (at < 0) throw new Error('no offer was left');
+    const [{ offer }] = this.deposits.splice(at, 1) as [(typeof this.deposits)[0]];
+    to.signaling.deposited(holder, offer.attempt, offer.description!);
+    return offer;
   }
 
   relay(from: PeerId, frame: Uint8Array): boolean {

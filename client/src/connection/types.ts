@@ -27,6 +27,11 @@ export interface ConnectionHandlers {
 export interface Connections {
   /** Opens a connection. Nothing happens if there is one or one is being opened. */
   connect(peer: PeerId): void;
+  /**
+   * Whether newcomers are expected: then offers are left with the tracker, which they can answer at
+   * once. Not before any peer was heard of.
+   */
+  welcome(newcomers: boolean): void;
   isOpen(peer: PeerId): boolean;
   /**
    * Sends a message; false if there is no open connection. Fragments go over the data channel:

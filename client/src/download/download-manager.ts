@@ -166,6 +166,7 @@ export class DownloadManager implements Downloads {
     });
     const active: Active = { download, listeners, leaving: new AbortController(), callers: 0 };
     this.#active.set(content.key, active);
+    this.#welcome();
     download.result
       .then((blob) => {
         const old = this.#store.put(content.key, { content, blob });
@@ -204,6 +205,7 @@ export class DownloadManager implements Downloads {
 
   /** The visitor went to or from mobile data: announces what is here, or takes it back. */
   #onServing(serving: boolean): void {
+    this.#welcome();
     for (const { content, blob } of this.#store.values())
       if (serving) this.#tracker.have(content, blob.size);
       else this.#tracker.drop([content]);
@@ -213,6 +215,12 @@ export class DownloadManager implements Downloads {
       else this.#tracker.drop([content]);
       download.announce();
     }
+  }
+
+  /** Who is still downloading has enough to do. */
+  #welcome(): void {
+    const hasAssets = this.#store.size > 0;
+    this.#connections.welcome(hasAssets && this.#active.size === 0 && this.#uploads.serving);
   }
 
   #servable(key: string): Servable | undefined {
@@ -226,6 +234,7 @@ export class DownloadManager implements Downloads {
     active.leaving.abort();
     if (this.#active.get(content.key) !== active) return;
     this.#active.delete(content.key);
+    this.#welcome();
     addBytes(this.#received, bytes);
     if (!this.#store.get(content.key)) this.#tracker.drop([content]);
   }
@@ -296,7 +305,10 @@ export class DownloadManager implements Downloads {
   }
 
   #onPeers({ contentKey, holders }: SwarmReply): void {
-    this.#active.get(contentKey)?.download.tell({ type: 'holders', holders });
+    const download = this.#active.get(contentKey)?.download;
+    // First those who connect soonest, so that they are connected to first.
+    for (const some of [holders.filter(({ offered }) => offered), holders])
+      download?.tell({ type: 'holders', holders: some });
   }
 
   #onClose(peer: PeerId, reason: CloseReason): void {

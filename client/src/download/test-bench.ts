@@ -53,9 +53,11 @@ export class Bench {
       },
       drop: (contents) => this.dropped.push(...contents.map(({ key }) => key)),
       signal: () => true,
+      deposit: () => false,
       close: () => this.closed++,
     } as Tracker;
     const connections = {
+      welcome: () => {},
       connect: (peer) => this.connected.push(peer),
       isOpen: (peer) => this.open.has(peer),
       isWritable: () => true,

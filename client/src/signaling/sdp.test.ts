@@ -11,7 +11,7 @@ import {
   Transport,
 } from '@zauberflote/proto';
 import fc from 'fast-check';
-import type { DescriptionInit } from './sdp.ts';
+import type { DescriptionInit } from '../tracker/types.ts';
 import { describe as describeSdp, formatCandidate, parseCandidate, rebuild } from './sdp.ts';
 import {
   CHROMIUM_ANSWER,
@@ -53,6 +53,7 @@ describe('describe and rebuild', () => {
       iceOptions: ['trickle'],
       sctpPort: 0,
       maxMessageSize: 262_144,
+      sctpInit: new Uint8Array(),
       candidates: [
         {
           foundation: '2729070223',
@@ -72,6 +73,16 @@ describe('describe and rebuild', () => {
         },
       ],
     });
+  });
+
+  it('carry what SCTP would send first, as Chromium does with WebRTC-Sctp-Snap', () => {
+    const line = 'a=sctp-init:AQAAHjt/CjMAUAAA/////5uO+5LAAAAEgAgABoLA\r\n';
+    const rebuilt = rebuild(overTheWire(describeSdp(CHROMIUM_OFFER + line)));
+    assert.ok(rebuilt.includes(line));
+    for (const bad of ['a=sctp-init:!\r\n', `a=sctp-init:${'AAAA'.repeat(86)}\r\n`]) {
+      const without = rebuild(overTheWire(describeSdp(CHROMIUM_OFFER + bad)));
+      assert.ok(!without.includes('sctp-init'));
+    }
   });
 
   it('give back an SDP with all that was described', () => {

@@ -6,17 +6,14 @@ import {
   ICE_UFRAG,
   MAX_CANDIDATES,
   MAX_RAW_SDP_BYTES,
+  MAX_SCTP_INIT_BYTES,
   Transport,
   toHex,
 } from '@zauberflote/proto';
-import type { SignalInit } from '../tracker/types.ts';
+import type { DescriptionInit } from '../tracker/types.ts';
 
-type Body<Case> = Extract<NonNullable<SignalInit['body']>, { case: Case }>['value'];
-
-/** A SessionDescription to be sent. */
-export type DescriptionInit = Body<'offer'>;
 /** A Candidate to be sent. */
-export type CandidateInit = NonNullable<Body<'candidates'>['candidates']>[number];
+export type CandidateInit = NonNullable<DescriptionInit['candidates']>[number];
 
 /** By DtlsSetup. */
 const SETUP = ['', 'actpass', 'active', 'passive'];
@@ -82,12 +79,22 @@ function toFields(lines: readonly string[]): DescriptionInit | undefined {
     // In SDP 0 means any size; on the wire it means 65,536.
     maxMessageSize:
       maxMessageSize === 65_536 ? 0 : Math.min(maxMessageSize || 0xffffffff, 0xffffffff),
+    sctpInit: sctpInitOf(values('a=sctp-init:')[0]),
     candidates: values('a=')
       .map(parseCandidate)
       .filter((candidate) => candidate !== undefined)
       .sort((a, b) => b.priority! - a.priority!)
       .slice(0, MAX_CANDIDATES),
   };
+}
+
+/** As the wire has it; nothing where it is not as it should be: the connection comes without it, too. */
+function sctpInitOf(base64 = ''): Uint8Array<ArrayBuffer> {
+  let text = '';
+  try {
+    text = atob(base64);
+  } catch {}
+  return Uint8Array.from(text.length > MAX_SCTP_INIT_BYTES ? '' : text, (c) => c.charCodeAt(0));
 }
 
 /**
@@ -141,7 +148,7 @@ export function formatCandidate(candidate: CandidateInit): string | undefined {
 export function rebuild(description: SessionDescription): string {
   if (description.rawSdp) return checkRaw(description.rawSdp);
   const fingerprint = toHex(description.fingerprintSha256).toUpperCase().match(/../g)!.join(':');
-  const { iceOptions, maxMessageSize, sctpPort } = description;
+  const { iceOptions, maxMessageSize, sctpInit, sctpPort } = description;
   return [
     'v=0',
     'o=- 1 1 IN IP4 0.0.0.0',
@@ -158,6 +165,7 @@ export function rebuild(description: SessionDescription): string {
     `a=setup:${SETUP[description.setup]}`,
     `a=sctp-port:${sctpPort || 5000}`,
     `a=max-message-size:${maxMessageSize || 65_536}`,
+    ...(sctpInit.length > 0 ? [`a=sctp-init:${btoa(String.fromCharCode(...sctpInit))}`] : []),
     ...description.candidates
       .map(formatCandidate)
       .filter(Boolean)

@@ -4,13 +4,21 @@ import type {
   Signal,
   UndeliverableReason,
 } from '@zauberflote/proto';
-import { DeclineReason } from '@zauberflote/proto';
-import type { PeerId, SignalInit, Tracker, TrackerState } from '../tracker/types.ts';
-import type { CandidateInit, DescriptionInit } from './sdp.ts';
+import { DeclineReason, MAX_DEPOSITED_CANDIDATES } from '@zauberflote/proto';
+import type {
+  DescriptionInit,
+  PeerId,
+  SignalInit,
+  Tracker,
+  TrackerState,
+} from '../tracker/types.ts';
+import type { CandidateInit } from './sdp.ts';
 
 /** What arrives from other peers, by sender and attempt. All of it is untrusted but decoded and checked. */
 export interface SignalingHandlers {
   onOffer(peer: PeerId, attempt: number, description: SessionDescription): void;
+  /** Left for whoever comes: may be answered, or not. */
+  onDeposited(peer: PeerId, attempt: number, description: SessionDescription): void;
   onAnswer(peer: PeerId, attempt: number, description: SessionDescription): void;
   onCandidates(peer: PeerId, attempt: number, candidates: readonly Candidate[]): void;
   onDecline(peer: PeerId, attempt: number, reason: DeclineReason): void;
@@ -26,9 +34,9 @@ export interface SignalingHandlers {
 export class SignalingChannel {
   /** Set by the connection manager. */
   handlers: SignalingHandlers | undefined;
-  readonly #tracker: Pick<Tracker, 'signal' | 'ownId'>;
+  readonly #tracker: Pick<Tracker, 'signal' | 'deposit' | 'ownId'>;
 
-  constructor(tracker: Pick<Tracker, 'signal' | 'ownId'>) {
+  constructor(tracker: Pick<Tracker, 'signal' | 'deposit' | 'ownId'>) {
     this.#tracker = tracker;
   }
 
@@ -38,6 +46,17 @@ export class SignalingChannel {
 
   sendOffer(peer: PeerId, attempt: number, value: DescriptionInit): boolean {
     return this.#send(peer, attempt, { case: 'offer', value });
+  }
+
+  /** Leaves an offer for whoever comes. False also if it has more than the tracker keeps. */
+  deposit(attempt: number, description: DescriptionInit): boolean {
+    const { rawSdp, candidates = [] } = description;
+    if (rawSdp) return false;
+    const offer = {
+      ...description,
+      candidates: candidates.slice(0, MAX_DEPOSITED_CANDIDATES),
+    };
+    return this.#tracker.deposit(attempt, offer);
   }
 
   sendAnswer(peer: PeerId, attempt: number, value: DescriptionInit): boolean {
@@ -68,6 +87,11 @@ export class SignalingChannel {
       case 'decline':
         return this.handlers?.onDecline(peerId, attempt, body.value.reason);
     }
+  }
+
+  /** To be called by `TrackerHandlers.onDeposited`. */
+  deposited(peer: PeerId, attempt: number, description: SessionDescription): void {
+    this.handlers?.onDeposited(peer, attempt, description);
   }
 
   /** To be called by `TrackerHandlers.onUndeliverable`. */

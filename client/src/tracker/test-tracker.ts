@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import type { SessionRequest, SessionResponseBody } from '@zauberflote/proto';
-import { decodeSessionRequest, encodeSessionResponse } from '@zauberflote/proto';
+import { decodeSessionRequest, encodeSessionResponse, FIRST_PREFIX } from '@zauberflote/proto';
 import { type WebSocket as ServerSocket, WebSocketServer } from 'ws';
 
 /** Values in the order they came, to be awaited one by one. */
@@ -26,10 +26,18 @@ export class Mailbox<T> {
 export class TestTracker {
   readonly sockets = new Mailbox<ServerSocket>();
   readonly requests = new Mailbox<SessionRequest['body']>();
+  /** How many requests came among the subprotocols. */
+  first = 0;
   #server!: WebSocketServer;
   async listen(port = 0): Promise<void> {
     this.#server = new WebSocketServer({ port, host: '127.0.0.1' });
-    this.#server.on('connection', (socket) => {
+    this.#server.on('connection', (socket, { headers }) => {
+      const [, ...first] = headers['sec-websocket-protocol']?.split(',') ?? [];
+      for (const name of first) {
+        const frame = Buffer.from(name.trim().slice(FIRST_PREFIX.length), 'base64url');
+        this.first++;
+        this.requests.put(decodeSessionRequest(frame).body);
+      }
       socket.on('message', (data: Buffer) => this.requests.put(decodeSessionRequest(data).body));
       this.sockets.put(socket);
     });

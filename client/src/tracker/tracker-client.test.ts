@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { SessionResponseBody, Signal } from '@zauberflote/proto';
+import type { SessionDescription, SessionResponseBody, Signal } from '@zauberflote/proto';
 import {
   contentKey,
   DeclineReason,
@@ -43,6 +43,7 @@ describe('TrackerClient', () => {
   let replies: Mailbox<SwarmReply>;
   let signals: Mailbox<Signal>;
   let undeliverable: Mailbox<unknown[]>;
+  let deposited: Mailbox<unknown[]>;
   let grants: Mailbox<[string, LeaseGrant]>;
   let now: number;
 
@@ -55,6 +56,7 @@ describe('TrackerClient', () => {
     replies = new Mailbox();
     signals = new Mailbox();
     undeliverable = new Mailbox();
+    deposited = new Mailbox();
     grants = new Mailbox();
     now = 0;
   });
@@ -95,6 +97,7 @@ describe('TrackerClient', () => {
         onState: (state, ownId) => states.put([state, ownId]),
         onPeers: (reply) => replies.put(reply),
         onGrant: (...args) => grants.put(args),
+        onDeposited: (...args) => deposited.put(args),
         onSignal: (signal) => signals.put(signal),
         onUndeliverable: (...args) => undeliverable.put(args),
       },
@@ -141,6 +144,65 @@ describe('TrackerClient', () => {
     assert.equal(client.ownId, undefined);
   });
 
+  it('says it all with the request for the socket, and what does not fit when it is open', async () => {
+    const client = connect();
+    client.want([content(1)]);
+    client.have(content(2), 5, true);
+    client.lease(content(2), { unitBytes: 16384, units: 0, wanted: 8 });
+    await tracker.sockets.next();
+    assert.equal(tracker.first, 3);
+    const cases = ['want', 'have', 'lease'];
+    for (const expected of cases) assert.equal((await tracker.requests.next()).case, expected);
+
+    const other = connect();
+    other.want(Array.from({ length: 250 }, (_, n) => content(n)));
+    await tracker.sockets.next();
+    const firsts = tracker.first - 3;
+    let ids = 0;
+    for (let i = 0; i < 4; i++) {
+      const want = await tracker.requests.next();
+      assert.ok(want.case === 'want');
+      assert.equal(want.value.contents[0]!.digest[0], ids);
+      ids += want.value.contents.length;
+    }
+    assert.equal(ids, 250);
+    assert.equal(firsts, 1, 'a message of 64 SHA-1 takes 2.2 KiB of 4');
+  });
+
+  it('hands over the offers that holders left, before it names them', async () => {
+    const [client, socket] = await openSession();
+    client.want([content(2)]);
+    const want = await tracker.requests.next();
+    assert.ok(want.case === 'want' && want.value.maxOffers > 0);
+    const description = {
+      iceUfrag: 'abcd',
+      icePwd: 'abcdefghijklmnopqrstuv',
+      fingerprintSha256: new Uint8Array(32),
+      setup: 1,
+    };
+    const holders = [{ peerId: 9n, offer: { attempt: 3, description } }, { peerId: 10n }];
+    say(socket, { case: 'peers', value: { swarms: [{ content: content(2), holders }] } });
+    const reply = await replies.next();
+    assert.deepEqual(
+      reply.holders.map(({ offered }) => offered),
+      [true, false],
+    );
+    assert.equal(deposited.size, 1);
+    const [peer, attempt, offer] = await deposited.next();
+    assert.deepEqual([peer, attempt], [9n, 3]);
+    assert.equal((offer as SessionDescription).iceUfrag, 'abcd');
+
+    assert.equal(client.deposit(4, description), true);
+    const deposit = await tracker.requests.next();
+    assert.ok(deposit.case === 'deposit');
+    assert.deepEqual(
+      deposit.value.offers.map((one) => [one.attempt, one.description?.iceUfrag]),
+      [[4, 'abcd']],
+    );
+    client.close();
+    assert.equal(client.deposit(5, description), false);
+  });
+
   it('splits more than 64 ids over several messages', async () => {
     const client = connect();
     client.want(Array.from({ length: 130 }, (_, n) => content(n)));
@@ -178,8 +240,8 @@ describe('TrackerClient', () => {
     assert.deepEqual(await replies.next(), {
       contentKey: content(2).key,
       holders: [
-        { peer: 9n, size: 12, partial: false },
-        { peer: 10n, size: 0, partial: true },
+        { peer: 9n, size: 12, partial: false, offered: false },
+        { peer: 10n, size: 0, partial: true, offered: false },
       ],
       totalHolders: 4,
       totalPartial: 1,
@@ -431,6 +493,7 @@ describe('TrackerClient', () => {
       onState: () => assert.fail('it is unavailable from the start'),
       onPeers: () => {},
       onGrant: () => {},
+      onDeposited: () => {},
       onSignal: () => {},
       onUndeliverable: () => {},
     });

@@ -3,12 +3,15 @@ import {
   contentKey,
   decodeSessionResponse,
   encodeSessionRequest,
+  FIRST_PREFIX,
+  MAX_FIRST_CHARACTERS,
   MAX_IDS_PER_MESSAGE,
   SUBPROTOCOL,
 } from '@zauberflote/proto';
 import type { Content } from '../integrity/content-id.ts';
 import type { Platform } from '../platform.ts';
 import type {
+  DescriptionInit,
   LeaseRequest,
   PeerId,
   SignalInit,
@@ -41,6 +44,12 @@ export const MAX_RETRY_AFTER_MS = 3_600_000;
  */
 export const RESPONSE_TIMEOUT_MS = 20_000;
 
+/**
+ * Holders that a download connects to at first are two. More offers would be left unanswered, and
+ * missing elsewhere.
+ */
+export const OFFERS_WANTED = 2;
+
 const OPEN = 1; // WebSocket.OPEN; the constructor may be missing.
 
 interface Held {
@@ -66,6 +75,8 @@ export class TrackerClient implements Tracker {
   /** Questions without an answer, and contents held; they outlive a socket. */
   readonly #asked = new Map<string, Content>();
   readonly #held = new Map<string, Held>();
+  /** First frames that did not fit into the request for the socket. */
+  #next: Uint8Array<ArrayBuffer>[] = [];
   /** What this socket has not been told. */
   readonly #unsent = {
     want: new Map<string, Content>(),
@@ -133,9 +144,11 @@ export class TrackerClient implements Tracker {
   }
 
   signal(signal: SignalInit): boolean {
-    if (this.#state !== 'open' || this.#socket?.readyState !== OPEN) return false;
-    this.#send({ case: 'signal', value: signal });
-    return true;
+    return this.#send({ case: 'signal', value: signal });
+  }
+
+  deposit(attempt: number, description: DescriptionInit): boolean {
+    return this.#send({ case: 'deposit', value: { offers: [{ attempt, description }] } });
   }
 
   /**
@@ -166,6 +179,13 @@ export class TrackerClient implements Tracker {
     queueMicrotask(() => this.#handlers.onState(state, undefined));
   }
 
+  /** False if there is no session. */
+  #send(body: SessionRequestBody): boolean {
+    if (this.#state !== 'open' || this.#socket?.readyState !== OPEN) return false;
+    this.#socket.send(encodeSessionRequest(body));
+    return true;
+  }
+
   /** A page of 30 assets asks for each on its own; together they are one message. */
   #flushSoon(): void {
     if (this.#flushing) return;
@@ -178,26 +198,47 @@ export class TrackerClient implements Tracker {
   }
 
   #flush(): void {
-    const { want, have, drop, lease } = this.#unsent;
-    // Drops first: a content dropped and then wanted again is wanted.
-    for (const contents of batches(drop)) this.#send({ case: 'drop', value: { contents } });
-    if (want.size && !this.#cancelDeadline) this.#startDeadline();
-    for (const contents of batches(want)) this.#send({ case: 'want', value: { contents } });
-    for (const holdings of batches(have)) this.#send({ case: 'have', value: { holdings } });
-    // Last: the tracker lends to those who have announced the content.
-    for (const value of lease.values()) this.#send({ case: 'lease', value });
-    lease.clear();
+    if (this.#unsent.want.size && !this.#cancelDeadline) this.#startDeadline();
+    for (const frame of this.#frames()) this.#socket?.send(frame);
   }
 
-  #send(body: SessionRequestBody): void {
-    this.#socket?.send(encodeSessionRequest(body));
+  /** All that this socket has not been told, which it is told now. */
+  #frames(): Uint8Array<ArrayBuffer>[] {
+    const { want, have, drop, lease } = this.#unsent;
+    const bodies: SessionRequestBody[] = [
+      // Drops first: a content dropped and then wanted again is wanted.
+      ...batches(drop).map((contents) => ({ case: 'drop' as const, value: { contents } })),
+      ...batches(want).map((contents) => ({
+        case: 'want' as const,
+        value: { contents, maxOffers: OFFERS_WANTED },
+      })),
+      ...batches(have).map((holdings) => ({ case: 'have' as const, value: { holdings } })),
+      // Last: the tracker lends to those who have announced the content.
+      ...[...lease.values()].map((value) => ({ case: 'lease' as const, value })),
+    ];
+    lease.clear();
+    return bodies.map(encodeSessionRequest);
   }
 
   #open(): void {
+    // All that is remembered, new or not: this socket has been told nothing. What fits is told with
+    // the request for it, which saves a round trip (tracker.proto).
+    for (const [key, content] of this.#asked) this.#unsent.want.set(key, content);
+    for (const [key, holding] of this.#held) this.#unsent.have.set(key, holding);
+    const frames = this.#frames();
+    const names: string[] = [];
+    let left = MAX_FIRST_CHARACTERS;
+    for (const frame of frames) {
+      const name = FIRST_PREFIX + base64url(frame);
+      left -= name.length;
+      if (left < 0) break;
+      names.push(name);
+    }
+    this.#next = frames.slice(names.length);
     let socket: WebSocket;
     try {
       // No WebSocket at all, a URL that is none, or ws: from an https: page.
-      socket = new this.#platform.WebSocket!(this.#url!, SUBPROTOCOL);
+      socket = new this.#platform.WebSocket!(this.#url!, [SUBPROTOCOL, ...names]);
     } catch {
       return this.#setState('unavailable');
     }
@@ -208,9 +249,7 @@ export class TrackerClient implements Tracker {
         this.#dropSocket();
         return this.#setState('unavailable');
       }
-      // All that is remembered, new or not: this socket has been told nothing.
-      for (const [key, content] of this.#asked) this.#unsent.want.set(key, content);
-      for (const [key, holding] of this.#held) this.#unsent.have.set(key, holding);
+      for (const frame of this.#next.splice(0)) socket.send(frame);
       this.#flush();
     };
     socket.onmessage = ({ data }) => {
@@ -241,11 +280,10 @@ export class TrackerClient implements Tracker {
         const replies = body.value.swarms
           .map(({ content, holders, ...totals }) => ({
             contentKey: contentKey(content!), // The codec checked that it is there.
-            holders: holders.map(({ peerId, size, partial }) => ({
-              peer: peerId,
-              size: Number(size),
-              partial,
-            })),
+            holders: holders.map(({ peerId, size, partial, offer }) => {
+              if (offer) this.#handlers.onDeposited(peerId, offer.attempt, offer.description!);
+              return { peer: peerId, size: Number(size), partial, offered: !!offer };
+            }),
             ...totals,
           }))
           .filter((reply) => this.#asked.delete(reply.contentKey));
@@ -289,6 +327,7 @@ export class TrackerClient implements Tracker {
     const socket = this.#socket;
     this.#socket = this.#ownId = this.#welcomedAt = undefined;
     for (const unsent of Object.values(this.#unsent)) unsent.clear();
+    this.#next = [];
     if (!socket) return;
     socket.onopen = socket.onmessage = socket.onclose = null;
     socket.close();
@@ -316,4 +355,9 @@ function batches<T>(unsent: Map<string, T>): T[][] {
   const result: T[][] = [];
   while (all.length > 0) result.push(all.splice(0, MAX_IDS_PER_MESSAGE));
   return result;
+}
+
+function base64url(bytes: Uint8Array): string {
+  const digits: Record<string, string> = { '+': '-', '/': '_', '=': '' };
+  return btoa(String.fromCharCode(...bytes)).replace(/[+/=]/g, (digit) => digits[digit]!);
 }

@@ -1,4 +1,9 @@
-import type { SessionRequestBody, Signal, UndeliverableReason } from '@zauberflote/proto';
+import type {
+  SessionDescription,
+  SessionRequestBody,
+  Signal,
+  UndeliverableReason,
+} from '@zauberflote/proto';
 import type { Content } from '../integrity/content-id.ts';
 
 /** Assigned by the tracker, valid while that connection lasts. */
@@ -7,6 +12,11 @@ export type PeerId = bigint;
 /** A signal to be sent: a message, or a plain object with the fields of one that are set. */
 export type SignalInit = Extract<SessionRequestBody, { case: 'signal' }>['value'];
 
+type Bodies = NonNullable<SignalInit['body']>;
+
+/** A SessionDescription to be sent. */
+export type DescriptionInit = Extract<Bodies, { case: 'offer' }>['value'];
+
 /** A peer that announced a content. */
 export interface Holder {
   readonly peer: PeerId;
@@ -14,6 +24,8 @@ export interface Holder {
   readonly size: number;
   /** Whether it is still downloading. */
   readonly partial: boolean;
+  /** Whether it left an offer, which {@link TrackerHandlers.onDeposited} was given: it connects sooner. */
+  readonly offered?: boolean;
 }
 
 /** The tracker's reply to a want, for one content. */
@@ -76,6 +88,8 @@ export interface TrackerHandlers {
   onPeers(reply: SwarmReply): void;
   /** The reply to a lease that wants units. */
   onGrant(contentKey: string, grant: LeaseGrant): void;
+  /** An offer that a holder left, before the reply that names it. */
+  onDeposited(peer: PeerId, attempt: number, description: SessionDescription): void;
   /** `signal.peerId` is the sender. */
   onSignal(signal: Signal): void;
   onUndeliverable(peer: PeerId, attempt: number, reason: UndeliverableReason): void;
@@ -107,5 +121,7 @@ export interface Tracker {
   drop(contents: readonly Content[]): void;
   /** Relays to `signal.peerId`; false when there is no open socket (nothing is kept for later). */
   signal(signal: SignalInit): boolean;
+  /** Leaves an offer for whoever comes; false as with {@link signal}. */
+  deposit(attempt: number, description: DescriptionInit): boolean;
   close(): void;
 }

@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict';
+import { DEPOSIT_GATHER_MS, DEPOSIT_MS } from './attempt.ts';
+import { DEPOSITED_MS } from './connection-manager.ts';
+import { DEPOSITS } from './deposits.ts';
+import { closeNodeWebRtc, nodePlatform } from './node-webrtc.ts';
+import { manualTimers, TestNet, type TestPeer } from './test-net.ts';
+
+const A = 100n;
+const B = 50n;
+const C = 70n;
+
+describe('offers left with the tracker, over real WebRTC', () => {
+  let net: TestNet;
+
+  beforeEach(() => {
+    net = new TestNet();
+  });
+  afterEach(() => net.close());
+  after(() => closeNodeWebRtc());
+
+  const leftBy = (id: bigint) => net.deposits.filter(({ from }) => from === id).length;
+
+  /** Connected once, so that it knows of peers, and waiting for newcomers. */
+  async function holder(id: bigint, options = {}, platform = nodePlatform()): Promise<TestPeer> {
+    const peer = net.peer(id, options, platform);
+    const other = net.peer(1000n + id);
+    other.connections.connect(id);
+    await Promise.all([other.opened(id), peer.opened(1000n + id)]);
+    other.connections.close();
+    await peer.closed(1000n + id);
+    peer.connections.welcome(true);
+    await peer.until(() => leftBy(id) === DEPOSITS);
+    return peer;
+  }
+
+  it('are none before a peer was heard of, nor where nobody is expected', async () => {
+    const a = net.peer(A);
+    a.connections.welcome(true);
+    a.connections.welcome(false);
+    net.peer(B).connections.connect(A);
+    await a.opened(B);
+    assert.equal(a.pcs.length, 1);
+    assert.equal(net.deposits.length, 0);
+  });
+
+  it('connect a newcomer with its answer alone, and are replaced', async () => {
+    const a = await holder(A);
+    const b = net.peer(B);
+    const offer = net.give(b, A);
+    assert.ok(offer.description!.candidates.length > 0, 'complete with candidates');
+    b.connections.connect(A);
+    await Promise.all([a.opened(B), b.opened(A)]);
+    assert.deepEqual(net.sent(B), ['answer']);
+    assert.ok(!net.sent(A).includes('offer'));
+    await a.until(() => leftBy(A) === DEPOSITS);
+    const attempts = net.deposits.map((deposit) => deposit.offer.attempt);
+    assert.ok(
+      attempts.every((attempt) => attempt !== offer.attempt),
+      'each is used once',
+    );
+  });
+
+  it('are not made anew when newcomers are no longer expected', async () => {
+    const a = await holder(A);
+    a.connections.welcome(false);
+    const b = net.peer(B);
+    net.give(b, A);
+    b.connections.connect(A);
+    await Promise.all([a.opened(B), b.opened(A)]);
+    assert.equal(leftBy(A), DEPOSITS - 1);
+  });
+
+  it('of both sides at once become one connection', async () => {
+    const a = await holder(A);
+    const b = await holder(B);
+    net.give(a, B);
+    net.give(b, A);
+    a.connections.connect(B);
+    b.connections.connect(A);
+    await Promise.all([a.opened(B), b.opened(A)]);
+    a.connections.send(B, { case: 'cancel', value: { requestId: 1 } });
+    await b.until(() => b.messages.length === 1);
+    b.connections.send(A, { case: 'cancel', value: { requestId: 2 } });
+    await a.until(() => a.messages.length === 1);
+    for (const peer of [a, b])
+      assert.ok(
+        !peer.told.some((told) => told.is === 'close' && (told.peer === A || told.peer === B)),
+      );
+  });
+
+  it('give way to an offer that was sent meanwhile', async () => {
+    const a = await holder(A);
+    const b = net.peer(B);
+    net.give(b, A);
+    a.connections.connect(B);
+    b.connections.connect(A);
+    await Promise.all([a.opened(B), b.opened(A)]);
+    a.connections.send(B, { case: 'cancel', value: { requestId: 1 } });
+    await b.until(() => b.messages.length === 1);
+  });
+
+  it('are declined when there is no room, and the newcomer hears of it', async () => {
+    const a = await holder(A, { maxIncoming: 1 });
+    const c = net.peer(C);
+    c.connections.connect(A);
+    await a.opened(C);
+    const b = net.peer(B);
+    net.give(b, A);
+    b.connections.connect(A);
+    assert.equal(await b.closed(A), 'declined');
+  });
+
+  it('are not answered once they are old', async () => {
+    await holder(A);
+    let now = 0;
+    const b = net.peer(B, {}, { ...nodePlatform(), now: () => now });
+    net.give(b, A);
+    now = DEPOSITED_MS;
+    b.connections.connect(A);
+    await b.opened(A);
+    assert.deepEqual(net.sent(B), ['offer']);
+  });
+
+  it('are closed when their time is up, or the tracker is gone', async () => {
+    const { platform, fire } = manualTimers(nodePlatform());
+    const a = net.peer(A, {}, platform);
+    net.peer(B).connections.connect(A);
+    await a.opened(B);
+    a.connections.welcome(true);
+    const ports = () => a.pcs.filter((pc) => pc.connectionState !== 'closed').length - 1;
+    while (fire(DEPOSIT_GATHER_MS));
+    await a.until(() => leftBy(A) === DEPOSITS);
+    assert.equal(ports(), DEPOSITS);
+    while (fire(DEPOSIT_MS));
+    assert.equal(ports(), 0);
+    a.connections.welcome(true);
+    assert.equal(ports(), DEPOSITS);
+    a.signaling.trackerState('waiting');
+    assert.equal(ports(), 0);
+  });
+
+  it('lead nowhere, and soon, when their maker has left', async () => {
+    const a = await holder(A);
+    const b = net.peer(B);
+    net.give(b, A);
+    net.peers.delete(A);
+    a.connections.close();
+    b.connections.connect(A);
+    assert.equal(await b.closed(A), 'unreachable');
+  });
+});
