@@ -305,10 +305,7 @@ export class DownloadManager implements Downloads {
   }
 
   #onPeers({ contentKey, holders }: SwarmReply): void {
-    const download = this.#active.get(contentKey)?.download;
-    // First those who connect soonest, so that they are connected to first.
-    for (const some of [holders.filter(({ offered }) => offered), holders])
-      download?.tell({ type: 'holders', holders: some });
+    this.#active.get(contentKey)?.download.tell({ type: 'holders', holders });
   }
 
   #onClose(peer: PeerId, reason: CloseReason): void {

@@ -44,6 +44,18 @@ describe('DownloadEngine with complete holders', () => {
     );
   });
 
+  it('connects first to those that are reached soonest', () => {
+    const holders = Array.from({ length: 50 }, (_, i) => {
+      const peer = BigInt(i + 1);
+      return { peer, size: 10, partial: false, offered: peer === 17n || peer === 31n };
+    });
+    const connected = new Bench().start().tell({ type: 'holders', holders }).said('connect');
+    assert.deepEqual(
+      connected.map(({ peer }) => peer),
+      [17n, 31n],
+    );
+  });
+
   it('asks for every chunk once, the last one shorter', () => {
     const bench = new Bench().open(2 * CHUNK + 5, 1n);
     const requests = bench.said('request').sort((a, b) => a.chunk - b.chunk);

@@ -26,6 +26,8 @@ export interface Peer {
   /** Bytes of the content as it has it; 0 while unknown. */
   size: number;
   state: PeerState;
+  /** Whether a connection to it takes less time than to others. */
+  offered: boolean;
   /** What it has, as far as it said: complete holders by the tracker's word. */
   has: Bitfield | 'all' | 'nothing';
   /** What it said in chunks that are not those here, or not yet. */
@@ -60,13 +62,10 @@ export class Peers {
 
   /** Notes holders; what one that is not in use claims replaces what it claimed before. */
   learn(holders: readonly HolderInfo[], now: number): void {
-    for (const { peer: id, size, partial } of holders) {
-      const known = this.#peers.get(id);
-      if (known) {
-        if (known.state !== 'known') continue;
-        known.size = size;
-        known.has = partial ? 'nothing' : 'all';
-      } else this.add(id, size, partial ? 'nothing' : 'all', now);
+    for (const { peer: id, size, partial, offered = false } of holders) {
+      const has = partial ? 'nothing' : 'all';
+      const peer = this.#peers.get(id) ?? this.add(id, size, has, now);
+      if (peer?.state === 'known') Object.assign(peer, { size, has, offered });
     }
   }
 
@@ -77,6 +76,7 @@ export class Peers {
       id,
       size,
       state: 'known',
+      offered: false,
       has,
       early: undefined,
       greeted: false,

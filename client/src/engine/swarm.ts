@@ -259,7 +259,9 @@ export class Swarm {
     const least = seeders.length > 0 && !hasSeeder ? 1 : 0;
     for (let room = Math.max(most - engaged, least); room > 0 && ready.length > 0; room--) {
       const from = seeders.length > 0 ? seeders : ready;
-      const [peer] = from.splice(Math.floor(random() * from.length), 1) as [Peer];
+      const soonest = from.findIndex(({ offered }) => offered);
+      const at = soonest < 0 ? Math.floor(random() * from.length) : soonest;
+      const [peer] = from.splice(at, 1) as [Peer];
       if (from === seeders) ready.splice(ready.indexOf(peer), 1);
       peer.state = 'connecting';
       this.#do({ type: 'connect', peer: peer.id });

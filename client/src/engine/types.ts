@@ -10,6 +10,8 @@ export interface HolderInfo {
   readonly size: number;
   /** Whether it is still downloading. */
   readonly partial: boolean;
+  /** Whether a connection to it takes less time than to others. @default false */
+  readonly offered?: boolean;
 }
 
 /** `there`: can be asked. `away`: not now, perhaps later. `missing`: never. */
