@@ -42,6 +42,23 @@ describe('zauberflote-tracker', () => {
       assert.deepEqual(await exit, [0, null]);
     });
 
+  it('ends at once at the second signal', async () => {
+    const { child, url } = await start(
+      '--port',
+      '0',
+      '--host',
+      '127.0.0.1',
+      '--drain-seconds',
+      '600',
+    );
+    const exit = once(child, 'exit');
+    child.kill();
+    const ready = new URL('/readyz', url.replace('ws:', 'http:'));
+    while ((await fetch(ready)).status !== 503);
+    child.kill();
+    assert.deepEqual(await exit, [null, 'SIGTERM']);
+  });
+
   it('listens on every address when it is told none', async () => {
     const { child, url } = await start('--port', '0');
     const { port } = new URL(url);

@@ -28,10 +28,11 @@ export async function main(args: readonly string[]): Promise<void> {
   const { config } = command;
   try {
     const tracker = await startTracker(config);
-    console.log(`Zauberflöte tracker listening on ${tracker.url}`);
     // Once: the same signal again ends the process at once.
     for (const signal of ['SIGTERM', 'SIGINT'] as const)
       process.once(signal, () => void tracker.close());
+    // After that, as who reads it may send one.
+    console.log(`Zauberflöte tracker listening on ${tracker.url}`);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     const { host, port } = config;

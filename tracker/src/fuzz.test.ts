@@ -14,6 +14,7 @@ import { anyBytes, fieldNoise, mutatedFrame, validFrame } from '../test-support/
 import { Client, openRaw } from '../test-support/client.ts';
 import { FakeSocket } from '../test-support/fake-socket.ts';
 import { have, want } from '../test-support/messages.ts';
+import { Counters } from './counters.ts';
 import * as limits from './limits.ts';
 import { Registry } from './registry/registry.ts';
 import type { RunningTracker } from './server.ts';
@@ -26,6 +27,7 @@ const registry = new Registry<Socket>({ isCongested });
 const sessions = new Sessions({
   registry,
   random,
+  counters: new Counters(),
   // Rates are not what is tried here.
   rates: { messagesPerSecond: 1e9, bytesPerSecond: 1e9, contentsPerSecond: 1e9 },
   now: () => 0,

@@ -10,22 +10,33 @@ export interface Refusal {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+export interface Health {
+  /** For /healthz. */
+  readonly counts: () => object;
+  /** For /readyz: whether more clients should be sent here. */
+  readonly readiness: () => 'ready' | 'full' | 'draining';
+}
+
 /** Answers a request that is not an upgrade. */
 export function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  health: () => object,
+  { counts, readiness }: Health,
 ): void {
   const path = pathOf(request);
-  if (path === '/healthz') {
+  if (path === '/healthz' || path === '/readyz') {
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return refuse(response, {
         status: 405,
-        text: 'Ask for /healthz with GET or HEAD.',
+        text: `Ask for ${path} with GET or HEAD.`,
         headers: { Allow: 'GET, HEAD' },
       });
-    response.writeHead(200, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
-    response.end(`${JSON.stringify({ status: 'ok', ...health() })}\n`);
+    const status = path === '/healthz' ? 'ok' : readiness();
+    response.writeHead(status === 'ok' || status === 'ready' ? 200 : 503, {
+      'Content-Type': 'application/json',
+      'Cache-Control': 'no-store',
+    });
+    response.end(`${JSON.stringify({ status, ...(path === '/healthz' && counts()) })}\n`);
     return;
   }
   if (path === '/')
@@ -83,7 +94,7 @@ function refuse(response: ServerResponse, { status, text, headers = {} }: Refusa
 }
 
 function notFound(): Refusal {
-  return { status: 404, text: 'There is only / (WebSocket) and /healthz here.' };
+  return { status: 404, text: 'There is only / (WebSocket), /healthz and /readyz here.' };
 }
 
 function subprotocols({ headers }: IncomingMessage): string[] {

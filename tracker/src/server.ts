@@ -1,13 +1,20 @@
 import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as setTimeoutAsync } from 'node:timers/promises';
 import { ErrorCode, MAX_SESSION_MESSAGE_BYTES } from '@zauberflote/proto';
+import type { AdminServer } from './admin.ts';
+import { startAdmin } from './admin.ts';
 import { Admission } from './admission.ts';
 import type { Config } from './config/settings.ts';
 import { DEFAULTS } from './config/settings.ts';
+import { Counters, countIn } from './counters.ts';
 import { Heartbeat } from './heartbeat.ts';
+import type { Refusal } from './http.ts';
 import { answer, checkUpgrade, firstFrames, refuseUpgrade } from './http.ts';
 import * as limits from './limits.ts';
+import { metricsOf } from './metrics.ts';
 import { secureRandom } from './random.ts';
 import type { RegistryStats } from './registry/registry.ts';
 import { Registry } from './registry/registry.ts';
@@ -15,6 +22,12 @@ import type { Socket } from './sessions.ts';
 import { isCongested, Sessions } from './sessions.ts';
 import type { SessionSocket } from './websocket.ts';
 import { webSocketServer } from './websocket.ts';
+
+const STOPPING: Refusal = {
+  status: 503,
+  text: 'This tracker is stopping. Connect again.',
+  headers: { 'Retry-After': String(Math.ceil(limits.GOING_AWAY_RETRY_MS / 1_000)) },
+};
 
 /** Any of the settings of `config/settings.ts`, with their defaults. */
 export interface TrackerOptions extends Partial<Config> {
@@ -27,12 +40,14 @@ export interface TrackerOptions extends Partial<Config> {
 export interface RunningTracker {
   /** The port it listens on. */
   readonly port: number;
+  /** The port that the operator's pages are at, if any. */
+  readonly adminPort: number | undefined;
   /** Where clients on this machine connect to, such as `ws://localhost:8080/`. */
   readonly url: string;
   /** Counts what the registry keeps; takes time for every peer. */
   stats(): RegistryStats;
   /**
-   * Stops: no new connections, GOING_AWAY to every client, and an end to those that do not go
+   * Stops: takes no new sessions and is not ready for `drainSeconds`; then no new connections, GOING_AWAY to every client, and an end to those that do not go
    * within STOP_TIMEOUT_MS. Settles when nothing is left; calling it again waits for the same.
    */
   close(): Promise<void>;
@@ -49,10 +64,13 @@ export async function startTracker({
 }: TrackerOptions = {}): Promise<RunningTracker> {
   const config: Config = { ...DEFAULTS, ...options };
   const { port, host, maxPeers } = config;
+  const counters = new Counters();
+  let state: 'running' | 'draining' = 'running';
   const registry = new Registry<Socket>({ isCongested, maxPeers });
   const sessions = new Sessions({
     registry,
     rates: config,
+    counters,
     now: () => performance.now(),
     random: secureRandom,
     onFault: (error) => console.error('A session was ended by a fault of the tracker:', error),
@@ -78,13 +96,18 @@ export async function startTracker({
     shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
   });
   server.maxConnections = maxPeers + limits.SPARE_CONNECTIONS;
-  server.on('request', (request, response) => answer(request, response, () => registry.counts()));
+  const respond = (request: IncomingMessage, response: ServerResponse) =>
+    answer(request, response, { counts: () => registry.counts(), readiness });
+  server.on('request', respond);
   server.on('upgrade', (request, stream, head) => {
-    const refusal = checkUpgrade(request);
-    if (refusal) return refuseUpgrade(stream, refusal);
-    const leave = admission.admit(request, performance.now());
-    if (typeof leave !== 'function') return refuseUpgrade(stream, leave);
-    stream.once('close', leave);
+    const admitted =
+      (state === 'draining' ? STOPPING : checkUpgrade(request)) ??
+      admission.admit(request, performance.now());
+    if (typeof admitted !== 'function') {
+      countIn(counters.refused, admitted.status);
+      return refuseUpgrade(stream, admitted);
+    }
+    stream.once('close', admitted);
     sockets.handleUpgrade(request, stream, head, (socket) => {
       // 'error' comes before 'close' when the client breaks the WebSocket protocol or vanishes.
       socket.on('error', () => sessions.closed(socket));
@@ -100,11 +123,20 @@ export async function startTracker({
     });
   });
 
+  let admin: AdminServer | undefined;
   try {
     server.listen({ port, host });
     await once(server, 'listening');
+    if (config.adminPort !== undefined)
+      admin = await startAdmin({
+        port: config.adminPort,
+        host: config.adminHost,
+        metrics: metricsOf({ counters, stats: () => registry.stats() }),
+        otherwise: respond,
+      });
   } catch (error) {
     heartbeat.stop();
+    server.close();
     throw error;
   }
   const address = server.address() as AddressInfo;
@@ -112,6 +144,7 @@ export async function startTracker({
 
   return {
     port: address.port,
+    adminPort: admin?.port,
     url: `ws://${host === undefined ? 'localhost' : bracketed(address)}:${address.port}/`,
     stats: () => registry.stats(),
     close() {
@@ -120,7 +153,14 @@ export async function startTracker({
     },
   };
 
+  function readiness() {
+    if (state === 'draining') return state;
+    return registry.counts().peers < maxPeers ? 'ready' : 'full';
+  }
+
   async function close(): Promise<void> {
+    state = 'draining';
+    if (config.drainSeconds > 0) await setTimeoutAsync(config.drainSeconds * 1_000);
     heartbeat.stop();
     const stopped = Promise.all([once(server, 'close'), once(sockets, 'close')]);
     server.close();
@@ -132,6 +172,7 @@ export async function startTracker({
     }, limits.STOP_TIMEOUT_MS);
     await stopped;
     clearTimeout(timer);
+    await admin?.close();
   }
 }
 

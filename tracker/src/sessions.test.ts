@@ -5,6 +5,7 @@ import { FakeSocket } from '../test-support/fake-socket.ts';
 import type { Body } from '../test-support/messages.ts';
 import { have, lease, signal, want } from '../test-support/messages.ts';
 import { DEFAULTS } from './config/settings.ts';
+import { Counters } from './counters.ts';
 import * as limits from './limits.ts';
 import type { RegistryOptions } from './registry/registry.ts';
 import { Registry } from './registry/registry.ts';
@@ -18,6 +19,7 @@ function setUp(options: RegistryOptions<Socket> = { isCongested }) {
   const sessions = new Sessions({
     registry,
     rates: DEFAULTS,
+    counters: new Counters(),
     now: () => clock.now,
     random: seeded(1),
     onFault: (error) => faults.push(error),

@@ -1,3 +1,4 @@
+import type { SessionResponseBody } from '@zauberflote/proto';
 import {
   CLOSE_CODE_BASE,
   decodeSessionRequest,
@@ -7,6 +8,8 @@ import {
 } from '@zauberflote/proto';
 import type { Rates } from './abuse/meter.ts';
 import { Meter } from './abuse/meter.ts';
+import type { Counters } from './counters.ts';
+import { countIn } from './counters.ts';
 import * as limits from './limits.ts';
 import type { Effect } from './registry/peer.ts';
 import type { Registry } from './registry/registry.ts';
@@ -32,6 +35,7 @@ export interface SessionsOptions {
   readonly registry: Registry<Socket>;
   /** What each may send. */
   readonly rates: Rates;
+  readonly counters: Counters;
 }
 
 /**
@@ -44,9 +48,11 @@ export class Sessions {
   readonly #onFault: (error: unknown) => void;
   readonly #registry: Registry<Socket>;
   readonly #rates: Rates;
+  readonly #counters: Counters;
   readonly #open = new Map<Socket, Meter>();
 
-  constructor({ now, random, onFault, registry, rates }: SessionsOptions) {
+  constructor({ now, random, onFault, registry, rates, counters }: SessionsOptions) {
+    this.#counters = counters;
     this.#rates = rates;
     this.#now = now;
     this.#random = random;
@@ -60,6 +66,7 @@ export class Sessions {
   }
 
   open(socket: Socket): void {
+    this.#counters.sessions++;
     this.#open.set(socket, new Meter(this.#rates, this.#now()));
     this.#guard(socket, () => this.#registry.connect(socket, this.#random));
   }
@@ -68,6 +75,8 @@ export class Sessions {
   receive(socket: Socket, frame: Uint8Array, isBinary: boolean): void {
     const meter = this.#open.get(socket);
     if (!meter) return;
+    this.#counters.received++;
+    this.#counters.receivedBytes += frame.byteLength;
     const now = this.#now();
     if (!this.#pay(socket, meter.frame(frame.byteLength, now))) return;
     this.#guard(socket, () => {
@@ -92,9 +101,10 @@ export class Sessions {
   end(socket: Socket, code: ErrorCode, message: string, retryAfterMs = 0): void {
     if (!this.#open.has(socket)) return;
     this.closed(socket);
+    countIn(this.#counters.ended, code);
     const text = truncateUtf8(message, limits.MAX_ERROR_MESSAGE_BYTES);
     const value = { code, message: text, retryAfterMs };
-    socket.send(encodeSessionResponse({ case: 'error', value }));
+    this.#send(socket, { case: 'error', value });
     socket.close(CLOSE_CODE_BASE + code, text);
   }
 
@@ -115,6 +125,7 @@ export class Sessions {
   #pay(socket: Socket, owedMs: number): boolean {
     if (owedMs === 0) return true;
     if (owedMs <= limits.MAX_HOLD_MS) {
+      this.#counters.holds++;
       socket.hold(owedMs);
       return true;
     }
@@ -136,9 +147,16 @@ export class Sessions {
   #carryOut(effect: Effect<Socket>): void {
     if ('close' in effect)
       return this.end(effect.to, effect.close, effect.message, effect.retryAfterMs);
-    effect.to.send(encodeSessionResponse(effect.send));
+    this.#send(effect.to, effect.send);
     if (effect.to.bufferedAmount > limits.MAX_BUFFERED_BYTES)
       this.end(effect.to, ErrorCode.SLOW_CONSUMER, 'messages were not read fast enough');
+  }
+
+  #send(socket: Socket, body: SessionResponseBody): void {
+    const message = encodeSessionResponse(body);
+    this.#counters.sent++;
+    this.#counters.sentBytes += message.byteLength;
+    socket.send(message);
   }
 }
 
