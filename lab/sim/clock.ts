@@ -28,6 +28,7 @@ export class Clock {
 
   /** Runs `run` at a time that is not over; the result calls it off. */
   at(time: number, run: () => void): () => void {
+    if (!(time >= this.now)) throw new RangeError(`${time} ms is before ${this.now} ms`);
     const due: Due = { at: time, nth: this.#scheduled++, run, dead: false };
     this.#push(due);
     return () => {

@@ -66,6 +66,12 @@ describe('lab/sim: clock', () => {
     assert.equal(seen.length, 1_000);
   });
 
+  it('refuses to run backwards', () => {
+    const clock = new Clock();
+    clock.after(2, () => void clock.at(1, () => {}));
+    assert.throws(() => clock.run(10), /1 ms is before 2 ms/);
+  });
+
   it('refuses to run for ever', () => {
     const clock = new Clock();
     const again = () => void clock.after(1, again);

@@ -354,8 +354,9 @@ export class Visitor {
     this.tookMs = clock.now - this.#arrivedAt;
     this.world.doneAt = clock.now;
     this.#have();
-    if (this.#leaveAt < Number.POSITIVE_INFINITY)
-      clock.after((this.#leaveAt - 1) * this.tookMs, () => this.#leave());
+    // Its last chunk may have come before it left within that chunk.
+    const more = Math.max(this.#leaveAt - 1, 0);
+    if (more < Number.POSITIVE_INFINITY) clock.after(more * this.tookMs, () => this.#leave());
   }
 
   #perhapsLeave(): void {
