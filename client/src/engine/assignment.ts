@@ -14,6 +14,14 @@ import {
   WINDOW_MS,
 } from './tuning.ts';
 
+/** A request that another peer might do sooner. */
+interface Movable {
+  readonly request: OpenRequest;
+  readonly from: Peer;
+  /** Time its peer should need for it and what it sends before, in ms. */
+  readonly ms: number;
+}
+
 /** Which chunk is asked of whom. */
 export class Assignment {
   readonly #candidates: Candidates;
@@ -42,6 +50,7 @@ export class Assignment {
     );
     if (ready.length === 0) return;
     if (mayMove) this.#movedAt = now;
+    let movable = mayMove ? this.#movable(chunks) : [];
     // The least busy first; of equals, one by chance: else everybody asks the same one first.
     let next = Math.floor(random() * ready.length);
     while (ready.length > 0) {
@@ -49,8 +58,11 @@ export class Assignment {
       for (let i = 0; i < ready.length; i++)
         if (isRather(ready[i] as Peer, ready[next] as Peer)) next = i;
       const peer = ready[next] as Peer;
-      const chunk = this.#choose(peer, chunks, random, mayMove);
-      if (chunk !== undefined) this.#requests.send(peer, chunk, now);
+      const chunk = this.#choose(peer, chunks, random, movable);
+      if (chunk !== undefined) {
+        this.#requests.send(peer, chunk, now);
+        if (mayMove) movable = this.#movable(chunks);
+      }
       if (chunk === undefined || !hasRoom(peer, chunks, now)) ready.splice(next, 1);
     }
   }
@@ -60,36 +72,51 @@ export class Assignment {
     return this.#candidates.open.filter((other) => other.timeouts < timeouts);
   }
 
-  #choose(peer: Peer, chunks: Chunks, random: () => number, mayMove: boolean): number | undefined {
+  #choose(
+    peer: Peer,
+    chunks: Chunks,
+    random: () => number,
+    movable: readonly Movable[],
+  ): number | undefined {
     // Who let requests pass is asked for what nobody better has.
     const better = peer.timeouts === 0 ? [] : this.betterThan(peer);
     const holds = (chunk: number) =>
       holdsChunk(peer, chunk) && !better.some((other) => holdsChunk(other, chunk));
     const free = chunks.pick(holds, random, chunks.held.size >= RANDOM_FIRST);
-    return free ?? (mayMove && peer.timeouts === 0 ? this.#late(peer, chunks, holds) : undefined);
+    return free ?? (peer.timeouts === 0 ? this.#late(peer, movable) : undefined);
+  }
+
+  /** What open peers were asked for and take so long to send that another might be worth asking. */
+  #movable(chunks: Chunks): Movable[] {
+    const movable: Movable[] = [];
+    for (const from of this.#candidates.open) {
+      let ahead = 0;
+      for (const request of from.requests.values()) {
+        const { chunk, length, coverage } = request;
+        ahead += length - coverage.received;
+        const ms = ahead / rateOf(from);
+        if (ms > ENDGAME_GAIN_MS && chunks.askers(chunk) === 1 && chunks.isMissing(chunk))
+          movable.push({ request, from, ms });
+      }
+    }
+    return movable;
   }
 
   /**
    * A chunk that another peer was asked for and that this one should send much sooner. What the other
    * has not begun to send is taken back from it; of the rest both send until one is done.
    */
-  #late(peer: Peer, chunks: Chunks, holds: (chunk: number) => boolean): number | undefined {
-    let best: OpenRequest | undefined;
-    let from: Peer | undefined;
+  #late(peer: Peer, movable: readonly Movable[]): number | undefined {
+    let best: Movable | undefined;
     let most = ENDGAME_GAIN_MS;
-    for (const other of this.#candidates.open) {
-      if (other === peer) continue;
-      let ahead = 0;
-      for (const request of other.requests.values()) {
-        const { chunk, length, coverage } = request;
-        ahead += length - coverage.received;
-        if (chunks.askers(chunk) !== 1 || !chunks.isMissing(chunk) || !holds(chunk)) continue;
-        const gain = ahead / rateOf(other) - (2 * (peer.inFlight + length)) / rateOf(peer);
-        if (gain > most) [best, from, most] = [request, other, gain];
-      }
+    for (const move of movable) {
+      const { chunk, length } = move.request;
+      const gain = move.ms - (2 * (peer.inFlight + length)) / rateOf(peer);
+      if (gain > most && move.from !== peer && holdsChunk(peer, chunk)) [best, most] = [move, gain];
     }
-    if (best && from && best.coverage.received === 0) this.#requests.giveUp(from, best, false);
-    return best?.chunk;
+    if (best?.request.coverage.received === 0)
+      this.#requests.giveUp(best.from, best.request, false);
+    return best?.request.chunk;
   }
 }
 

@@ -2,41 +2,41 @@ import type { Peer } from './peers.ts';
 import { Peers } from './peers.ts';
 import type { PeerId } from './types.ts';
 
+/** The peers by what they are good for. */
+interface Sorted {
+  /** Candidates that are open; these and the ones being opened. */
+  readonly open: readonly Peer[];
+  readonly engaged: readonly Peer[];
+  /** Candidates to be tried, now or later; those of them that failed before, and so pause. */
+  readonly known: readonly Peer[];
+  readonly failed: readonly Peer[];
+  /** All that are open: who is no candidate any more may still have been asked for something. */
+  readonly connected: readonly Peer[];
+  /** Whether a connection is being opened, to whomever. */
+  readonly isConnecting: boolean;
+  /** Whether a candidate, and an engaged one, is said to have the whole. */
+  readonly hasSeeder: boolean;
+  readonly engagesSeeder: boolean;
+}
+
 /** Which of the known peers may give the content as it is laid out here. */
 export class Candidates {
   readonly peers = new Peers();
   /** Bytes of the content; undefined while unknown. */
   #size: number | undefined;
-  /** Kept until a state or a size changes: it is asked for at every fragment. */
-  #open: readonly Peer[] | undefined;
+  /** Kept until a peer changes: it is asked for at every event, and there may be hundreds of them. */
+  #sorted: Sorted | undefined;
   /** In isolation, whose turn it is: a liar is told from the others by asking one at a time. */
   #soloist: PeerId | 'nobody' | undefined;
 
-  /** Whether one is left, now or after a pause. */
-  get isAny(): boolean {
-    for (const peer of this.peers.all()) if (this.includes(peer)) return true;
-    return false;
-  }
-
-  /** Whether any of them is open or being opened. */
-  get isEngaged(): boolean {
-    for (const peer of this.peers.all())
-      if (this.includes(peer) && peer.state !== 'known') return true;
-    return false;
-  }
-
-  /** Whether one of them is said to have the whole. */
-  get hasSeeders(): boolean {
-    for (const peer of this.peers.all()) if (peer.has === 'all' && this.includes(peer)) return true;
-    return false;
-  }
-
   /** Those that are open. */
   get open(): readonly Peer[] {
-    this.#open ??= [...this.peers.all()].filter(
-      (peer) => peer.state === 'open' && this.includes(peer),
-    );
-    return this.#open;
+    return this.sorted.open;
+  }
+
+  get sorted(): Sorted {
+    this.#sorted ??= this.#sort();
+    return this.#sorted;
   }
 
   /** Whether nobody has its turn: one may still become complete. */
@@ -52,9 +52,9 @@ export class Candidates {
     return size === undefined || peer.size === size || (peer.size === 0 && peer.has !== 'all');
   }
 
-  /** The state, the size or the completeness of a peer has changed. */
+  /** A peer is new, or its state, its size or its completeness has changed. */
   changed(): void {
-    this.#open = undefined;
+    this.#sorted = undefined;
   }
 
   /** The content has this size from now on. */
@@ -85,5 +85,22 @@ export class Candidates {
         if (!next || (next.size !== size && peer.size === size)) next = peer;
     if (next?.size === size && next) this.#soloist = next.id;
     return next?.size;
+  }
+
+  #sort(): Sorted {
+    const all = [...this.peers.all()];
+    const candidates = all.filter((peer) => this.includes(peer));
+    const known = candidates.filter(({ state }) => state === 'known');
+    const engaged = candidates.filter(({ state }) => state !== 'known');
+    return {
+      open: engaged.filter(({ state }) => state === 'open'),
+      engaged,
+      known,
+      failed: known.filter(({ failures }) => failures > 0),
+      connected: all.filter(({ state }) => state === 'open'),
+      isConnecting: all.some(({ state }) => state === 'connecting'),
+      hasSeeder: candidates.some(({ has }) => has === 'all'),
+      engagesSeeder: engaged.some(({ has }) => has === 'all'),
+    };
   }
 }

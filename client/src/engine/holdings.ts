@@ -2,7 +2,7 @@ import { Bitfield } from './bitfield.ts';
 import type { Candidates } from './candidates.ts';
 import type { Chunks } from './chunks.ts';
 import type { Layout } from './layout.ts';
-import { MAX_CHUNKS } from './layout.ts';
+import { layoutOf, MAX_CHUNKS } from './layout.ts';
 import type { Peer } from './peers.ts';
 import type { Effect, EventOf } from './types.ts';
 
@@ -35,13 +35,13 @@ export class Holdings {
   said(peer: Peer, { size, chunkSize, complete, bitfield }: EventOf<'holdings'>): void {
     this.forget(peer);
     if (size > 0) peer.size = size;
-    this.#candidates.changed();
     peer.early = undefined;
     peer.has = complete ? 'all' : 'nothing';
+    this.#candidates.changed();
     if (complete) return;
-    const said = { size, chunkSize, has: new Bitfield(MAX_CHUNKS, bitfield) };
-    if (this.#isInUse(said)) this.#set(peer, bitfield);
-    else peer.early = said;
+    if (this.#isInUse({ size, chunkSize })) return this.#set(peer, bitfield);
+    const count = Math.min(layoutOf(size, chunkSize).count, MAX_CHUNKS);
+    peer.early = { size, chunkSize, count, has: new Bitfield(count, bitfield) };
   }
 
   /** The peer has these, too. */
@@ -49,7 +49,7 @@ export class Holdings {
     const chunks = this.#chunks;
     if (peer.has === 'all') return;
     if (peer.early && peer.early.size > 0) {
-      for (const chunk of more) if (chunk < MAX_CHUNKS) peer.early.has.add(chunk);
+      for (const chunk of more) if (chunk < peer.early.count) peer.early.has.add(chunk);
       return;
     }
     if (!chunks) return;

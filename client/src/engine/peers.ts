@@ -1,5 +1,6 @@
 import type { Bitfield } from './bitfield.ts';
 import type { Coverage } from './coverage.ts';
+import type { Layout } from './layout.ts';
 import { Meter } from './meter.ts';
 import { MAX_KNOWN_PEERS, MAX_PEER_FAILURES, RETRY_PEER_MS } from './tuning.ts';
 import type { HolderInfo, PeerId } from './types.ts';
@@ -31,7 +32,7 @@ export interface Peer {
   /** What it has, as far as it said: complete holders by the tracker's word. */
   has: Bitfield | 'all' | 'nothing';
   /** What it said in chunks that are not those here, or not yet. */
-  early: { readonly size: number; readonly chunkSize: number; readonly has: Bitfield } | undefined;
+  early: (Layout & { readonly has: Bitfield }) | undefined;
   /** Whether it was told what there is here. */
   greeted: boolean;
   retryAt: number;

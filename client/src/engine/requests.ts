@@ -75,6 +75,13 @@ export function rateOf({ meter }: Peer): number {
   return meter.rate ?? UNKNOWN_RATE;
 }
 
+/** When the first of a peer's requests is given up; infinite if there are none. */
+export function dueFirst(peer: Peer): number {
+  let at = Number.POSITIVE_INFINITY;
+  for (const request of peer.requests.values()) at = Math.min(at, dueAt(peer, request));
+  return at;
+}
+
 /** When a request is given up: its peer silent for its time, or the chunk late although it sends. */
 export function dueAt(peer: Peer, { sentAt, timeout }: OpenRequest): number {
   return Math.min(Math.max(sentAt, peer.lastHeard) + REQUEST_TIMEOUT_MS, sentAt + timeout);

@@ -3,7 +3,7 @@ import { Candidates } from './candidates.ts';
 import type { Chunks } from './chunks.ts';
 import { Holdings, holdsChunk } from './holdings.ts';
 import type { Peer } from './peers.ts';
-import { dueAt, Requests } from './requests.ts';
+import { dueAt, dueFirst, Requests } from './requests.ts';
 import {
   BUSY_PAUSE_MS,
   FIRST_PARTIAL,
@@ -44,17 +44,18 @@ export class Swarm {
 
   /** Whether a peer is left that may give the content, now or after a pause. */
   get hasCandidates(): boolean {
-    return this.#candidates.isAny;
+    const { engaged, known } = this.#candidates.sorted;
+    return engaged.length + known.length > 0;
   }
 
   /** Whether any of them is open or being opened. */
   get isEngaged(): boolean {
-    return this.#candidates.isEngaged;
+    return this.#candidates.sorted.engaged.length > 0;
   }
 
   /** Whether one of them is said to have the whole. */
   get hasSeeders(): boolean {
-    return this.#candidates.hasSeeders;
+    return this.#candidates.sorted.hasSeeder;
   }
 
   /** Whether an open peer has it all, lets no request pass, and is asked for nothing. */
@@ -67,8 +68,7 @@ export class Swarm {
   /** Whether an open peer has the chunk. */
   isAvailable(chunk: number): boolean {
     if ((this.#chunks?.holders(chunk) ?? 0) > 0) return true;
-    for (const peer of this.#candidates.open) if (peer.has === 'all') return true;
-    return false;
+    return this.#candidates.open.some(({ has }) => has === 'all');
   }
 
   /** Bytes per ms that the open peers have shown to give. */
@@ -80,6 +80,7 @@ export class Swarm {
 
   learn(holders: readonly HolderInfo[], now: number): void {
     this.#peers.learn(holders, now);
+    this.#candidates.changed();
   }
 
   /** What is to be fetched, from the start. */
@@ -102,10 +103,9 @@ export class Swarm {
    * the time: asking the same peer anew would throw away what is on its way.
    */
   expire(now: number): void {
-    for (const peer of this.#peers.all()) {
-      if (peer.requests.size === 0) continue;
+    for (const peer of this.#candidates.sorted.connected) {
+      if (now < dueFirst(peer)) continue;
       const late = [...peer.requests.values()].filter((request) => now >= dueAt(peer, request));
-      if (late.length === 0) continue;
       peer.timeouts++;
       const silent = late.every(({ sentAt }) => peer.lastHeard <= sentAt);
       if (silent && peer.timeouts >= MAX_SILENT_TIMEOUTS) this.#spend(peer);
@@ -143,9 +143,9 @@ export class Swarm {
     this.#holdings.forget(peer);
     peer.early = undefined;
     peer.greeted = false;
-    this.#candidates.changed();
     if (barred) peer.state = 'spent';
     else if (peer.state === 'open' || peer.state === 'connecting') this.#peers.failed(peer, now);
+    this.#candidates.changed();
   }
 
   /** A peer says what it has; one that nobody told of introduces itself so. */
@@ -188,7 +188,7 @@ export class Swarm {
 
   /** The chunk is at hand: nobody else need send it. */
   held(chunk: number): void {
-    for (const peer of this.#peers.all()) {
+    for (const peer of this.#candidates.sorted.connected) {
       const request = peer.requests.get(chunk);
       if (request) this.#requests.giveUp(peer, request);
     }
@@ -224,11 +224,11 @@ export class Swarm {
   /** When {@link proceed} has something to do at the latest. */
   wakeAt(now: number): number {
     let at = Number.POSITIVE_INFINITY;
-    for (const peer of this.#peers.all()) {
-      if (peer.state === 'known' && peer.retryAt > now && this.#candidates.includes(peer))
-        at = Math.min(at, peer.retryAt);
+    const { connected, failed } = this.#candidates.sorted;
+    for (const { retryAt } of failed) if (retryAt > now) at = Math.min(at, retryAt);
+    for (const peer of connected) {
       if (peer.busyUntil > now) at = Math.min(at, peer.busyUntil);
-      for (const request of peer.requests.values()) at = Math.min(at, dueAt(peer, request));
+      at = Math.min(at, dueFirst(peer));
     }
     return at;
   }
@@ -241,29 +241,23 @@ export class Swarm {
   }
 
   #connect(now: number, random: () => number): void {
-    const ready: Peer[] = [];
-    let engaged = 0;
-    let hasSeeder = false;
-    for (const peer of this.#peers.all()) {
-      if (!this.#candidates.includes(peer)) continue;
-      if (peer.state !== 'known') {
-        engaged++;
-        hasSeeder ||= peer.has === 'all';
-      } else if (peer.retryAt <= now) ready.push(peer);
-    }
-    if (ready.length === 0) return;
-    const seeders = ready.filter(({ has }) => has === 'all');
-    const few = seeders.length > 0 || this.hasSeeders ? FIRST_SEEDERS : FIRST_PARTIAL;
-    const most = engaged < few ? few : this.#wantsMore(now) ? MAX_PEERS : 0;
+    const { engaged, known, hasSeeder, engagesSeeder } = this.#candidates.sorted;
+    if (known.length === 0) return;
+    const few = hasSeeder ? FIRST_SEEDERS : FIRST_PARTIAL;
+    const most = engaged.length < few ? few : this.#wantsMore(now) ? MAX_PEERS : 0;
     // However many have parts, the first who has it all is let in.
-    const least = seeders.length > 0 && !hasSeeder ? 1 : 0;
-    for (let room = Math.max(most - engaged, least); room > 0 && ready.length > 0; room--) {
+    if (engaged.length >= most && (engagesSeeder || !hasSeeder)) return;
+    const ready = known.filter(({ retryAt }) => retryAt <= now);
+    const seeders = ready.filter(({ has }) => has === 'all');
+    const least = seeders.length > 0 && !engagesSeeder ? 1 : 0;
+    for (let room = Math.max(most - engaged.length, least); room > 0 && ready.length > 0; room--) {
       const from = seeders.length > 0 ? seeders : ready;
       const soonest = from.findIndex(({ offered }) => offered);
       const at = soonest < 0 ? Math.floor(random() * from.length) : soonest;
       const [peer] = from.splice(at, 1) as [Peer];
       if (from === seeders) ready.splice(ready.indexOf(peer), 1);
       peer.state = 'connecting';
+      this.#candidates.changed();
       this.#do({ type: 'connect', peer: peer.id });
     }
   }
@@ -271,8 +265,7 @@ export class Swarm {
   /** Whether the peers at hand have nothing to give, or are slow. */
   #wantsMore(now: number): boolean {
     const chunks = this.#chunks;
-    if (!chunks || chunks.complete) return false;
-    for (const { state } of this.#peers.all()) if (state === 'connecting') return false;
+    if (!chunks || chunks.complete || this.#candidates.sorted.isConnecting) return false;
     const { rate } = this;
     const slow = rate > 0 && chunks.missingBytes / rate > MORE_PEERS_MS;
     return slow || now >= this.#servedAt + MORE_PEERS_MS;
@@ -282,7 +275,7 @@ export class Swarm {
   #spend(peer: Peer): void {
     this.#requests.release(peer);
     this.#holdings.forget(peer);
-    this.#candidates.changed();
     peer.state = 'spent';
+    this.#candidates.changed();
   }
 }
