@@ -13,7 +13,7 @@ export interface MochaResult {
 const GRACE = 5_000;
 
 /**
- * Prints like mocha's "spec" and writes a {@link MochaResult} to the file that ZF_MOCHA_RESULT
+ * Prints like mocha's "spec" and writes a {@link MochaResult} to the file that MOCHA_RESULT_FILE
  * names. Ends a process that something left open would keep alive for ever.
  */
 export default class Reporter extends Mocha.reporters.Spec {
@@ -30,7 +30,7 @@ export default class Reporter extends Mocha.reporters.Spec {
     );
     runner.on('pending', (test) => result.pending.push(test.fullTitle()));
     runner.once('end', () => {
-      const file = process.env.ZF_MOCHA_RESULT;
+      const file = process.env.MOCHA_RESULT_FILE;
       if (file) writeFileSync(file, JSON.stringify(result));
       setTimeout(() => {
         const open = process.getActiveResourcesInfo().join(', ');

@@ -20,7 +20,7 @@ describe('steps', () => {
   it('run in order, go on after one that failed, and leave out what needs it', async () => {
     const results = await runSteps(
       [
-        node('a', 'process.exit(process.env.ZF_STEP === "1" ? 0 : 9)', { env: { ZF_STEP: '1' } }),
+        node('a', 'process.exit(process.env.STEP === "1" ? 0 : 9)', { env: { STEP: '1' } }),
         node('b', 'process.exit(3)'),
         node('c', 'process.exit(0)', { needs: ['a', 'b'] }),
         node('d', 'process.exit(0)', { needs: ['c'] }),
@@ -110,7 +110,7 @@ describe('mocha-reporter', function () {
         path('mocha-reporter.ts'),
         test,
       ],
-      { env: { ...process.env, ZF_MOCHA_RESULT: result }, encoding: 'utf8' },
+      { env: { ...process.env, MOCHA_RESULT_FILE: result }, encoding: 'utf8' },
     );
     return { status, result: JSON.parse(readFileSync(result, 'utf8')) as MochaResult };
   }

@@ -67,7 +67,7 @@ async function main(): Promise<void> {
     {
       name: TESTS,
       command: npm('coverage'),
-      env: { ZF_MOCHA_RESULT: result },
+      env: { MOCHA_RESULT_FILE: result },
       needs: ['generate'],
     },
     // Also after tests that failed: c8 writes its summary all the same.
