@@ -113,6 +113,37 @@ describe('DownloadManager', () => {
     });
   });
 
+  it('tells partial holders of the whole that came where only the manifest was looked for', async () => {
+    const { id } = await makeManifest([FILE], FILE.length, { mediaType: 'text/x-zf' });
+    const content = { algorithm: HashAlgorithm.MANIFEST_SHA256, digest: digestOf(id) };
+    let send = () => {};
+    const start = (controller: ReadableStreamDefaultController) => {
+      send = () => {
+        controller.enqueue(FILE);
+        controller.close();
+      };
+    };
+    const headers = { 'content-type': 'text/x-zf' };
+    bench.answer = (url) =>
+      url.endsWith('.zf')
+        ? new Response('', { status: 404 })
+        : new Response(new ReadableStream({ start }), { headers });
+    const result = bench.manager.download(id, { fallback: '/f' });
+    await until(() => bench.fetched.includes('/f'));
+    bench.open.add(1n);
+    bench.handlers.onOpen(1n);
+    bench.hear(1n, { case: 'holdings', value: { content, size: 0n } });
+    send();
+    await result;
+    const told = bench.sent.flatMap(({ peer, body }) =>
+      body?.case === 'holdings' ? [[peer, body.value.size, body.value.complete ?? false]] : [],
+    );
+    assert.deepEqual(told, [
+      [1n, 0n, false],
+      [1n, BigInt(FILE.length), true],
+    ]);
+  });
+
   it('tells why the origin failed', async () => {
     bench.answer = () => new Response('', { status: 503 });
     const result = bench.manager.download(HASH, { fallback: '/f' });

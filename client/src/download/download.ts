@@ -138,6 +138,10 @@ export class Download {
   /** All of it came, verified, with its manifest. */
   setBody({ data, mediaType }: HttpBody, manifest: ManifestInfo): void {
     if (this.#aborted || this.#engine.ended) return;
+    // They heard of no chunk, and would not hear of the whole either.
+    const value = { content: this.content, size: BigInt(manifest.size), complete: true };
+    for (const peer of this.#context.serving ? this.#greeted : [])
+      this.#context.send(peer, { case: 'holdings', value });
     this.#finish(new Blob([data], { type: manifest.mediaType || mediaType }));
   }
 
