@@ -324,6 +324,7 @@ function checkCandidates(candidates: readonly Candidate[]): void {
   }
 }
 
-function malformed(message: string): never {
+/** @throws {ProtocolError} MALFORMED, always */
+export function malformed(message: string): never {
   throw new ProtocolError(ErrorCode.MALFORMED, message);
 }

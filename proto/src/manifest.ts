@@ -1,6 +1,6 @@
 import type { Manifest } from '../gen/compact.ts';
 import { ErrorCode, ManifestTable } from '../gen/compact.ts';
-import { type Init, ProtocolError } from './codec.ts';
+import { type Init, malformed, ProtocolError } from './codec.ts';
 import {
   MAX_CHUNK_BYTES,
   MAX_CHUNKS,
@@ -76,8 +76,4 @@ export function decodeManifest(bytes: Uint8Array): Manifest {
   if (sha256.length !== 32) malformed(`sha256 has ${sha256.length} bytes instead of 32`);
   if (mediaType && !isMediaType(mediaType)) malformed('media_type does not have the form of one');
   return manifest;
-}
-
-function malformed(message: string): never {
-  throw new ProtocolError(ErrorCode.MALFORMED, message);
 }
