@@ -8,6 +8,8 @@ export type ZfErrorCode =
   | 'no-source'
   /** What the origin sent does not have the hash. */
   | 'hash-mismatch'
+  /** Without a manifest, and larger than can be verified as a whole: 4 GiB, or what the browser can take. */
+  | 'too-large'
   /** The hash library could not be loaded on a page without `crypto.subtle`. */
   | 'no-hash-library'
   /** The caller's signal was aborted, or the instance closed. */

@@ -1,5 +1,5 @@
 import type { Fragment, Holdings, PeerMessage, Refuse } from '@zauberflote/proto';
-import { contentKey, HashAlgorithm, RefuseReason } from '@zauberflote/proto';
+import { contentKey, HashAlgorithm, MAX_REQUEST_BYTES, RefuseReason } from '@zauberflote/proto';
 import type { CloseReason, ConnectionHandlers, Connections } from '../connection/types.ts';
 import type { TrackerReach } from '../engine/types.ts';
 import { ZfError } from '../errors.ts';
@@ -294,13 +294,20 @@ export class DownloadManager implements Downloads {
   #request(download: Download, peer: PeerId, range: ChunkRange): (() => void) | undefined {
     const { chunk, offset, length } = range;
     if (!this.#connections.isOpen(peer)) return undefined;
-    const requestId = this.#requests.add(peer, { download, chunk, length, missing: length });
     const { content } = download;
-    const value = { requestId, content, offset: BigInt(offset), length };
-    this.#connections.send(peer, { case: 'request', value });
+    const ids: number[] = [];
+    for (let base = 0; base < length; base += MAX_REQUEST_BYTES) {
+      const part = Math.min(MAX_REQUEST_BYTES, length - base);
+      const open = { download, chunk, base, length: part, missing: part };
+      const requestId = this.#requests.add(peer, open);
+      const value = { requestId, content, offset: BigInt(offset + base), length: part };
+      this.#connections.send(peer, { case: 'request', value });
+      ids.push(requestId);
+    }
     return () => {
-      if (this.#requests.delete(peer, requestId))
-        this.#connections.send(peer, { case: 'cancel', value: { requestId } });
+      for (const requestId of ids)
+        if (this.#requests.delete(peer, requestId))
+          this.#connections.send(peer, { case: 'cancel', value: { requestId } });
     };
   }
 
@@ -369,7 +376,7 @@ export class DownloadManager implements Downloads {
     // Bytes that come twice end it early; the engine bars who sends them.
     request.missing -= data.length;
     if (request.missing <= 0) this.#requests.delete(peer, requestId);
-    request.download.receive(peer, request.chunk, offset, data);
+    request.download.receive(peer, request.chunk, request.base + offset, data);
   }
 
   #tellAll(event: Parameters<Download['tell']>[0]): void {

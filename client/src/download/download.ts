@@ -1,5 +1,5 @@
 import type { PeerMessageBody } from '@zauberflote/proto';
-import { HashAlgorithm, MAX_CHUNKS_PER_GOT, MAX_REQUEST_BYTES } from '@zauberflote/proto';
+import { HashAlgorithm, MAX_CHUNKS_PER_GOT } from '@zauberflote/proto';
 import { DownloadEngine } from '../engine/engine.ts';
 import { layoutOf } from '../engine/layout.ts';
 import type { Effect, EngineEvent, Failure, PeerId } from '../engine/types.ts';
@@ -271,10 +271,6 @@ export class Download {
 
   #request(peer: PeerId, range: ChunkRange): void {
     const { chunk, length } = range;
-    if (length > MAX_REQUEST_BYTES) {
-      queueMicrotask(() => this.tell({ type: 'refused', peer, chunk, lasting: true }));
-      return;
-    }
     const cancel = this.#context.request(this, peer, range);
     // Without a connection the engine hears of its end by itself, and asks another.
     if (cancel) this.#bytes.expect(peer, chunk, length, cancel);
@@ -343,7 +339,8 @@ export class Download {
       const ok = await verifier.matches(this.content, concat(this.#bytes.inOrder()));
       this.tell({ type: 'verified', ok });
     } catch (error) {
-      this.abort(error as ZfError);
+      // Browsers have no room for arrays of some GiB, or no hash of them.
+      this.abort(error instanceof ZfError ? error : this.#failure('too-large', error));
     }
   }
 
@@ -353,9 +350,16 @@ export class Download {
     this.#resolve(blob);
   }
 
-  #failure(reason: Failure): ZfError {
+  #failure(reason: Failure, cause = this.#originError): ZfError {
     const id = formatContentId(this.content);
-    const options = { cause: this.#originError };
+    const options = { cause };
+    if (reason === 'too-large')
+      return new ZfError(
+        'too-large',
+        `${this.#fallback ?? id} is larger than can be verified as a whole: give it a zf1- id, ` +
+          'which "npx zauberflote-manifest --write FILE" prints',
+        options,
+      );
     if (reason === 'hash-mismatch')
       return new ZfError(
         'hash-mismatch',

@@ -5,6 +5,8 @@ import type { Download } from './download.ts';
 export interface OpenRequest {
   readonly download: Download;
   readonly chunk: number;
+  /** Where the range begins, from the start of the chunk: long chunks take several. */
+  readonly base: number;
   readonly length: number;
   /** Bytes of it that have not come. */
   missing: number;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
 import type { PeerMessageBody } from '@zauberflote/proto';
-import { decodePeerMessage, encodePeerMessage } from '@zauberflote/proto';
+import { decodePeerMessage, encodePeerMessage, MAX_FRAGMENT_BYTES } from '@zauberflote/proto';
 import type { Connections } from '../connection/types.ts';
 import { Verifier } from '../integrity/digest.ts';
 import { browserPlatform } from '../platform.ts';
@@ -25,6 +25,8 @@ export class Bench {
   readonly open = new Set<bigint>();
   readonly fetched: string[] = [];
   state: TrackerState = 'open';
+  /** What the tracker says of the content. */
+  size = FILE.length;
   /** Stops the clock there. */
   now: number | undefined;
   closed = 0;
@@ -83,7 +85,7 @@ export class Bench {
 
   /** The tracker names peers, and their connections open. */
   named(...peers: bigint[]): void {
-    const holders = peers.map((peer) => ({ peer, size: FILE.length, partial: false }));
+    const holders = peers.map((peer) => ({ peer, size: this.size, partial: false }));
     const key = this.wanted.at(-1) as string;
     this.handlers.onPeers({
       contentKey: key,
@@ -128,8 +130,12 @@ export class Bench {
     for (const { requestId = 0, offset = 0n, length = 0 } of this.requests(peer)) {
       if (this.#served.has(`${peer}/${requestId}`)) continue;
       this.#served.add(`${peer}/${requestId}`);
-      const data = Uint8Array.from(file.subarray(Number(offset), Number(offset) + length));
-      this.hear(peer, { case: 'fragment', value: { requestId, offset: 0, data } });
+      for (let at = 0; at < length; at += MAX_FRAGMENT_BYTES) {
+        const from = Number(offset) + at;
+        const most = Math.min(length - at, MAX_FRAGMENT_BYTES);
+        const data = Uint8Array.from(file.subarray(from, from + most));
+        this.hear(peer, { case: 'fragment', value: { requestId, offset: at, data } });
+      }
     }
   }
 }

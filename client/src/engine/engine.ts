@@ -1,5 +1,5 @@
 import { Chunks } from './chunks.ts';
-import { type Layout, wholeFileLayout } from './layout.ts';
+import { type Layout, MAX_WHOLE_FILE_BYTES, wholeFileLayout } from './layout.ts';
 import { Origin, type Situation } from './origin.ts';
 import { OriginUse } from './origin-use.ts';
 import { Swarm } from './swarm.ts';
@@ -36,6 +36,8 @@ export class DownloadEngine {
   /** `doubted`: a copy with chunks of theirs had the wrong hash, and the origin is there to ask. */
   #peersAre: 'trusted' | 'doubted' = 'trusted';
   #mismatch = false;
+  /** Whether the origin has more than can be had without a manifest. */
+  #isTooLarge = false;
   #askAt = 0;
   /** When anything last came of it: it is given up some time after that. */
   #progressAt = 0;
@@ -139,7 +141,8 @@ export class DownloadEngine {
         break;
       case 'range-data':
         this.#progressAt = now;
-        for (const chunk of this.#origin.data(event, now)) this.#supplied(chunk, undefined);
+        if (this.#fits(this.#origin.reached(event.range) + event.length))
+          for (const chunk of this.#origin.data(event, now)) this.#supplied(chunk, undefined);
         break;
       case 'range-end':
         this.#rangeEnded(event);
@@ -175,7 +178,8 @@ export class DownloadEngine {
     if (this.#originIsOut() && this.#checking.size === 0 && this.#isHopeless()) {
       this.#phase = 'failed';
       this.#end();
-      this.#do({ type: 'fail', reason: this.#mismatch ? 'hash-mismatch' : 'no-source' });
+      const reason = this.#mismatch ? 'hash-mismatch' : 'no-source';
+      this.#do({ type: 'fail', reason: this.#isTooLarge ? 'too-large' : reason });
     }
   }
 
@@ -296,6 +300,7 @@ export class DownloadEngine {
   #head(event: EventOf<'range-head'>): void {
     if (!this.#origin.has(event.range)) return;
     this.#progressAt = this.#now;
+    if (!this.#fits(event.total)) return;
     this.#learnSize(event.total);
     if (this.#origin.head(event)) this.#mistrustOrigin();
   }
@@ -312,6 +317,7 @@ export class DownloadEngine {
     if (!this.#origin.has(event.range)) return;
     this.#progressAt = this.#now;
     const { end, total } = event;
+    if (!this.#fits(total)) return;
     if (end === 'beyond') {
       this.#learnSize(total);
       if (total !== undefined && total !== this.layout?.size) return this.#mistrustOrigin();
@@ -327,6 +333,14 @@ export class DownloadEngine {
     const layout = wholeFileLayout(length);
     this.#layOut(layout);
     for (let chunk = 0; chunk < layout.count; chunk++) this.#supplied(chunk, undefined);
+  }
+
+  /** What is larger must have a manifest; the origin may still have something else past the caches. */
+  #fits(size = 0): boolean {
+    if (this.#verification === 'chunks' || size <= MAX_WHOLE_FILE_BYTES) return true;
+    this.#isTooLarge = true;
+    this.#origin.mistrust();
+    return false;
   }
 
   /** It has another file than this content. */

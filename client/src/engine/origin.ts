@@ -139,6 +139,11 @@ export class Origin {
     return this.#ranges.has(range);
   }
 
+  /** Up to where a range has come, in bytes from the start of the content. */
+  reached(range: number): number {
+    return this.#ranges.get(range)?.at ?? 0;
+  }
+
   proceed(situation: Situation, now: number, random: () => number): void {
     if (this.phase === 'pausing' && now >= this.#retryAt) this.phase = 'ready';
     if (this.phase !== 'ready') return;

@@ -18,7 +18,7 @@ export interface HolderInfo {
 export type TrackerReach = 'there' | 'away' | 'missing';
 
 /** Why nothing came of a download. */
-export type Failure = 'no-source' | 'hash-mismatch';
+export type Failure = 'no-source' | 'hash-mismatch' | 'too-large';
 
 /**
  * How a range of the origin ended. `done`: all announced bytes came. `beyond`: it starts past the
