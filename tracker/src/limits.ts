@@ -131,8 +131,9 @@ export const SPREAD_MS = 5_000;
 export const RELEND_MS = 2_000;
 
 /**
- * Units of all swarms for which leases are kept, at 14 bytes each; of more, the swarm in which
- * nobody asked for the longest time forgets its own, and some units are fetched twice.
+ * Units of all swarms for which leases are kept, at 14 bytes each; of more, among the swarms
+ * with tables of the size that takes most, the one in which nobody asked for the longest time
+ * forgets its own, and some units are fetched twice.
  */
 export const MAX_LEASE_UNITS = 4_194_304;
 

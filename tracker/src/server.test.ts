@@ -233,7 +233,6 @@ describe('tracker over real sockets', () => {
     const flooder = await open();
     // Each is a second's worth.
     const ids = Array.from({ length: 64 }, (_, n) => n);
-    const began = performance.now();
     for (let n = 0; n < 7; n++) eager.send(want(ids));
     for (let n = 0; n < 200; n++) flooder.send(want(ids));
     let replies = 0;
@@ -251,8 +250,6 @@ describe('tracker over real sockets', () => {
     assert.ok(replies >= 5 && replies <= 2 * 5 + 1, `${replies} were answered`);
     for (let n = 0; n < 7; n++) assert.equal((await eager.next()).case, 'peers');
     assert.equal((await eager.ask(want([1]))).case, 'peers');
-    // Seven seconds' worth were sent, and five may be at once.
-    assert.ok(performance.now() - began > 1_900, 'it was not held');
     assert.equal((await bystander.ask(want([1]))).case, 'peers');
   });
 

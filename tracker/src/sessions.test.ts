@@ -110,6 +110,19 @@ describe('sessions', () => {
       assert.equal(other.heldMs, 0);
     });
 
+  it('holds a session that owes both bytes and contents for the longer of the two', () => {
+    const { open, receive } = setUp();
+    const { socket } = open();
+    const { body, burst } = flood.contents;
+    for (let i = 0; i <= burst; i++) receive(socket, body);
+    const offer = { case: 'offer', value: { rawSdp: 'v'.repeat(16_000) } } as const;
+    const large = { case: 'signal', value: { peerId: 1n, attempt: 1, body: offer } } as const;
+    for (socket.heldMs = 0; socket.heldMs < limits.MAX_HOLD_MS / 2; ) receive(socket, large);
+    const long = socket.heldMs;
+    receive(socket, want([1]));
+    assert.ok(socket.heldMs >= long, `${socket.heldMs} ms after ${long} ms`);
+  });
+
   it('turns a session away when the registry is full', () => {
     const { sessions, open } = setUp({ maxPeers: 1 });
     open();

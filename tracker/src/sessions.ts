@@ -78,7 +78,9 @@ export class Sessions {
     this.#counters.received++;
     this.#counters.receivedBytes += frame.byteLength;
     const now = this.#now();
-    if (!this.#pay(socket, meter.frame(frame.byteLength, now))) return;
+    const owedMs = meter.frame(frame.byteLength, now);
+    // Not even decoded. Else it is held once, for the longer of the two.
+    if (owedMs > limits.MAX_HOLD_MS) return void this.#pay(socket, owedMs);
     this.#guard(socket, () => {
       if (!isBinary)
         throw new ProtocolError(
@@ -86,7 +88,7 @@ export class Sessions {
           'a text frame was sent; send binary frames of one SessionRequest each',
         );
       const message = decodeSessionRequest(frame);
-      if (!this.#pay(socket, meter.message(message.body, now))) return [];
+      if (!this.#pay(socket, Math.max(owedMs, meter.message(message.body, now)))) return [];
       return this.#registry.receive(socket, message, now, this.#random);
     });
   }

@@ -6,7 +6,7 @@ import { TokenBucket } from './token-bucket.ts';
 export interface Rates {
   readonly messagesPerSecond: number;
   readonly bytesPerSecond: number;
-  /** Contents in Want and Have, and what a Lease costs, counted in contents. */
+  /** Contents in Want and Have, offers in Deposit, and what a Lease costs, counted in contents. */
   readonly contentsPerSecond: number;
 }
 
@@ -44,6 +44,8 @@ export function contentsOf(body: SessionRequestBody): number {
       return body.value.holdings?.length ?? 0;
     case 'drop':
       return body.value.contents?.length ?? 0;
+    case 'deposit':
+      return body.value.offers?.length ?? 0;
     case 'lease':
       return limits.CONTENTS_PER_LEASE;
     default:

@@ -278,6 +278,24 @@ describe('registry: units that were fetched', () => {
     assert.ok(!isForgotten(4), 'what was dropped made room');
     assert.ok(isForgotten(1));
   });
+
+  it('of small contents outlast whoever fills the memory with large ones', () => {
+    const room = new Room();
+    room.enter('a', 'b', 'attacker');
+    for (const name of ['a', 'b']) room.send(name, have([0], 0n, true));
+    const ask = lease(0, { units: 40, wanted: 40 });
+    const held = granted(room.send('a', ask));
+    assert.ok(held.length > 0);
+    for (let n = 1; n <= (3 * limits.MAX_LEASE_UNITS) / 65_536; n++) {
+      room.send('attacker', have([n], 0n, true));
+      room.send('attacker', lease(n, { wanted: 0, fetched: [65_535] }));
+    }
+    const others = granted(room.send('b', ask));
+    assert.deepEqual(
+      others.filter((unit) => held.includes(unit)),
+      [],
+    );
+  });
 });
 
 describe('registry: a crowd', () => {
