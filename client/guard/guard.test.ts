@@ -81,12 +81,12 @@ describe('the guard', () => {
       page.site.hold('/zf.js');
       // The timer, to be run at will.
       const timer =
-        'const timeout = setTimeout; setTimeout = (f, ms) => { if (ms === 1e4) globalThis.tenSeconds = f; else timeout(f, ms) }';
+        'const timeout = setTimeout; setTimeout = (f, ms) => { if (ms === 3e4) globalThis.timeIsUp = f; else timeout(f, ms) }';
       await page.open(
         body(),
         `${arranged}<script>${timer}</script><script>${GUARD}</script><script>setTimeout = timeout</script>`,
       );
-      await page.driver.executeScript('tenSeconds()');
+      await page.driver.executeScript('timeIsUp()');
       assert.equal(
         await page.driver.executeScript(`return ${$('i')}.src`),
         '',
@@ -96,7 +96,7 @@ describe('the guard', () => {
         const script = Object.assign(document.createElement('script'), { src: '/zf.js' });
         script.dataset.tracker = 'wss://t/';
         document.head.append(script);
-        tenSeconds();`);
+        timeIsUp();`);
       await wait(`${$('i')}.naturalWidth === 2 && ran.length === 3`);
       await page.driver.executeScript('globalThis.zauberflote = {}');
       page.site.release('/zf.js');
