@@ -247,8 +247,12 @@ export class ConnectionManager implements Connections {
 
   /** Not with relays: each offer would hold one at the TURN server. */
   #fill(): void {
-    if (this.#welcoming && this.#named && this.#state === 'running' && !this.#options.relayOnly)
-      this.#own.fill();
+    if (!this.#welcoming || !this.#named || this.#state !== 'running' || this.#options.relayOnly)
+      return;
+    // Who has no room would draw newcomers only to decline them.
+    let incoming = 0;
+    for (const { wanted } of this.#slots.values()) if (!wanted) incoming++;
+    if (!this.#isFull() && incoming < this.#options.maxIncoming) this.#own.fill();
   }
 
   #deposit(): Attempt | undefined {
@@ -338,7 +342,7 @@ export class ConnectionManager implements Connections {
     // Each side numbers its own: one that answers may have the same number.
     if (running?.role === 'offerer') return void running.answered(description);
     const left = this.#own.take(id);
-    if (!left) return;
+    if (!left) return void this.#signaling.sendDecline(peer, id, DeclineReason.NOT_SERVING);
     const slot = this.#slots.get(peer);
     // Meanwhile an offer was sent there, which is the later one; or each took the other's.
     const stands =

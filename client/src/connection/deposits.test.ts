@@ -110,6 +110,28 @@ describe('offers left with the tracker, over real WebRTC', () => {
     assert.equal(await b.closed(A), 'declined');
   });
 
+  it('are not made by who has no room', async () => {
+    const a = await holder(A, { maxIncoming: 1 });
+    net.deposits.length = 0;
+    const b = net.peer(B);
+    b.connections.connect(A);
+    await a.opened(B);
+    a.signaling.trackerState('waiting');
+    a.connections.welcome(true);
+    const before = a.pcs.length;
+    a.connections.welcome(true);
+    assert.equal(a.pcs.length, before);
+  });
+
+  it('that their maker has given up are declined at once', async () => {
+    const a = await holder(A);
+    const b = net.peer(B);
+    net.give(b, A);
+    a.signaling.trackerState('waiting');
+    b.connections.connect(A);
+    assert.equal(await b.closed(A), 'declined');
+  });
+
   it('are not answered once they are old', async () => {
     await holder(A);
     let now = 0;

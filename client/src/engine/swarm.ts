@@ -250,11 +250,15 @@ export class Swarm {
     const ready = known.filter(({ retryAt }) => retryAt <= now);
     const seeders = ready.filter(({ has }) => has === 'all');
     const least = seeders.length > 0 && !engagesSeeder ? 1 : 0;
+    let isFirst = engaged.length === 0;
     for (let room = Math.max(most - engaged.length, least); room > 0 && ready.length > 0; room--) {
       const from = seeders.length > 0 ? seeders : ready;
-      const soonest = from.findIndex(({ offered }) => offered);
+      // One only: who leaves offers for everybody may be of no use.
+      const soonest = isFirst ? from.findIndex(({ offered }) => offered) : -1;
+      isFirst = false;
       const at = soonest < 0 ? Math.floor(random() * from.length) : soonest;
       const [peer] = from.splice(at, 1) as [Peer];
+      peer.offered = false;
       if (from === seeders) ready.splice(ready.indexOf(peer), 1);
       peer.state = 'connecting';
       this.#candidates.changed();

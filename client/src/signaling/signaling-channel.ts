@@ -48,7 +48,7 @@ export class SignalingChannel {
     return this.#send(peer, attempt, { case: 'offer', value });
   }
 
-  /** Leaves an offer for whoever comes. False also if it has more than the tracker keeps. */
+  /** Leaves an offer for whoever comes, with as many candidates as may be kept. False also if it is raw SDP. */
   deposit(attempt: number, description: DescriptionInit): boolean {
     const { rawSdp, candidates = [] } = description;
     if (rawSdp) return false;

@@ -227,7 +227,8 @@ export class TrackerClient implements Tracker {
     for (const [key, holding] of this.#held) this.#unsent.have.set(key, holding);
     const frames = this.#frames();
     const names: string[] = [];
-    let left = MAX_FIRST_CHARACTERS;
+    // Not after a failure: something on the way may not like it.
+    let left = this.#failures > 0 ? 0 : MAX_FIRST_CHARACTERS;
     for (const frame of frames) {
       const name = FIRST_PREFIX + base64url(frame);
       left -= name.length;

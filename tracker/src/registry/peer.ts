@@ -42,7 +42,7 @@ export class Peer<C> {
 
   /** Keeps offers for whoever comes; of too many, the latest. */
   deposit(offers: readonly DepositedOffer[], now: number): void {
-    const all = [...this.#deposits, ...offers.map((offer) => ({ offer, since: now }))];
+    const all = [...this.#deposits, ...offers.map((offer) => ({ offer: own(offer), since: now }))];
     this.#deposits = all.slice(-MAX_DEPOSITED_OFFERS);
   }
 
@@ -73,4 +73,12 @@ export class Peer<C> {
     this.introductions.clear();
     this.introducedTo.clear();
   }
+}
+
+/** A copy: what was decoded are views on a frame, which may be much larger. */
+function own({ attempt, description }: DepositedOffer): DepositedOffer {
+  if (!description) return { attempt };
+  const { fingerprintSha256, sctpInit } = description;
+  const copies = { fingerprintSha256: fingerprintSha256.slice(), sctpInit: sctpInit.slice() };
+  return { attempt, description: { ...description, ...copies } };
 }
