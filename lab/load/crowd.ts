@@ -45,6 +45,13 @@ export class Crowd {
     }
   }
 
+  /** One visitor goes, without a word. */
+  leave(client: Client): void {
+    const at = this.clients.indexOf(client);
+    if (at >= 0) this.clients.splice(at, 1);
+    client.socket.destroy();
+  }
+
   close(): void {
     for (const { socket } of this.clients.splice(0)) socket.destroy();
   }

@@ -1,9 +1,9 @@
-import { execFileSync, spawnSync } from 'node:child_process';
 import { accessSync, constants, writeFileSync } from 'node:fs';
-import { availableParallelism, loadavg } from 'node:os';
+import { loadavg } from 'node:os';
 import { dirname } from 'node:path';
 import { conditions } from './conditions.ts';
 import { parse, USAGE } from './options.ts';
+import { pin } from './pin.ts';
 import { run } from './run.ts';
 import { table } from './table.ts';
 
@@ -70,28 +70,6 @@ async function main(args: readonly string[]): Promise<void> {
   } catch (error) {
     fail(1, `nothing was written: ${(error as Error).message}`);
   }
-}
-
-/** Puts this process on a core of its own and says which is left to the trackers. */
-function pin(): { readonly generator: number; readonly trackers: number } | undefined {
-  if (availableParallelism() < 2 || spawnSync('taskset', ['--version']).status !== 0)
-    return undefined;
-  const list = execFileSync('taskset', ['-cp', String(process.pid)], { encoding: 'utf8' });
-  const allowed = coresOf(list.slice(list.lastIndexOf(':') + 1));
-  const [trackers, generator] = allowed as [number, number];
-  execFileSync('taskset', ['-acp', String(generator), String(process.pid)]);
-  return { generator, trackers };
-}
-
-/** The numbers in a list such as `0-3,8`. */
-function coresOf(list: string): number[] {
-  return list
-    .trim()
-    .split(',')
-    .flatMap((range) => {
-      const [first = 0, last = first] = range.split('-').map(Number);
-      return Array.from({ length: last - first + 1 }, (_, i) => first + i);
-    });
 }
 
 function fail(exitCode: number, message: string): void {

@@ -7,6 +7,9 @@ export const TRACKERS = ['zauberflote', 'bittorrent-tracker'] as const;
  */
 export const MAX_CONNECTIONS = 19_000;
 
+/** Whether our tracker keeps to its limits by client and address, or has those by client lifted. */
+export type TrackerLimits = 'default' | 'lifted';
+
 export type TrackerName = (typeof TRACKERS)[number];
 
 /** One visitor as a tracker sees it. It answers every offer that reaches it. */

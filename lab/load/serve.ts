@@ -1,12 +1,13 @@
 /**
  * A tracker in a process of its own, for the generator to measure from outside:
- * `node --expose-gc serve.ts NAME`, started with an IPC channel. Sends `{port}` once it listens;
+ * `node --expose-gc serve.ts NAME LIMITS`, started with an IPC channel. Sends `{port}` once it listens;
  * `'settle'` collects garbage and is echoed; it ends when the channel does.
  */
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { startTracker } from '@zauberflote/tracker';
-import { MAX_CONNECTIONS, type TrackerName } from './protocol.ts';
+import type { TrackerLimits, TrackerName } from './protocol.ts';
+import { MAX_CONNECTIONS } from './protocol.ts';
 
 const HOST = '127.0.0.1';
 
@@ -17,11 +18,17 @@ interface RivalServer extends NodeJS.EventEmitter {
 }
 type Rival = { readonly default: new (options: object) => RivalServer };
 
+const [name, limits] = process.argv.slice(2) as [TrackerName, TrackerLimits];
+
 const start: Readonly<Record<TrackerName, () => Promise<number>>> = {
   async zauberflote() {
-    // A few clients stand for many.
-    const rates = { messagesPerSecond: 1e9, bytesPerSecond: 1e9, contentsPerSecond: 1e9 };
-    const { port } = await startTracker({ port: 0, host: HOST, ...rates });
+    const options =
+      limits === 'default'
+        ? // Loopback addresses stand for visitors' own, so none of them is a proxy.
+          { trustedProxies: [] }
+        : // A few clients stand for many.
+          { messagesPerSecond: 1e9, bytesPerSecond: 1e9, contentsPerSecond: 1e9 };
+    const { port } = await startTracker({ port: 0, host: HOST, ...options });
     return port;
   },
   async 'bittorrent-tracker'() {
@@ -44,7 +51,6 @@ const start: Readonly<Record<TrackerName, () => Promise<number>>> = {
   },
 };
 
-const name = process.argv[2] as TrackerName;
 const collect = globalThis.gc;
 if (!process.send || !collect || !(name in start))
   throw new Error('this is started by lab/load/tracker-process.ts, not by hand');

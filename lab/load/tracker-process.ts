@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { TrackerName } from './protocol.ts';
+import type { TrackerLimits, TrackerName } from './protocol.ts';
 
 const SERVE = fileURLToPath(new URL('serve.ts', import.meta.url));
 
@@ -28,8 +28,12 @@ export class TrackerProcess {
    * Starts it and waits until it listens.
    * @param core the processor it may use; undefined: any
    */
-  static async start(name: TrackerName, core: number | undefined): Promise<TrackerProcess> {
-    const node = [process.execPath, '--expose-gc', SERVE, name];
+  static async start(
+    name: TrackerName,
+    core: number | undefined,
+    limits: TrackerLimits = 'lifted',
+  ): Promise<TrackerProcess> {
+    const node = [process.execPath, '--expose-gc', SERVE, name, limits];
     const pinned = core === undefined ? node : ['taskset', '-c', String(core), ...node];
     const [command, ...args] = pinned as [string, ...string[]];
     const child = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
@@ -40,6 +44,11 @@ export class TrackerProcess {
       }),
     ]);
     return new TrackerProcess(name, child, (message as { port: number }).port);
+  }
+
+  /** Whether the process is still there. */
+  get running(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
   /** Processor time it has used in any of its threads, user and system, in seconds. */
@@ -71,7 +80,7 @@ export class TrackerProcess {
   }
 
   async stop(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    if (!this.running) return;
     const exit = once(this.#child, 'exit');
     this.#child.kill('SIGKILL');
     await exit;
