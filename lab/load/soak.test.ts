@@ -14,7 +14,7 @@ describe('lab/load: soak', () => {
     const sizes = {
       seconds: 15,
       clients: 150,
-      churnPerSecond: 60,
+      churnPerSecond: 120,
       introductionsPerSecond: 60,
       swarmSize: 30,
       sampleSeconds: 5,
@@ -28,13 +28,13 @@ describe('lab/load: soak', () => {
     assert.deepEqual(result.samples, heard);
     // Who is busy is spared, so a few fewer than could come.
     assert.ok(
-      result.arrivals > 600 && result.arrivals <= 150 + 15 * 120,
+      result.arrivals > 900 && result.arrivals <= 150 + 15 * 240,
       `${result.arrivals} came`,
     );
     assert.ok(result.introductions > 100, `${result.introductions} introductions`);
     assert.ok(result.cutShort < result.introductions / 4, `${result.cutShort} cut short`);
-    // Each arrival kept for ever, with its socket, would be 10 % more.
-    assert.ok(result.growth < 1.08, `memory grew to ${result.growth} times`);
+    // Were each that left kept, with its socket, it would be some 15 % more.
+    assert.ok(result.growth < 1.12, `memory grew to ${result.growth} times`);
   });
 
   const refused: readonly (readonly [string, string[], RegExp])[] = [
