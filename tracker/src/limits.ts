@@ -46,6 +46,21 @@ export const CONTENTS_PER_LEASE = 16;
  */
 export const MAX_HOLD_MS = 5_000;
 
+/**
+ * Bytes of one client's frames that are handled in one turn of the event loop, at least one frame:
+ * a newcomer's Have, Want and offers to 8 peers. The rest waits for the next turns, in which all
+ * who have something waiting take turns. 50 clients that send the most they may hold up others
+ * for some 10 ms by that, and for a second without (measured by `npm run hostile`).
+ */
+export const TURN_BYTES = 4_096;
+
+/** What a frame counts for beside its bytes: a small one takes about as long as so many bytes of a
+ * large one, some 20 µs. */
+export const FRAME_COST_BYTES = 128;
+
+/** Longest that frames which wait are handled before others are read again, in milliseconds. */
+export const TURN_MS = 4;
+
 /** Most contents one peer may announce: a seeder that serves all of a large site. */
 export const MAX_HOLDINGS_PER_PEER = 4_096;
 

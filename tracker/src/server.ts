@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as setTimeoutAsync } from 'node:timers/promises';
 import { ErrorCode, MAX_SESSION_MESSAGE_BYTES } from '@zauberflote/proto';
+import { Turns } from './abuse/turns.ts';
 import type { AdminServer } from './admin.ts';
 import { startAdmin } from './admin.ts';
 import { Admission } from './admission.ts';
@@ -75,6 +76,11 @@ export async function startTracker({
     random: secureRandom,
     onFault: (error) => console.error('A session was ended by a fault of the tracker:', error),
   });
+  const turns = new Turns<SessionSocket>({
+    handle: (socket, frame, isBinary) => sessions.receive(socket, frame, isBinary),
+    soon: setImmediate,
+    now: () => performance.now(),
+  });
   const sockets = webSocketServer();
   const admission = new Admission(config);
   // The one that is dead cannot read why, but one that merely never answers pings can.
@@ -110,16 +116,20 @@ export async function startTracker({
     stream.once('close', admitted);
     sockets.handleUpgrade(request, stream, head, (socket) => {
       // 'error' comes before 'close' when the client breaks the WebSocket protocol or vanishes.
-      socket.on('error', () => sessions.closed(socket));
-      socket.on('close', () => sessions.closed(socket));
-      socket.on('message', (data, isBinary) => sessions.receive(socket, data as Buffer, isBinary));
+      const closed = () => {
+        turns.forget(socket);
+        sessions.closed(socket);
+      };
+      socket.on('error', closed);
+      socket.on('close', closed);
+      socket.on('message', (data, isBinary) => turns.receive(socket, data as Buffer, isBinary));
       socket.onTooLarge = () => {
         const message = `a message is larger than ${MAX_SESSION_MESSAGE_BYTES} bytes`;
         sessions.end(socket, ErrorCode.TOO_LARGE, message);
       };
       heartbeat.watch(socket);
       sessions.open(socket);
-      for (const frame of firstFrames(request)) sessions.receive(socket, frame, true);
+      for (const frame of firstFrames(request)) turns.receive(socket, frame, true);
     });
   });
 

@@ -1,18 +1,29 @@
 import { MAX_SESSION_MESSAGE_BYTES, SUBPROTOCOL } from '@zauberflote/proto';
 import { WebSocket, WebSocketServer } from 'ws';
+import type { Parkable } from './abuse/turns.ts';
 import * as limits from './limits.ts';
 import type { Socket } from './sessions.ts';
 
 /** A client's WebSocket. */
-export class SessionSocket extends WebSocket implements Socket {
+export class SessionSocket extends WebSocket implements Socket, Parkable {
   /** Is to end the session, because a message is too large. */
   onTooLarge: () => void = () => {};
   #held: NodeJS.Timeout | undefined;
+  #parked = false;
 
   hold(ms: number): void {
     clearTimeout(this.#held);
     this.pause();
-    this.#held = setTimeout(() => this.resume(), ms).unref();
+    this.#held = setTimeout(() => {
+      this.#held = undefined;
+      if (!this.#parked) this.resume();
+    }, ms).unref();
+  }
+
+  park(parked: boolean): void {
+    this.#parked = parked;
+    if (parked) this.pause();
+    else if (this.#held === undefined) this.resume();
   }
 
   // For a message beyond maxPayload, ws closes with 1009 by itself, and without a reason. Only
@@ -22,6 +33,8 @@ export class SessionSocket extends WebSocket implements Socket {
     super.close(code, reason);
     // Else the end of the closing handshake would have to wait, too.
     clearTimeout(this.#held);
+    this.#held = undefined;
+    this.#parked = false;
     this.resume();
   }
 }
