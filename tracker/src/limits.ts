@@ -47,12 +47,14 @@ export const CONTENTS_PER_LEASE = 16;
 export const MAX_HOLD_MS = 5_000;
 
 /**
- * Bytes of one client's frames that are handled in one turn of the event loop, at least one frame:
- * a newcomer's Have, Want and offers to 8 peers. The rest waits for the next turns, in which all
- * who have something waiting take turns. 50 clients that send the most they may hold up others
- * for some 10 ms by that, and for a second without (measured by `npm run hostile`).
+ * Bytes of one client's frames that are handled as they come: a newcomer's Have, Want and offers to 8
+ * peers. What it sends beyond takes turns with that of others who do the same. 50 clients that
+ * ask for as much as they may held up others for a second without (`npm run hostile`).
  */
-export const TURN_BYTES = 4_096;
+export const PROMPT_BYTES = 4_096;
+
+/** Bytes a second that are, after these: 60 signals. */
+export const PROMPT_BYTES_PER_SECOND = 16_384;
 
 /** What a frame counts for beside its bytes: a small one takes about as long as so many bytes of a
  * large one, some 20 µs. */

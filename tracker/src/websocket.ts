@@ -46,6 +46,8 @@ export function webSocketServer() {
     WebSocket: SessionSocket,
     maxPayload: MAX_SESSION_MESSAGE_BYTES,
     perMessageDeflate: false,
+    // One message of each client in a turn of the event loop, so that others come between.
+    allowSynchronousEvents: false,
     handleProtocols: () => SUBPROTOCOL,
     closeTimeout: limits.CLOSE_TIMEOUT_MS,
   };
