@@ -72,12 +72,14 @@ export const MEASUREMENTS: readonly Measurement[] = [
   { name: 'nat', bench: 'nat --seeders 2 --leechers 2 --runs 3', minutes: 2 },
   { name: 'site', bench: 'site --seeders 2 --leechers 1,5 --runs 3', minutes: 3 },
   { name: 'load', other: ['lab/load/main.ts', '--out', 'load.json'], minutes: 4 },
+  { name: 'hostile', other: ['lab/load/hostile-main.ts', '--out', 'hostile.json'], minutes: 3 },
   { name: 'sim', other: ['lab/sim/main.ts', '--out', 'sim.json'], minutes: 1 },
   {
     name: 'sim-10000',
     other: ['lab/sim/main.ts', '--peers', '10000', '--out', 'sim.json'],
     minutes: 10,
   },
+  { name: 'soak', other: ['lab/load/soak-main.ts', '--out', 'soak.json'], minutes: 32 },
 ];
 
 const USAGE = `Usage: npm run measure -- [options]

@@ -18,6 +18,9 @@ export interface Committed {
   readonly summary: Summary | null;
   readonly load: LoadResult | null;
   readonly sim: Readonly<Record<string, unknown>> | null;
+  /** As `npm run soak` and `npm run hostile` write them. */
+  readonly soak: Readonly<Record<string, unknown>> | null;
+  readonly hostile: Readonly<Record<string, unknown>> | null;
   readonly size: SizeResult | null;
   /** Names of the SVG files in its `figures`. */
   readonly figures: readonly string[];
@@ -118,14 +121,20 @@ export function readCommitted(folder: string): Committed[] {
     .sort()
     .map((name): Committed => {
       const path = (file: string): string => join(folder, name, file);
-      const [summary, load, sim] = ['summary.json', 'load.json', 'sim.json'].map((file) =>
-        read(path(file)),
-      );
+      const [summary, load, sim, soak, hostile] = [
+        'summary.json',
+        'load.json',
+        'sim.json',
+        'soak.json',
+        'hostile.json',
+      ].map((file) => read(path(file)));
       return {
         name,
         summary: summary ? asSummary(path('summary.json'), summary) : null,
         load: load ? asLoad(path('load.json'), load) : null,
         sim: sim ?? null,
+        soak: soak ?? null,
+        hostile: hostile ?? null,
         size: asSize(path('size.json')),
         figures: existsSync(path('figures'))
           ? readdirSync(path('figures'))
@@ -134,5 +143,8 @@ export function readCommitted(folder: string): Committed[] {
           : [],
       };
     })
-    .filter(({ summary, load, sim, size }) => summary ?? load ?? sim ?? size);
+    .filter(
+      ({ summary, load, sim, soak, hostile, size }) =>
+        summary ?? load ?? sim ?? soak ?? hostile ?? size,
+    );
 }

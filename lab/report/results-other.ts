@@ -1,4 +1,4 @@
-/** Sections of `docs/results.md` that no browser was needed for: the simulation and the trackers under load. */
+/** Sections of `docs/results.md` that no browser was needed for: the simulation, and trackers under load, churn and attack. */
 import type { LoadResult } from './committed.ts';
 import { code, md, mdTable } from './markdown.ts';
 import { grouped } from './scale.ts';
@@ -22,7 +22,9 @@ function figure(value: unknown): string {
   return Math.abs(value) >= 1000 ? grouped(value) : String(Number(value.toPrecision(3)));
 }
 
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+type Json = Readonly<Record<string, unknown>>;
+
+const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Anything but a text in one line: what an object holds, by name. */
@@ -97,7 +99,7 @@ function flat(value: object, prefix = ''): [string, unknown][] {
   );
 }
 
-const NAMES = ['name', 'scenario', 'scenario.name'];
+const NAMES = ['name', 'scenario', 'scenario.name', 'attack'];
 
 /** A column for each record, headed by its name where it has one, and a row for each figure. */
 function recordTable(title: string, records: readonly object[]): string {
@@ -180,5 +182,33 @@ export function simSection(name: string, sim: Readonly<Record<string, unknown>>)
     conditionLines(conditions),
     ...(isObject(rest.result) ? limitWords(rest.result) : []),
     ...tables,
+  ].join('\n\n');
+}
+
+/** The tracker under churn: its memory over time. */
+export function soakSection(name: string, { conditions, soak }: Json): string {
+  if (!isObject(soak) || !isRecords(soak.samples))
+    throw new Error(`${name}/soak.json: soak.samples are missing: run npm run soak again`);
+  const { samples, ...figures } = soak;
+  const memory = (samples as readonly Json[]).map(
+    ({ atSeconds, residentBytes }) =>
+      `${Math.round(Number(atSeconds) / 60)}: ${(Number(residentBytes) / 2 ** 20).toFixed(1)}`,
+  );
+  return [
+    `## The tracker under churn (${md(name)})`,
+    conditionLines(conditions),
+    recordTable('', [figures]),
+    `Its memory in MiB, by minute: ${memory.join(', ')}.`,
+  ].join('\n\n');
+}
+
+/** The tracker under attack: how those fared who behaved. */
+export function hostileSection(name: string, { conditions, hostile }: Json): string {
+  if (!isRecords(hostile))
+    throw new Error(`${name}/hostile.json: hostile is missing: run npm run hostile again`);
+  return [
+    `## The tracker under attack (${md(name)})`,
+    conditionLines(conditions),
+    recordTable('', hostile),
   ].join('\n\n');
 }

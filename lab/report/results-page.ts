@@ -8,7 +8,7 @@ import { cpuSentence } from './cpu.ts';
 import { shapeOf } from './figures.ts';
 import { code, md, mdTable } from './markdown.ts';
 import { PAPER_FIG2, PAPER_FIG3 } from './paper.ts';
-import { loadSection, simSection } from './results-other.ts';
+import { hostileSection, loadSection, simSection, soakSection } from './results-other.ts';
 import { grouped, megabytes, percent, rateText } from './scale.ts';
 import { linkTable } from './tables.ts';
 import { targetsSection } from './targets.ts';
@@ -58,6 +58,8 @@ export function resultsPage(
     ...benches.flatMap(({ name, summary, figures }) => benchSection(name, summary!, figures)),
     ...results.flatMap(({ name, sim }) => (sim ? [simSection(name, sim)] : [])),
     ...results.flatMap(({ name, load }) => (load ? [loadSection(name, load)] : [])),
+    ...results.flatMap(({ name, hostile }) => (hostile ? [hostileSection(name, hostile)] : [])),
+    ...results.flatMap(({ name, soak }) => (soak ? [soakSection(name, soak)] : [])),
   ];
   return `${[INTRO, ...(sections.length === 0 ? [NONE] : [targetsSection(results, why), ...sections])].join('\n\n')}\n`;
 }

@@ -241,6 +241,31 @@ describe('results page', () => {
     rmSync(join(folder, 'a'), { recursive: true });
     put('b', 'load.json', { trackers: {} });
     assert.throws(page, /b\/load\.json: conditions or trackers are missing/);
+    rmSync(join(folder, 'b'), { recursive: true });
+    put('c', 'soak.json', { soak: {} });
+    assert.throws(page, /c\/soak\.json: soak\.samples are missing/);
+    rmSync(join(folder, 'c'), { recursive: true });
+    put('d', 'hostile.json', { hostile: [] });
+    assert.throws(page, /d\/hostile\.json: hostile is missing/);
+  });
+
+  it('tells of churn and attacks', () => {
+    const samples = [1, 2].map((i) => ({ atSeconds: i * 60, residentBytes: (100 + i) * 2 ** 20 }));
+    put('soak', 'soak.json', { conditions: { cores: 2 }, soak: { growth: 1.01, samples } });
+    const fared = [
+      { attack: 'none', p99Ms: 8 },
+      { attack: 'floods', p99Ms: 49, attackers: { sent: 7 } },
+    ];
+    put('hostile', 'hostile.json', { conditions: {}, hostile: fared });
+    const text = page();
+    assert.match(
+      text,
+      /growth \| 1\.01 \|[\s\S]*Its memory in MiB, by minute: 1: 101\.0, 2: 102\.0\./,
+    );
+    assert.match(
+      text,
+      /\| none \| floods \|[\s\S]*p99Ms \| 8 \| 49 \|[\s\S]*attackers\.sent \| – \| 7 \|/,
+    );
   });
 
   it('says where processor time went, in the largest cell of ours', () => {

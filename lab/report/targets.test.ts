@@ -15,7 +15,7 @@ function result(
   const { summary } = experiment(wanted);
   const conditions = { ...CONDITIONS, options: { ...NO_LINKS, ...options }, ...over };
   const cells = summary.cells.map((cell) => ({ ...cell, ...change(cell) }));
-  const none = { load: null, sim: null, size: null, figures: [] };
+  const none = { load: null, sim: null, soak: null, hostile: null, size: null, figures: [] };
   return { name: wanted.scenario, summary: { ...summary, conditions, cells }, ...none };
 }
 
