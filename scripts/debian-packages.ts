@@ -29,7 +29,6 @@ export const NEEDS: readonly Need[] = [
   },
   { debianPackage: 'chromium-driver', variable: 'CHROMEDRIVER', programs: ['chromedriver'] },
   { debianPackage: 'git', programs: ['git'] },
-  { debianPackage: 'redis-server', programs: ['redis-server'] },
 ];
 
 /** What the lab's smoke tests need besides: hosts, shaped links, an origin, relays. */

@@ -20,6 +20,8 @@ import {
   file_zauberflote_v1_peer,
   file_zauberflote_v1_signaling,
   file_zauberflote_v1_tracker,
+  GetSwarmRequestSchema,
+  GetSwarmResponseSchema,
   ManifestSchema,
   PeerMessageSchema,
   SessionRequestSchema,
@@ -154,7 +156,7 @@ describe('golden vectors', () => {
     }
   });
 
-  it('use every message, every field, every oneof case and every enum value', () => {
+  it('use every message of a session, every field, every oneof case and every enum value', () => {
     const missing = everythingIn([
       file_zauberflote_v1_content,
       file_zauberflote_v1_manifest,
@@ -167,7 +169,12 @@ describe('golden vectors', () => {
       for (const vector of read(file))
         if (isValid(vector) || (isMalformed(vector) && vector.at === 'rule'))
           strike(reflect(schema, fromBinary(schema, frameOf(vector.hex))), missing);
-    assert.deepEqual([...missing], []);
+    // Those of unary calls are left to gRPC's libraries: none of ours reads or writes them.
+    const unary = [GetSwarmRequestSchema, GetSwarmResponseSchema].map(({ typeName }) => typeName);
+    assert.deepEqual(
+      [...missing].filter((name) => !unary.some((call) => `${name}.`.startsWith(`${call}.`))),
+      [],
+    );
   });
 });
 

@@ -198,6 +198,13 @@ export const HEADERS_TIMEOUT_MS = 10_000;
 /** Longest that the rest may take as well, in milliseconds; no request here has any. */
 export const REQUEST_TIMEOUT_MS = 15_000;
 
+/** Streams of one connection of HTTP/2: the least that RFC 9113, section 6.5.2, recommends. */
+export const MAX_HTTP2_STREAMS = 100;
+
+/** What one connection of HTTP/2 may keep in this process, in megabytes: streams, headers, what is
+ * not yet read. A tenth of what Node allows by default. */
+export const MAX_HTTP2_MEGABYTES = 1;
+
 /** Longest wait for the other side to complete the closing handshake, in milliseconds. */
 export const CLOSE_TIMEOUT_MS = 5_000;
 

@@ -1,15 +1,19 @@
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket as TcpSocket } from 'node:net';
 import { setTimeout as setTimeoutAsync } from 'node:timers/promises';
 import { ErrorCode, MAX_SESSION_MESSAGE_BYTES } from '@zauberflote/proto';
+import type { Parkable } from './abuse/turns.ts';
 import { Turns } from './abuse/turns.ts';
 import type { AdminServer } from './admin.ts';
 import { startAdmin } from './admin.ts';
 import { Admission } from './admission.ts';
 import type { Config } from './config/settings.ts';
 import { DEFAULTS } from './config/settings.ts';
+import { Http2 } from './connect/http2.ts';
+import { rpcHandlers } from './connect/rpc.ts';
+import { sniff } from './connect/sniff.ts';
 import { Counters, countIn } from './counters.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { Refusal } from './http.ts';
@@ -76,7 +80,7 @@ export async function startTracker({
     random: secureRandom,
     onFault: (error) => console.error('A session was ended by a fault of the tracker:', error),
   });
-  const turns = new Turns<SessionSocket>({
+  const turns = new Turns<Socket & Parkable>({
     handle: (socket, frame, isBinary) => sessions.receive(socket, frame, isBinary),
     soon: setImmediate,
     now: () => performance.now(),
@@ -104,7 +108,37 @@ export async function startTracker({
   server.maxConnections = maxPeers + limits.SPARE_CONNECTIONS;
   const respond = (request: IncomingMessage, response: ServerResponse) =>
     answer(request, response, { counts: () => registry.counts(), readiness });
-  server.on('request', respond);
+  const rpc = rpcHandlers({
+    tracker: {
+      open: (stream) => sessions.open(stream),
+      receive: (stream, frame) => turns.receive(stream, frame, true),
+      closed(stream) {
+        turns.forget(stream);
+        sessions.closed(stream);
+      },
+      end: (stream, code, message) => sessions.end(stream, code, message),
+      swarm: (content) => registry.swarm(content),
+    },
+    admit(request) {
+      const admitted =
+        state === 'draining' ? STOPPING : admission.admit(request, performance.now());
+      if (typeof admitted !== 'function') countIn(counters.refused, admitted.status);
+      return admitted;
+    },
+    otherwise: respond,
+  });
+  server.on('request', rpc.http1);
+  const http2 = new Http2(rpc.http2, heartbeatMs);
+  // The one listener is Node's own, which takes every connection for HTTP/1.1.
+  const [http1] = server.listeners('connection') as [(socket: TcpSocket) => void];
+  server.removeAllListeners('connection');
+  server.on('connection', (socket) =>
+    sniff(socket, {
+      http1: (one) => http1.call(server, one),
+      http2: http2.accept,
+      timeoutMs: headersTimeoutMs,
+    }),
+  );
   server.on('upgrade', (request, stream, head) => {
     const admitted =
       (state === 'draining' ? STOPPING : checkUpgrade(request)) ??
@@ -146,6 +180,7 @@ export async function startTracker({
       });
   } catch (error) {
     heartbeat.stop();
+    http2.close();
     server.close();
     throw error;
   }
@@ -176,9 +211,11 @@ export async function startTracker({
     server.close();
     sockets.close();
     sessions.endAll();
+    http2.close();
     const timer = setTimeout(() => {
       for (const socket of sockets.clients) socket.terminate();
       server.closeAllConnections();
+      http2.destroy();
     }, limits.STOP_TIMEOUT_MS);
     await stopped;
     clearTimeout(timer);

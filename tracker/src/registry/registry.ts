@@ -147,6 +147,12 @@ export class Registry<C> {
     return { ...this.counts(), holdings, introductions, attempts, leases: this.#leases.lent };
   }
 
+  /** How many hold a content, or a part of it. */
+  swarm(content: ContentId): Pick<Swarm<C>, 'complete' | 'partial'> {
+    const { complete = 0, partial = 0 } = this.#swarms.get(contentKey(content)) ?? {};
+    return { complete, partial };
+  }
+
   /** The counts that cost nothing. */
   counts(): Pick<RegistryStats, 'peers' | 'swarms'> {
     return { peers: this.#byConnection.size, swarms: this.#swarms.size };

@@ -1,0 +1,76 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import { connectNodeAdapter } from '@connectrpc/connect-node';
+import { MAX_SESSION_MESSAGE_BYTES } from '@zauberflote/proto';
+import { TrackerService } from '@zauberflote/proto/full';
+import type { Refusal } from '../http.ts';
+import { CLOSE_TIMEOUT_MS } from '../limits.ts';
+import type { Tracker } from './service.ts';
+import { trackerService } from './service.ts';
+
+export interface RpcOptions {
+  readonly tracker: Tracker;
+  /** Either why not, or what is to be called once when the call has ended. */
+  readonly admit: (request: Pick<IncomingMessage, 'headers' | 'socket'>) => Refusal | (() => void);
+  /** Answers all that is no call over HTTP/1.1, and /healthz and /readyz over HTTP/2. */
+  readonly otherwise: (request: IncomingMessage, response: ServerResponse) => void;
+}
+
+const PREFIX = `/${TrackerService.typeName}/`;
+
+/**
+ * Handlers of requests over HTTP/1.1 and over HTTP/2: calls of TrackerService in gRPC or Connect (JSON or
+ * binary), and the rest. Session streams both ways, so it needs HTTP/2.
+ */
+export function rpcHandlers({ tracker, admit, otherwise }: RpcOptions) {
+  const call = connectNodeAdapter({
+    routes: trackerService(tracker),
+    grpcWeb: false,
+    // What is small need not be compressed, and what was is a way to hide much in little.
+    acceptCompression: [],
+    readMaxBytes: MAX_SESSION_MESSAGE_BYTES,
+  });
+  const admitted = (
+    request: IncomingMessage | Http2ServerRequest,
+    response: ServerResponse | Http2ServerResponse,
+  ) => {
+    const verdict = admit(request as IncomingMessage);
+    if (typeof verdict !== 'function')
+      return refuse(response, { ...verdict, text: `${verdict.text}\n` });
+    response.once('close', verdict);
+    call(request, response);
+  };
+  return {
+    http1(request: IncomingMessage, response: ServerResponse): void {
+      if (request.url?.startsWith(PREFIX)) admitted(request, response);
+      else otherwise(request, response);
+    },
+    http2(request: Http2ServerRequest, response: Http2ServerResponse): void {
+      const { url } = request;
+      const { stream } = request;
+      // A client that goes on sending would keep the stream of a call that has ended.
+      stream.once('finish', () => {
+        const timer = setTimeout(() => stream.close(), CLOSE_TIMEOUT_MS).unref();
+        stream.once('close', () => clearTimeout(timer));
+      });
+      if (url.startsWith(PREFIX)) admitted(request, response);
+      else if (url === '/healthz' || url === '/readyz')
+        otherwise(request as unknown as IncomingMessage, response as unknown as ServerResponse);
+      else
+        refuse(response, {
+          status: 404,
+          text: `Over HTTP/2 there are only calls of ${TrackerService.typeName}, /healthz and /readyz.\n`,
+        });
+    },
+  };
+}
+
+function refuse(
+  response: ServerResponse | Http2ServerResponse,
+  { status, text, headers = {} }: Refusal,
+): void {
+  const all = { ...headers, 'Content-Type': 'text/plain; charset=utf-8' };
+  // Their types differ, what they do does not.
+  (response as ServerResponse).writeHead(status, all);
+  (response as ServerResponse).end(text);
+}

@@ -1,0 +1,73 @@
+import { toBinary } from '@bufbuild/protobuf';
+import type { ConnectRouter } from '@connectrpc/connect';
+import { Code, ConnectError } from '@connectrpc/connect';
+import type { ContentId } from '@zauberflote/proto';
+import { checkContentId, ErrorCode, MAX_SESSION_MESSAGE_BYTES } from '@zauberflote/proto';
+import type { SessionRequest } from '@zauberflote/proto/full';
+import { SessionRequestSchema, TrackerService } from '@zauberflote/proto/full';
+import { StreamSocket } from './stream-socket.ts';
+
+/** What the service needs of the tracker. */
+export interface Tracker {
+  readonly open: (stream: StreamSocket) => void;
+  readonly receive: (stream: StreamSocket, frame: Uint8Array) => void;
+  readonly closed: (stream: StreamSocket) => void;
+  readonly end: (stream: StreamSocket, code: ErrorCode, message: string) => void;
+  readonly swarm: (content: ContentId) => { readonly complete: number; readonly partial: number };
+}
+
+/** Answers the calls of TrackerService. */
+export function trackerService(tracker: Tracker): (router: ConnectRouter) => void {
+  return (router) =>
+    router.service(TrackerService, {
+      async *session(requests, { signal }) {
+        const stream = new StreamSocket();
+        const leave = () => {
+          tracker.closed(stream);
+          stream.leave();
+        };
+        signal.addEventListener('abort', leave);
+        tracker.open(stream);
+        void read(tracker, stream, requests).then(leave);
+        try {
+          yield* stream.sent();
+        } finally {
+          signal.removeEventListener('abort', leave);
+          leave();
+        }
+      },
+      getSwarm({ content }) {
+        try {
+          checkContentId(content);
+        } catch (error) {
+          throw new ConnectError((error as Error).message, Code.InvalidArgument);
+        }
+        return tracker.swarm(content);
+      },
+    });
+}
+
+/** Hands on what a client sends until it ends its side or the session is ended; never rejects. */
+async function read(
+  tracker: Tracker,
+  stream: StreamSocket,
+  requests: AsyncIterable<SessionRequest>,
+): Promise<void> {
+  try {
+    for await (const request of requests) {
+      // Its own codec checks every rule, so it is given the bytes.
+      tracker.receive(stream, toBinary(SessionRequestSchema, request));
+      await stream.readable();
+    }
+  } catch (error) {
+    const { code } = ConnectError.from(error);
+    if (code === Code.ResourceExhausted)
+      tracker.end(
+        stream,
+        ErrorCode.TOO_LARGE,
+        `a message is larger than ${MAX_SESSION_MESSAGE_BYTES} bytes`,
+      );
+    else if (code !== Code.Canceled && code !== Code.Aborted)
+      tracker.end(stream, ErrorCode.MALFORMED, 'a message could not be read');
+  }
+}
