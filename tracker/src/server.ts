@@ -13,7 +13,7 @@ import type { Config } from './config/settings.ts';
 import { DEFAULTS } from './config/settings.ts';
 import { Http2 } from './connect/http2.ts';
 import { rpcHandlers } from './connect/rpc.ts';
-import { sniff } from './connect/sniff.ts';
+import { Sniffer } from './connect/sniff.ts';
 import { Counters, countIn } from './counters.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { Refusal } from './http.ts';
@@ -132,13 +132,12 @@ export async function startTracker({
   // The one listener is Node's own, which takes every connection for HTTP/1.1.
   const [http1] = server.listeners('connection') as [(socket: TcpSocket) => void];
   server.removeAllListeners('connection');
-  server.on('connection', (socket) =>
-    sniff(socket, {
-      http1: (one) => http1.call(server, one),
-      http2: http2.accept,
-      timeoutMs: headersTimeoutMs,
-    }),
-  );
+  const sniffer = new Sniffer({
+    http1: (socket) => http1.call(server, socket),
+    http2: http2.accept,
+    timeoutMs: headersTimeoutMs,
+  });
+  server.on('connection', (socket) => sniffer.accept(socket));
   server.on('upgrade', (request, stream, head) => {
     const admitted =
       (state === 'draining' ? STOPPING : checkUpgrade(request)) ??
@@ -209,6 +208,7 @@ export async function startTracker({
     heartbeat.stop();
     const stopped = Promise.all([once(server, 'close'), once(sockets, 'close')]);
     server.close();
+    sniffer.close();
     sockets.close();
     sessions.endAll();
     http2.close();

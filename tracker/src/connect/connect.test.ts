@@ -287,6 +287,17 @@ describe('gRPC and Connect beside WebSocket, on one port', () => {
     await once(silent, 'close');
   });
 
+  it('is not held up in stopping by a connection that has said nothing', async () => {
+    await start();
+    const silent = connectTcp(tracker.port, 'localhost');
+    await once(silent, 'connect');
+    // Answered after the silent one was accepted.
+    await fetch(`${base}/healthz`);
+    const closed = once(silent, 'close');
+    await tracker.close();
+    await closed;
+  });
+
   it('ends a connection of HTTP/2 that answers no ping', async () => {
     await start({ heartbeatMs: 200 });
     const dead = connectTcp(tracker.port, 'localhost');
