@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { deposit, drop, have, signal, want } from '../../test-support/messages.ts';
 import { EMPTY, fate, Room, swarms } from '../../test-support/room.ts';
 import { DEPOSIT_TTL_MS, MAX_OFFERS_PER_REPLY } from '../limits.ts';
+import { Peer } from './peer.ts';
 
 const NOT_INTRODUCED = 2;
 
@@ -102,6 +103,17 @@ describe('registry: deposited offers', () => {
     room.now = DEPOSIT_TTL_MS;
     assert.deepEqual(offers(room, 'alice'), [2]);
     assert.deepEqual(offers(room, 'carol'), []);
+  });
+
+  it('forgets those that are too old, though nobody asks', () => {
+    const peer = new Peer(1n, 'bob');
+    const offer = { attempt: 1, description: undefined };
+    peer.deposit([offer], 0);
+    peer.deposit([offer, offer], 1);
+    peer.expireDeposits(DEPOSIT_TTL_MS, DEPOSIT_TTL_MS);
+    assert.equal(peer.deposits, 2);
+    peer.expireDeposits(DEPOSIT_TTL_MS, DEPOSIT_TTL_MS + 1);
+    assert.equal(peer.deposits, 0);
   });
 
   it('keeps nothing of a peer that left', () => {

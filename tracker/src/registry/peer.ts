@@ -46,6 +46,17 @@ export class Peer<C> {
     this.#deposits = all.slice(-MAX_DEPOSITED_OFFERS);
   }
 
+  /** How many offers it has left. */
+  get deposits(): number {
+    return this.#deposits.length;
+  }
+
+  /** Forgets the offers left that are older than `ttlMs`: they hold its addresses. */
+  expireDeposits(ttlMs: number, now: number): void {
+    if (this.#deposits.length === 0) return;
+    this.#deposits = this.#deposits.filter(({ since }) => now - since < ttlMs);
+  }
+
   /** The latest offer left, if it is not older than `ttlMs`: it is given away. */
   takeDeposit(ttlMs: number, now: number): DepositedOffer | undefined {
     const latest = this.#deposits.pop();

@@ -129,8 +129,10 @@ export class Registry<C> {
     this.#attempts.forget(peer);
   }
 
-  /** Time passed: forgets attempts and leases that are too old. Call it about once a minute. */
+  /** Time passed: forgets attempts, leases and offers left that are too old. Call it about twice a
+   * minute; it looks at every peer. */
   tick(now: number): void {
+    for (const peer of this.#byConnection.values()) peer.expireDeposits(limits.DEPOSIT_TTL_MS, now);
     this.#attempts.expire(now);
     this.#leases.expire(now);
   }
