@@ -178,9 +178,12 @@ describe('ConnectionManager in Chromium', function () {
       const [page, node] = offerer === 'Chromium' ? [11, 12] : [13, 14];
       const peer = net.peer(BigInt(node));
       let running = true;
+      // One after the other, as a tracker relays them: candidates before their offer are dropped.
+      let injected: Promise<unknown> = Promise.resolve();
       net.route = (_, signal) => {
         const bytes = [...codec.encodeSessionRequest({ case: 'signal', value: signal })];
-        void driver.executeScript('inject(...arguments)', page, node, bytes);
+        const inject = () => driver.executeScript('inject(...arguments)', page, node, bytes);
+        injected = injected.then(inject);
       };
       await inPage(`globalThis.m${page} = manager(${page});`);
       if (offerer === 'Chromium') await inPage(`m${page}.connections.connect(${node}n);`);
@@ -198,6 +201,7 @@ describe('ConnectionManager in Chromium', function () {
       await peer.opened(BigInt(page));
       running = false;
       await pump;
+      await injected;
       await inPage(`await expectTold([${page}, 'open', ${node}]);`);
       peer.connections.send(BigInt(page), { case: 'cancel', value: { requestId: 9 } });
       await inPage(`
