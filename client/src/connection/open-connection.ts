@@ -1,6 +1,7 @@
 import type { PeerMessage, PeerMessageBody } from '@zauberflote/proto';
 import { decodePeerMessage, encodePeerMessage, MAX_FRAGMENT_BYTES } from '@zauberflote/proto';
 import type { Platform } from '../platform.ts';
+import { MessageBudget } from './message-budget.ts';
 
 /**
  * From here on a connection takes no more fragments, in bytes waiting. Chromium ends at 16 MiB
@@ -57,6 +58,7 @@ export class OpenConnection {
   #usedAt: number;
   /** Bytes of fragments in the queue when it was last looked at. */
   #queued = 0;
+  readonly #budget: MessageBudget;
   #state: 'open' | 'ended' = 'open';
   #cancelGrace: (() => void) | undefined;
 
@@ -65,6 +67,7 @@ export class OpenConnection {
     this.#platform = platform;
     this.#handlers = handlers;
     this.#usedAt = platform.now();
+    this.#budget = new MessageBudget(this.#usedAt);
     const { pc, control, data } = link;
     for (const channel of [control, data]) {
       channel.onmessage = (event) => this.receive(event.data);
@@ -115,6 +118,7 @@ export class OpenConnection {
       this.#usedAt = this.#platform.now();
       this.#queued = data.bufferedAmount;
       if (body?.case === 'fragment') this.#watchQueue();
+      this.#budget.sent(body);
       if (control.bufferedAmount <= MAX_CONTROL_BYTES) return true;
     } catch {
       // A full queue (OperationError) or a channel that is closing (InvalidStateError).
@@ -134,6 +138,7 @@ export class OpenConnection {
     } catch {
       return this.#fail('malformed');
     }
+    if (!this.#budget.take(message, this.#usedAt)) return this.#fail('malformed');
     if (message.body.case) this.#handlers.onMessage(message);
   }
 

@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict';
+import { setImmediate as turn } from 'node:timers/promises';
+import type { PeerMessageBody } from '@zauberflote/proto';
+import { decodePeerMessage, encodePeerMessage, HashAlgorithm } from '@zauberflote/proto';
+import {
+  FAIR_FRAGMENT_BYTES,
+  HOLDINGS_COST,
+  MessageBudget,
+  SMALL_BURST,
+  SMALL_PER_SECOND,
+} from './message-budget.ts';
+import { closeNodeWebRtc, nodePlatform } from './node-webrtc.ts';
+import { TestNet } from './test-net.ts';
+
+const content = { algorithm: HashAlgorithm.SHA1, digest: new Uint8Array(20) };
+const fragment = (bytes: number): PeerMessageBody => ({
+  case: 'fragment',
+  value: { requestId: 1, offset: 0, data: new Uint8Array(bytes) },
+});
+const got: PeerMessageBody = { case: 'got', value: { content, chunks: [1] } };
+const holdings: PeerMessageBody = {
+  case: 'holdings',
+  value: { content, size: 65_536n, chunkSize: 16_384, bitfield: Uint8Array.of(0x80) },
+};
+const request: PeerMessageBody = {
+  case: 'request',
+  value: { requestId: 1, content, offset: 0n, length: 16_384 },
+};
+const received = (body: PeerMessageBody) => decodePeerMessage(encodePeerMessage(body));
+
+/** How many of them are taken until one is too much; at most `most`. */
+function taken(budget: MessageBudget, body: PeerMessageBody, now: number, most: number): number {
+  const message = received(body);
+  for (let count = 0; count < most; count++) if (!budget.take(message, now)) return count;
+  return most;
+}
+
+describe('MessageBudget', () => {
+  const plenty = 10 * SMALL_BURST;
+
+  it('ends with a burst, and grows with time, up to another one', () => {
+    const budget = new MessageBudget(1000);
+    assert.equal(taken(budget, got, 1000, plenty), SMALL_BURST);
+    assert.equal(taken(budget, got, 3000, plenty), 2 * SMALL_PER_SECOND - 1);
+    assert.equal(taken(budget, got, 1e9, plenty), SMALL_BURST);
+  });
+
+  it('counts Holdings for more', () => {
+    assert.equal(taken(new MessageBudget(0), holdings, 0, plenty), SMALL_BURST / HOLDINGS_COST);
+  });
+
+  it('counts fragments for less, the more they carry, and fair ones for nothing', () => {
+    const count = (bytes: number) => taken(new MessageBudget(0), fragment(bytes), 0, plenty);
+    assert.equal(count(1), SMALL_BURST + 2);
+    assert.equal(count(FAIR_FRAGMENT_BYTES / 2), 2 * SMALL_BURST);
+    assert.equal(count(FAIR_FRAGMENT_BYTES), plenty);
+    assert.equal(count(4 * FAIR_FRAGMENT_BYTES), plenty);
+  });
+
+  it('is not used up by who asks for chunks and is given them', () => {
+    const budget = new MessageBudget(0);
+    for (let n = 0; n < plenty; n++) {
+      assert.ok(budget.take(received(request), 0));
+      budget.sent(fragment(16_384));
+    }
+  });
+
+  it('is not used up by who sends what was asked for in small parts', () => {
+    const budget = new MessageBudget(0);
+    for (let n = 0; n < plenty; n++) {
+      budget.sent(request);
+      assert.ok(budget.take(received(fragment(1)), 0));
+    }
+  });
+
+  it('is used up by who asks for a byte at a time', () => {
+    const budget = new MessageBudget(0);
+    const [asked, byte] = [received(request), fragment(1)];
+    let count = 0;
+    while (count < plenty && budget.take(asked, 0)) {
+      budget.sent(byte);
+      count++;
+    }
+    assert.equal(count, SMALL_BURST + 2);
+  });
+
+  it('is not larger for who was given much', () => {
+    const budget = new MessageBudget(0);
+    for (let n = 0; n < plenty; n++) budget.sent(fragment(FAIR_FRAGMENT_BYTES));
+    assert.equal(taken(budget, got, 0, plenty), SMALL_BURST);
+  });
+});
+
+describe('a peer that floods, over real WebRTC', () => {
+  const [A, B] = [100n, 50n];
+  let net: TestNet;
+
+  beforeEach(() => {
+    net = new TestNet();
+  });
+  afterEach(() => net.close());
+  after(() => closeNodeWebRtc());
+
+  /** B sends so many to A, whose clock stands still, and leaves. */
+  async function flood(body: PeerMessageBody, count: number) {
+    const a = net.peer(A, {}, { ...nodePlatform(), now: () => 0 });
+    const b = net.peer(B);
+    b.connections.connect(A);
+    await Promise.all([a.opened(B), b.opened(A)]);
+    let heard = 0;
+    a.onMessage = () => heard++;
+    // Not all at once: the sender would be cut off by its own limit of what may wait.
+    for (let sent = 0; sent < count && b.connections.isOpen(A); sent++) {
+      b.connections.send(A, body);
+      if (sent % 64 === 0) await turn();
+    }
+    await a.until(() => heard >= count || !a.connections.isOpen(B));
+    const isOpen = a.connections.isOpen(B);
+    b.connections.close();
+    return { reason: await a.closed(B), isOpen, heard, a };
+  }
+
+  const floods = { 'tiny fragments': fragment(1), Holdings: holdings, Got: got };
+  for (const [name, body] of Object.entries(floods))
+    it(`with ${name} is disconnected, and not connected again`, async () => {
+      const { reason, heard, a } = await flood(body, 2 * SMALL_BURST);
+      assert.equal(reason, 'malformed');
+      assert.ok(heard <= SMALL_BURST + 2, `${heard} were handled`);
+      a.told.length = 0;
+      a.connections.connect(B);
+      assert.equal(await a.closed(B), 'malformed');
+    });
+
+  it('with fragments of a fair size is not', async () => {
+    const { reason, isOpen, heard } = await flood(fragment(FAIR_FRAGMENT_BYTES), 2 * SMALL_BURST);
+    assert.deepEqual(
+      { reason, isOpen, heard },
+      { reason: 'lost', isOpen: true, heard: 2 * SMALL_BURST },
+    );
+  });
+});
