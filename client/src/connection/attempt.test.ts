@@ -6,7 +6,13 @@ import { describe as describeSdp, formatCandidate, parseCandidate } from '../sig
 import { CHROMIUM_ANSWER, CHROMIUM_OFFER } from '../signaling/sdp-samples.ts';
 import { SignalingChannel } from '../signaling/signaling-channel.ts';
 import type { SignalInit } from '../tracker/types.ts';
-import { Attempt, GATHER_MS, GATHER_QUIET_MS, MAX_REMOTE_CANDIDATES } from './attempt.ts';
+import {
+  Attempt,
+  GATHER_MS,
+  GATHER_QUIET_MS,
+  ICE_LOOK_MS,
+  MAX_REMOTE_CANDIDATES,
+} from './attempt.ts';
 import { HIGH_WATER_BYTES } from './open-connection.ts';
 import { manualTimers } from './test-net.ts';
 
@@ -16,6 +22,7 @@ const turn = () => new Promise(setImmediate);
 class FakeConnection {
   connectionState = 'new';
   iceGatheringState = 'gathering';
+  iceConnectionState = 'new';
   localDescription: { sdp: string } | null = null;
   onicecandidate: ((event: { candidate: { candidate: string } | null }) => void) | null = null;
   onicegatheringstatechange: (() => void) | null = null;
@@ -189,5 +196,43 @@ describe('Attempt', () => {
     void attempt.answered(answer);
     void attempt.answered(answer);
     assert.equal(applied, 1);
+  });
+
+  it('in doubt fails when ICE gets nowhere, and not when it gets somewhere', () => {
+    for (const [state, fails] of [
+      ['new', true],
+      ['checking', true],
+      ['connected', false],
+      ['completed', false],
+      ['disconnected', false],
+    ] as const) {
+      const { attempt, pc, told, fire } = setUp(remote('offer', CHROMIUM_OFFER));
+      attempt.doubt();
+      assert.ok(fire(ICE_LOOK_MS));
+      pc.iceConnectionState = state;
+      assert.ok(fire(ICE_LOOK_MS));
+      assert.deepEqual(told, fails ? ['fail'] : [], state);
+      assert.equal(fire(ICE_LOOK_MS), false);
+    }
+  });
+
+  it('in doubt waits anew when candidates come, which show that somebody is there', () => {
+    const { attempt, told, fire } = setUp(remote('offer', CHROMIUM_OFFER));
+    attempt.doubt();
+    fire(ICE_LOOK_MS);
+    attempt.addCandidates([received(1)]);
+    assert.ok(fire(ICE_LOOK_MS));
+    assert.deepEqual(told, []);
+    assert.ok(fire(ICE_LOOK_MS));
+    assert.deepEqual(told, ['fail']);
+  });
+
+  it('in doubt that opens is not looked at any more', async () => {
+    const { attempt, pc, fire } = setUp();
+    attempt.doubt();
+    await turn();
+    pc.open('control');
+    pc.open('data');
+    assert.equal(fire(ICE_LOOK_MS), false);
   });
 });

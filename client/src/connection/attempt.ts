@@ -28,6 +28,13 @@ export const GATHER_QUIET_MS = 10;
  */
 export const DEPOSIT_MS = 60_000;
 
+/**
+ * Whoever left an offer may be gone, and nobody would say so. An attempt in doubt that ICE has brought
+ * nowhere is given up at the second look, so many ms apart: a round trip takes a second at most. After
+ * the first look a page that was busy hears what has come meanwhile.
+ */
+export const ICE_LOOK_MS = 1_500;
+
 /** Such an offer is in no hurry, and nothing can follow it: it waits so long, in ms, for STUN servers too. */
 export const DEPOSIT_GATHER_MS = 1_000;
 
@@ -68,8 +75,12 @@ export class Attempt {
   #channels: Omit<Link, 'pc'> | undefined;
   #cancelTimeout: () => void;
   #cancelGathering: (() => void) | undefined;
+  /** While it is in doubt. */
+  #cancelLook: (() => void) | undefined;
   /** Until there is a description to send them with, candidates stay in the connection. */
   #described: Set<string> | undefined;
+  /** Whether candidates were sent by themselves. */
+  #hasStraggled = false;
   #remoteReady = false;
   #remoteCandidates: string[] = [];
   #remoteCount = 0;
@@ -119,6 +130,22 @@ export class Attempt {
     return this.#state === 'offered';
   }
 
+  /** The other side may not be there, or may not know of this: it is given up unless ICE soon gets anywhere. */
+  doubt(looks = 2): void {
+    this.#cancelLook?.();
+    this.#cancelLook = this.#platform.setTimer(ICE_LOOK_MS, () => {
+      this.#cancelLook = undefined;
+      if (!/new|checking/.test(this.#pc.iceConnectionState)) return;
+      if (looks > 1) this.doubt(looks - 1);
+      else this.#fail();
+    });
+  }
+
+  /** Whether an answer was sent and nothing after it: what was not delivered is the answer. */
+  get hasJustAnswered(): boolean {
+    return this.role === 'answerer' && this.#state === 'connecting' && !this.#hasStraggled;
+  }
+
   async #offer(): Promise<void> {
     const pc = this.#pc;
     this.#createChannels();
@@ -146,6 +173,7 @@ export class Attempt {
 
   addCandidates(candidates: readonly Candidate[]): void {
     if (this.#state === 'done') return;
+    if (this.#cancelLook) this.doubt();
     for (const candidate of candidates) {
       const text = formatCandidate(candidate);
       if (!text || ++this.#remoteCount > MAX_REMOTE_CANDIDATES) continue;
@@ -167,6 +195,7 @@ export class Attempt {
     this.#state = 'done';
     this.#cancelTimeout();
     this.#cancelGathering?.();
+    this.#cancelLook?.();
   }
 
   #fail(): void {
@@ -276,6 +305,7 @@ export class Attempt {
     // node-datachannel announces candidates that are in the description already.
     if (!candidate || this.#described!.has(key(candidate))) return;
     const { signaling, peer, id } = this.#route;
+    this.#hasStraggled = true;
     if (peer !== undefined) signaling.sendCandidates(peer, id, [candidate]);
   }
 }

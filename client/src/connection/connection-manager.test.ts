@@ -417,6 +417,7 @@ describe('ConnectionManager over real WebRTC', () => {
       a.signaling.receive({
         ...offer,
         peerId: 1_000n + n,
+        attempt: 1,
         body: { case: 'decline', value: { $typeName: 'zauberflote.v1.Decline', reason: 0 } },
       } as Signal);
     }

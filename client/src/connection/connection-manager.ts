@@ -5,6 +5,7 @@ import type { SignalingChannel, SignalingHandlers } from '../signaling/signaling
 import type { PeerId } from '../tracker/types.ts';
 import { Attempt } from './attempt.ts';
 import { Deposits } from './deposits.ts';
+import { LeftOffers } from './left-offers.ts';
 import { OfferGate } from './offer-gate.ts';
 import type { Link } from './open-connection.ts';
 import { OpenConnection } from './open-connection.ts';
@@ -22,12 +23,6 @@ export const IDLE_MS = 30_000;
  * way, if it was idle for so long, in ms: more than a peer that still sends pauses.
  */
 export const GIVE_WAY_MS = 5_000;
-
-/**
- * For how long an offer that the tracker gave with a holder's name may be answered, in ms: its maker
- * waits 15 s longer than the tracker gives it away.
- */
-export const DEPOSITED_MS = 10_000;
 
 export interface ConnectionOptions {
   /** Most connections and attempts at once, whoever began them. */
@@ -60,11 +55,15 @@ export class ConnectionManager implements Connections {
   readonly #offers: OfferGate;
   /** What this page left with the tracker, and what others did. */
   readonly #own: Deposits;
-  readonly #deposited = new Map<PeerId, { id: number; offer: SessionDescription; at: number }>();
+  readonly #left: LeftOffers;
   #welcoming = false;
   /** A peer was named: until then nobody gets to know that WebRTC is used here. */
   #named = false;
-  #lastAttempt = 0;
+  /**
+   * By chance at first: who declines does not say whose attempt it was, so those of the other side
+   * should have other numbers. 28 bits are four bytes on the wire, as far as they go.
+   */
+  #lastAttempt: number;
   /** Runs while a connection is open. */
   #cancelIdleTimer: (() => void) | undefined;
   #state: 'running' | 'suspended' | 'closed' = 'running';
@@ -80,7 +79,9 @@ export class ConnectionManager implements Connections {
     this.#signaling = signaling;
     this.#handlers = handlers;
     this.#options = options;
+    this.#lastAttempt = Math.floor(platform.random() * 2 ** 28);
     this.#offers = new OfferGate(platform);
+    this.#left = new LeftOffers(platform);
     this.#own = new Deposits(() => this.#deposit());
     signaling.handlers = this.#signals();
   }
@@ -91,12 +92,11 @@ export class ConnectionManager implements Connections {
     else if (this.#state !== 'running') this.#report(peer, 'closed');
     else if (this.#barred.has(peer)) this.#report(peer, 'malformed');
     else {
-      const left = this.#deposited.get(peer);
-      this.#deposited.delete(peer);
-      const fresh = left && this.#platform.now() - left.at < DEPOSITED_MS ? left : undefined;
-      const id = fresh?.id ?? ++this.#lastAttempt;
-      if (!this.#makeRoom() || !this.#begin(peer, id, true, fresh?.offer))
-        this.#report(peer, 'unreachable');
+      const left = this.#left.take(peer);
+      const id = left?.id ?? ++this.#lastAttempt;
+      const attempt = this.#makeRoom() && this.#begin(peer, id, true, left?.offer);
+      if (!attempt) this.#report(peer, 'unreachable');
+      else if (left) attempt.doubt();
     }
   }
 
@@ -151,7 +151,7 @@ export class ConnectionManager implements Connections {
   #endAll(state: 'suspended' | 'closed'): void {
     this.#state = state;
     this.#own.end();
-    this.#deposited.clear();
+    this.#left.clear();
     for (const peer of [...this.#slots.keys()]) this.#end(peer, 'closed', true);
   }
 
@@ -203,14 +203,19 @@ export class ConnectionManager implements Connections {
     this.#cancelIdleTimer = undefined;
   }
 
-  /** Starts an attempt; false if there is no WebRTC here. */
-  #begin(peer: PeerId, id: number, wanted: boolean, offer?: SessionDescription): boolean {
+  /** Starts an attempt; undefined if there is no WebRTC here. */
+  #begin(
+    peer: PeerId,
+    id: number,
+    wanted: boolean,
+    offer?: SessionDescription,
+  ): Attempt | undefined {
     const attempt = this.#attemptAt(peer, id, offer);
-    if (!attempt) return false;
+    if (!attempt) return undefined;
     this.#named = true;
     this.#slots.set(peer, { state: 'connecting', attempt, wanted });
     attempt.start();
-    return true;
+    return attempt;
   }
 
   #attemptAt(
@@ -299,23 +304,29 @@ export class ConnectionManager implements Connections {
   #signals(): SignalingHandlers {
     return {
       onOffer: (peer, id, description) => this.#offered(peer, id, description),
-      onDeposited: (peer, id, offer) =>
-        this.#deposited.set(peer, { id, offer, at: this.#platform.now() }),
+      onDeposited: (peer, id, offer) => this.#left.add(peer, id, offer),
       onAnswer: (peer, id, description) => this.#answered(peer, id, description),
       onCandidates: (peer, id, candidates) => this.#attempt(peer, id)?.addCandidates(candidates),
       onDecline: (peer, id) => {
-        if (this.#attempt(peer, id)) this.#end(peer, 'declined', false);
+        if (this.#attempt(peer, id)) return this.#end(peer, 'declined', false);
+        const left = this.#own.take(id);
+        left?.end(false);
+        // Not for ever: each costs a connection here, and a peer nothing.
+        if (left && this.#offers.take(peer)) this.#fill();
       },
       onUndeliverable: (peer, id, reason) => {
         // A late candidate that was not delivered does not matter: the connection may come all the
-        // same. An answer does, and where the peer is gone it was one.
+        // same. A description does, and where the peer is gone it was one.
         const attempt = this.#attempt(peer, id);
-        if (attempt?.isOffered || (attempt && reason === UndeliverableReason.GONE))
-          this.#end(peer, 'unreachable', false);
+        if (!attempt) return;
+        const { isOffered, hasJustAnswered, role } = attempt;
+        if (isOffered || hasJustAnswered || reason === UndeliverableReason.GONE)
+          this.#end(peer, 'unreachable', hasJustAnswered);
+        else if (role === 'answerer') attempt.doubt();
       },
       onOffline: () => {
         this.#own.end();
-        this.#deposited.clear();
+        this.#left.clear();
         for (const [peer, slot] of this.#slots)
           if (slot.state === 'connecting' && slot.attempt.isOffered)
             this.#end(peer, 'unreachable', false);

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { DEPOSIT_GATHER_MS, DEPOSIT_MS } from './attempt.ts';
-import { DEPOSITED_MS } from './connection-manager.ts';
+import type { Signal } from '@zauberflote/proto';
+import { DEPOSIT_GATHER_MS, DEPOSIT_MS, ICE_LOOK_MS } from './attempt.ts';
 import { DEPOSITS } from './deposits.ts';
+import { DEPOSITED_MS, MAX_LEFT_OFFERS } from './left-offers.ts';
 import { closeNodeWebRtc, nodePlatform } from './node-webrtc.ts';
 import { manualTimers, TestNet, type TestPeer } from './test-net.ts';
 
@@ -143,6 +144,20 @@ describe('offers left with the tracker, over real WebRTC', () => {
     assert.deepEqual(net.sent(B), ['offer']);
   });
 
+  for (const others of [MAX_LEFT_OFFERS - 1, MAX_LEFT_OFFERS])
+    it(`are kept beside ${others} others, or forgotten where that is too many`, async () => {
+      await holder(A);
+      const b = net.peer(B);
+      const { attempt, description } = net.give(b, A);
+      for (let n = 1; n <= others; n++)
+        b.signaling.deposited(2000n + BigInt(n), attempt, description!);
+      // Again of one that is there: it takes no more room.
+      b.signaling.deposited(2001n, attempt, description!);
+      b.connections.connect(A);
+      await b.opened(A);
+      assert.deepEqual(net.sent(B), [others < MAX_LEFT_OFFERS ? 'answer' : 'offer']);
+    });
+
   it('are closed when their time is up, or the tracker is gone', async () => {
     const { platform, fire } = manualTimers(nodePlatform());
     const a = net.peer(A, {}, platform);
@@ -169,5 +184,76 @@ describe('offers left with the tracker, over real WebRTC', () => {
     a.connections.close();
     b.connections.connect(A);
     assert.equal(await b.closed(A), 'unreachable');
+  });
+
+  /** Resolves when B has answered; neither that answer nor anything after it arrives. */
+  const silenced = () =>
+    new Promise<void>((resolve) => {
+      net.route = (from, signal, pass) => {
+        if (from !== B) pass();
+        else if (signal.body.case === 'answer') resolve();
+      };
+    });
+
+  it('are given up soon when nothing comes of the answer, and their maker is told', async () => {
+    await holder(A);
+    const { platform, fire } = manualTimers(nodePlatform());
+    const b = net.peer(B, {}, platform);
+    net.give(b, A);
+    const answered = silenced();
+    b.connections.connect(A);
+    await answered;
+    assert.ok(fire(ICE_LOOK_MS));
+    assert.deepEqual(net.sent(B), ['answer'], 'a page that was busy has not heard of anything yet');
+    assert.ok(fire(ICE_LOOK_MS));
+    assert.equal(await b.closed(A), 'unreachable');
+    assert.deepEqual(net.sent(B), ['answer', 'decline']);
+  });
+
+  it('are the only ones given up so soon', async () => {
+    await holder(A);
+    const { platform, fire } = manualTimers(nodePlatform());
+    const b = net.peer(B, {}, platform);
+    const offered = new Promise<void>((resolve) => {
+      net.route = () => resolve();
+    });
+    b.connections.connect(A);
+    await offered;
+    assert.equal(fire(ICE_LOOK_MS), false);
+  });
+
+  it('that a newcomer declines are replaced', async () => {
+    const a = await holder(A);
+    const b = net.peer(B);
+    const { attempt } = net.give(b, A);
+    assert.equal(leftBy(A), DEPOSITS - 1);
+    const ports = () => a.pcs.filter((pc) => pc.connectionState !== 'closed').length;
+    assert.equal(ports(), DEPOSITS);
+    b.signaling.sendDecline(A, attempt);
+    await a.until(() => leftBy(A) === DEPOSITS);
+    assert.equal(ports(), DEPOSITS);
+    // A decline may be said once.
+    b.signaling.sendDecline(A, attempt);
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    assert.equal(ports(), DEPOSITS);
+  });
+
+  it('that one peer declines again and again are not replaced without end', async () => {
+    const { platform, fire } = manualTimers(nodePlatform());
+    const a = net.peer(A, {}, platform);
+    net.peer(B).connections.connect(A);
+    await a.opened(B);
+    a.connections.welcome(true);
+    while (fire(DEPOSIT_GATHER_MS));
+    await a.until(() => leftBy(A) === DEPOSITS);
+    const before = a.pcs.length;
+    for (const { offer } of net.deposits)
+      a.signaling.receive({
+        peerId: C,
+        attempt: offer.attempt,
+        body: { case: 'decline', value: { reason: 0 } },
+      } as Signal);
+    assert.equal(a.pcs.length - before, DEPOSITS - 1);
   });
 });
