@@ -1,13 +1,19 @@
 import assert from 'node:assert/strict';
 import type { Candidate, SessionDescription } from '@zauberflote/proto';
-import { decodeSessionRequest, encodeSessionRequest, MAX_CANDIDATES } from '@zauberflote/proto';
+import {
+  decodeSessionRequest,
+  encodeSessionRequest,
+  MAX_CANDIDATES,
+  MAX_DEPOSITED_CANDIDATES,
+} from '@zauberflote/proto';
 import { browserPlatform } from '../platform.ts';
 import { describe as describeSdp, formatCandidate, parseCandidate } from '../signaling/sdp.ts';
 import { CHROMIUM_ANSWER, CHROMIUM_OFFER } from '../signaling/sdp-samples.ts';
 import { SignalingChannel } from '../signaling/signaling-channel.ts';
-import type { SignalInit } from '../tracker/types.ts';
+import type { DescriptionInit, SignalInit } from '../tracker/types.ts';
 import {
   Attempt,
+  DEPOSIT_GATHER_MS,
   GATHER_MS,
   GATHER_QUIET_MS,
   ICE_LOOK_MS,
@@ -70,21 +76,29 @@ const candidate = (n: number) => `candidate:9 1 udp ${n} 192.0.2.9 ${n} typ host
 const received = (n: number) => parseCandidate(candidate(n)) as Candidate;
 
 function setUp(offer?: SessionDescription) {
+  return setUpTo(8n, offer);
+}
+
+/** `peer`: undefined for an offer that is left with the tracker. `more`: lines of the local description. */
+function setUpTo(peer: bigint | undefined, offer?: SessionDescription, more = '') {
   const timers = manualTimers(browserPlatform());
   const pc = new FakeConnection();
+  pc.createOffer = async () => ({ type: 'offer', sdp: CHROMIUM_OFFER + more });
   const sent: NonNullable<SignalInit['body']>[] = [];
   const signal = ({ body }: SignalInit) => sent.push(body!) > 0;
-  const signaling = new SignalingChannel({ ownId: 7n, signal, deposit: () => false });
+  const deposits: DescriptionInit[] = [];
+  const deposit = (_: number, description: DescriptionInit) => deposits.push(description) > 0;
+  const signaling = new SignalingChannel({ ownId: 7n, signal, deposit });
   const told: unknown[] = [];
   const attempt = new Attempt(
     pc as never,
     timers.platform,
-    { signaling, peer: 8n, id: 3 },
+    { signaling, peer, id: 3 },
     { onOpen: (_, early) => told.push(['open', ...early]), onFail: () => told.push('fail') },
     offer,
   );
   attempt.start();
-  return { attempt, pc, sent, told, fire: timers.fire };
+  return { attempt, pc, sent, told, deposits, fire: timers.fire };
 }
 
 describe('Attempt', () => {
@@ -234,5 +248,59 @@ describe('Attempt', () => {
     pc.open('control');
     pc.open('data');
     assert.equal(fire(ICE_LOOK_MS), false);
+  });
+
+  describe('of an offer that is left with the tracker', () => {
+    const ofType = (n: number, type: string) =>
+      `candidate:9 1 udp ${n} 192.0.2.9 ${n} typ ${type}${type === 'host' ? '' : ' raddr 0.0.0.0 rport 0'}`;
+    const hosts = Array.from({ length: 12 }, (_, n) => ofType(9000 + n, 'host'));
+    const others = [ofType(800, 'srflx'), ofType(700, 'srflx'), ofType(60, 'relay')];
+    const all = [
+      ...describeSdp(CHROMIUM_OFFER).candidates!.map(formatCandidate),
+      ...hosts,
+      ...others,
+    ];
+    const texts = (candidates: readonly object[] = []) =>
+      candidates.map((each) => formatCandidate(each as never));
+
+    async function left(more: readonly string[]) {
+      const lines = more.map((text) => `a=${text}\r\n`).join('');
+      const attempt = setUpTo(undefined, undefined, lines);
+      await turn();
+      attempt.fire(DEPOSIT_GATHER_MS);
+      await turn();
+      return { ...attempt, given: texts(attempt.deposits[0]!.candidates) };
+    }
+
+    it('keeps the best candidate of each type, and sends the rest to who answers', async () => {
+      const { attempt, pc, sent, given } = await left([...hosts, ...others]);
+      assert.equal(given.length, MAX_DEPOSITED_CANDIDATES);
+      for (const best of [others[0], others[2]]) assert.ok(given.includes(best), best);
+      pc.found(candidate(5));
+      assert.equal(sent.length, 0, 'to nobody yet');
+      attempt.adopt(8n);
+      const [body, ...more] = sent;
+      assert.ok(body?.case === 'candidates');
+      assert.deepEqual(more, []);
+      assert.deepEqual(
+        [...given, ...texts(body.value.candidates)].sort(),
+        [...all, candidate(5)].sort(),
+      );
+    });
+
+    it('sends nothing more where there is nothing', async () => {
+      const { attempt, sent } = await left([]);
+      attempt.adopt(8n);
+      assert.deepEqual(sent, []);
+    });
+
+    it('sends no more than a message may hold', async () => {
+      const { attempt, pc, sent } = await left([]);
+      for (let n = 1; n <= 100; n++) pc.found(candidate(n));
+      attempt.adopt(8n);
+      const [body] = sent;
+      assert.ok(body?.case === 'candidates');
+      assert.equal(body.value.candidates?.length, MAX_CANDIDATES);
+    });
   });
 });

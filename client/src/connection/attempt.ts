@@ -1,8 +1,19 @@
 import type { Candidate, SessionDescription } from '@zauberflote/proto';
-import { DeclineReason, MAX_CANDIDATES, SUBPROTOCOL } from '@zauberflote/proto';
+import {
+  DeclineReason,
+  MAX_CANDIDATES,
+  MAX_DEPOSITED_CANDIDATES,
+  SUBPROTOCOL,
+} from '@zauberflote/proto';
 import type { Platform } from '../platform.ts';
 import type { CandidateInit } from '../signaling/sdp.ts';
-import { describe, formatCandidate, parseCandidate, rebuild } from '../signaling/sdp.ts';
+import {
+  describe,
+  firstOfEachType,
+  formatCandidate,
+  parseCandidate,
+  rebuild,
+} from '../signaling/sdp.ts';
 import type { SignalingChannel } from '../signaling/signaling-channel.ts';
 import type { DescriptionInit, PeerId } from '../tracker/types.ts';
 import type { Link } from './open-connection.ts';
@@ -35,7 +46,10 @@ export const DEPOSIT_MS = 60_000;
  */
 export const ICE_LOOK_MS = 1_500;
 
-/** Such an offer is in no hurry, and nothing can follow it: it waits so long, in ms, for STUN servers too. */
+/**
+ * Such an offer is in no hurry, and nothing can follow it before its answer: it waits so long, in ms,
+ * for STUN servers too.
+ */
 export const DEPOSIT_GATHER_MS = 1_000;
 
 /** Most candidates taken from the other side: each one makes this machine send to an address it chose. */
@@ -79,6 +93,8 @@ export class Attempt {
   #cancelLook: (() => void) | undefined;
   /** Until there is a description to send them with, candidates stay in the connection. */
   #described: Set<string> | undefined;
+  /** Those that wait for a peer to be sent to. */
+  #late: CandidateInit[] = [];
   /** Whether candidates were sent by themselves. */
   #hasStraggled = false;
   #remoteReady = false;
@@ -123,6 +139,8 @@ export class Attempt {
     this.#route = { ...this.#route, peer };
     this.#cancelTimeout();
     this.#cancelTimeout = this.#platform.setTimer(ATTEMPT_TIMEOUT_MS, () => this.#fail());
+    const late = firstOfEachType(this.#late).slice(0, MAX_CANDIDATES);
+    if (late.length > 0) this.#route.signaling.sendCandidates(peer, this.#route.id, late);
   }
 
   /** Whether an offer is out and has no answer. */
@@ -291,8 +309,14 @@ export class Attempt {
 
   #send(method: 'sendOffer' | 'sendAnswer'): void {
     const { signaling, peer, id } = this.#route;
-    const description: DescriptionInit = describe(this.#pc.localDescription!.sdp);
-    this.#described = new Set(description.candidates?.map(key));
+    let description: DescriptionInit = describe(this.#pc.localDescription!.sdp);
+    const { candidates = [] } = description;
+    this.#described = new Set(candidates.map(key));
+    if (peer === undefined) {
+      this.#late = firstOfEachType(candidates);
+      const kept = this.#late.splice(0, MAX_DEPOSITED_CANDIDATES);
+      description = { ...description, candidates: kept };
+    }
     const sent =
       peer === undefined
         ? signaling.deposit(id, description)
@@ -306,7 +330,8 @@ export class Attempt {
     if (!candidate || this.#described!.has(key(candidate))) return;
     const { signaling, peer, id } = this.#route;
     this.#hasStraggled = true;
-    if (peer !== undefined) signaling.sendCandidates(peer, id, [candidate]);
+    if (peer === undefined) this.#late.push(candidate);
+    else signaling.sendCandidates(peer, id, [candidate]);
   }
 }
 

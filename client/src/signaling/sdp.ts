@@ -88,6 +88,14 @@ function toFields(lines: readonly string[]): DescriptionInit | undefined {
   };
 }
 
+/** The first of each type, then all others: whoever is not in this network needs those that are not hosts. */
+export function firstOfEachType(candidates: readonly CandidateInit[]): CandidateInit[] {
+  const best = candidates.filter(
+    ({ type }, at) => candidates.findIndex((each) => each.type === type) === at,
+  );
+  return [...new Set([...best, ...candidates])];
+}
+
 /** As the wire has it; nothing where it is not as it should be: the connection comes without it, too. */
 function sctpInitOf(base64 = ''): Uint8Array<ArrayBuffer> {
   let text = '';

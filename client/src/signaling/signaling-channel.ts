@@ -4,7 +4,7 @@ import type {
   Signal,
   UndeliverableReason,
 } from '@zauberflote/proto';
-import { DeclineReason, MAX_DEPOSITED_CANDIDATES } from '@zauberflote/proto';
+import { DeclineReason } from '@zauberflote/proto';
 import type {
   DescriptionInit,
   PeerId,
@@ -48,15 +48,12 @@ export class SignalingChannel {
     return this.#send(peer, attempt, { case: 'offer', value });
   }
 
-  /** Leaves an offer for whoever comes, with as many candidates as may be kept. False also if it is raw SDP. */
+  /**
+   * Leaves an offer for whoever comes, with at most MAX_DEPOSITED_CANDIDATES. False also if it is raw
+   * SDP.
+   */
   deposit(attempt: number, description: DescriptionInit): boolean {
-    const { rawSdp, candidates = [] } = description;
-    if (rawSdp) return false;
-    const offer = {
-      ...description,
-      candidates: candidates.slice(0, MAX_DEPOSITED_CANDIDATES),
-    };
-    return this.#tracker.deposit(attempt, offer);
+    return !description.rawSdp && this.#tracker.deposit(attempt, description);
   }
 
   sendAnswer(peer: PeerId, attempt: number, value: DescriptionInit): boolean {
