@@ -91,6 +91,13 @@ export const MAX_INTRODUCTIONS_PER_PEER = 2 * MAX_HOLDERS_PER_REPLY;
 export const MAX_ATTEMPTS_PER_PEER = 128;
 
 /**
+ * Deposited offers of one peer that others were given and that are open attempts; while there are so
+ * many, none of its is given away, and newcomers send offers of their own. They do not count for
+ * MAX_ATTEMPTS_PER_PEER. Our clients take 120 newcomers a minute, for as long as an attempt is kept.
+ */
+export const MAX_GIVEN_PER_PEER = 128;
+
+/**
  * How long after its offer signals of an attempt are relayed, in milliseconds. ICE agents give up
  * checking after some 30 s (RFC 8445, section 6.1.4.3, leaves it to them; libwebrtc: 30 s), late
  * candidates included.

@@ -7,6 +7,8 @@ export interface Attempt<C> {
   readonly recipient: Peer<C>;
   /** The offerer's number for it. */
   readonly number: number;
+  /** Whether the offer was left with the tracker: the offerer did not choose the recipient. */
+  readonly given: boolean;
   /** When the offer was relayed, in milliseconds. */
   readonly since: number;
   /** - `offered`: no answer yet. - `answered`: only candidates and a decline may follow. */
@@ -17,12 +19,18 @@ export interface Attempt<C> {
 export class Attempts<C> {
   readonly #ttlMs: number;
   readonly #maxPerPeer: number;
+  readonly #maxGiven: number;
   // All have the same time to live, so the order of insertion is the order of expiry.
   readonly #all = new Set<Attempt<C>>();
 
-  constructor(ttlMs: number, maxPerPeer: number) {
+  /**
+   * @param maxPerPeer offers that a peer sent; of more, the oldest is forgotten
+   * @param maxGiven offers that it left and that others were given; beside those
+   */
+  constructor(ttlMs: number, maxPerPeer: number, maxGiven: number) {
     this.#ttlMs = ttlMs;
     this.#maxPerPeer = maxPerPeer;
+    this.#maxGiven = maxGiven;
   }
 
   get size(): number {
@@ -45,7 +53,7 @@ export class Attempts<C> {
     switch (body.case) {
       case 'offer':
         if (!sender.introductions.has(recipient)) return undefined;
-        return () => this.#open(sender, recipient, number, now);
+        return () => this.#open(sender, recipient, number, now, false);
       case 'answer':
         if (incoming?.state !== 'offered') return undefined;
         return () => {
@@ -62,8 +70,8 @@ export class Attempts<C> {
   }
 
   /**
-   * `recipient` is given an offer that `offerer` had left, unless there is an attempt between the two:
-   * returns what `take` does.
+   * `recipient` is given an offer that `offerer` had left, unless there is an attempt between the two,
+   * or too many were given: returns what `take` does.
    */
   give<Offer extends { readonly attempt: number }>(
     offerer: Peer<C>,
@@ -71,9 +79,11 @@ export class Attempts<C> {
     take: () => Offer | undefined,
     now: number,
   ): Offer | undefined {
+    this.expire(now);
+    if (offerer.given >= this.#maxGiven) return undefined;
     if (offerer.offered.has(recipient) || offerer.received.has(recipient)) return undefined;
     const offer = take();
-    if (offer) this.#open(offerer, recipient, offer.attempt, now);
+    if (offer) this.#open(offerer, recipient, offer.attempt, now, true);
     return offer;
   }
 
@@ -91,20 +101,20 @@ export class Attempts<C> {
     }
   }
 
-  #open(offerer: Peer<C>, recipient: Peer<C>, number: number, now: number): void {
+  #open(offerer: Peer<C>, recipient: Peer<C>, number: number, now: number, given: boolean): void {
     const earlier = offerer.offered.get(recipient);
     if (earlier) this.#close(earlier);
-    const attempt: Attempt<C> = { offerer, recipient, number, since: now, state: 'offered' };
+    const attempt: Attempt<C> = { offerer, recipient, number, given, since: now, state: 'offered' };
     this.#all.add(attempt);
     offerer.offered.set(recipient, attempt);
     recipient.received.set(offerer, attempt);
-    if (offerer.offered.size <= this.#maxPerPeer) return;
-    const [oldest] = offerer.offered.values();
-    this.#close(oldest!);
+    if (given) offerer.given++;
+    if (offerer.offered.size - offerer.given <= this.#maxPerPeer) return;
+    for (const oldest of offerer.offered.values()) if (!oldest.given) return this.#close(oldest);
   }
 
   #close(attempt: Attempt<C>): void {
-    this.#all.delete(attempt);
+    if (this.#all.delete(attempt) && attempt.given) attempt.offerer.given--;
     attempt.offerer.offered.delete(attempt.recipient);
     attempt.recipient.received.delete(attempt.offerer);
   }

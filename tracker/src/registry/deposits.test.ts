@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { deposit, drop, have, signal, want } from '../../test-support/messages.ts';
 import { EMPTY, fate, Room, swarms } from '../../test-support/room.ts';
-import { DEPOSIT_TTL_MS, MAX_OFFERS_PER_REPLY } from '../limits.ts';
+import {
+  ATTEMPT_TTL_MS,
+  DEPOSIT_TTL_MS,
+  MAX_ATTEMPTS_PER_PEER,
+  MAX_GIVEN_PER_PEER,
+  MAX_OFFERS_PER_REPLY,
+} from '../limits.ts';
 import { Peer } from './peer.ts';
 
 const NOT_INTRODUCED = 2;
@@ -18,7 +24,7 @@ function left(...attempts: number[]): Room {
   const room = new Room();
   room.enter('alice', 'bob', 'carol');
   room.send('bob', have([1]));
-  assert.deepEqual(room.send('bob', deposit(...attempts)), []);
+  if (attempts.length > 0) assert.deepEqual(room.send('bob', deposit(...attempts)), []);
   return room;
 }
 
@@ -94,6 +100,64 @@ describe('registry: deposited offers', () => {
       return offers(room, name);
     });
     assert.deepEqual(given, [5, 4, 3, 2]);
+  });
+
+  /** As many newcomers, each of which is given an offer of bob's. */
+  function crowd(room: Room, size: number): number {
+    let given = 0;
+    for (let n = 0; n < size; n++) {
+      room.send('bob', deposit(1000 + n));
+      room.enter(`newcomer ${n}`);
+      given += offers(room, `newcomer ${n}`).length;
+    }
+    return given;
+  }
+
+  it('gives so many away at a time, and does not forget what the holder itself offered', () => {
+    const room = left();
+    room.send('carol', have([2]));
+    room.send('bob', want([2]));
+    room.send('bob', signal('offer', room.id('carol'), 7));
+    assert.equal(crowd(room, MAX_GIVEN_PER_PEER + 5), MAX_GIVEN_PER_PEER);
+    assert.equal(room.registry.stats().attempts, MAX_GIVEN_PER_PEER + 1);
+    assert.equal(fate(room.send('carol', signal('answer', room.id('bob'), 7))).to, 'bob');
+    // Who was given the first may still answer it.
+    const answer = signal('answer', room.id('bob'), 1000);
+    assert.equal(fate(room.send('newcomer 0', answer)).to, 'bob');
+  });
+
+  it('gives more away when those given before are over', () => {
+    const room = left();
+    crowd(room, MAX_GIVEN_PER_PEER);
+    room.send('bob', deposit(9));
+    assert.deepEqual(offers(room, 'alice'), []);
+    room.send('newcomer 0', signal('decline', room.id('bob'), 1000));
+    room.leave('newcomer 1');
+    assert.deepEqual(offers(room, 'carol'), [9]);
+    room.send('bob', deposit(10, 11));
+    room.enter('dave', 'erin');
+    assert.deepEqual(offers(room, 'dave'), [11]);
+    assert.deepEqual(offers(room, 'erin'), []);
+    room.now = ATTEMPT_TTL_MS;
+    room.send('bob', deposit(12));
+    room.enter('frank');
+    assert.deepEqual(offers(room, 'frank'), [12]);
+  });
+
+  it('forgets the oldest offer of a holder that sends too many, and none that was given', () => {
+    const room = left();
+    crowd(room, 3);
+    for (let n = 0; n <= MAX_ATTEMPTS_PER_PEER; n++) {
+      room.enter(`other ${n}`);
+      room.send(`other ${n}`, have([2 + n]));
+      room.send('bob', want([2 + n]));
+      room.send('bob', signal('offer', room.id(`other ${n}`), 2000 + n));
+    }
+    const answer = (name: string, attempt: number) =>
+      fate(room.send(name, signal('answer', room.id('bob'), attempt)));
+    assert.equal(answer('other 0', 2000).reason, NOT_INTRODUCED);
+    assert.equal(answer('other 1', 2001).to, 'bob');
+    assert.equal(answer('newcomer 0', 1000).to, 'bob');
   });
 
   it('gives none away that is too old', () => {

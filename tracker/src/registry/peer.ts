@@ -29,6 +29,8 @@ export class Peer<C> {
   readonly introducedTo = new Set<Peer<C>>();
   /** Its open attempts by recipient, the oldest first. */
   readonly offered = new Map<Peer<C>, Attempt<C>>();
+  /** How many of those began with an offer that it had left. */
+  given = 0;
   /** Open attempts of others by offerer. */
   readonly received = new Map<Peer<C>, Attempt<C>>();
 

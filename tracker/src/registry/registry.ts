@@ -60,7 +60,11 @@ export class Registry<C> {
   readonly #byConnection = new Map<C, Peer<C>>();
   readonly #byId = new Map<bigint, Peer<C>>();
   readonly #swarms = new Map<string, Swarm<C>>();
-  readonly #attempts = new Attempts<C>(limits.ATTEMPT_TTL_MS, limits.MAX_ATTEMPTS_PER_PEER);
+  readonly #attempts = new Attempts<C>(
+    limits.ATTEMPT_TTL_MS,
+    limits.MAX_ATTEMPTS_PER_PEER,
+    limits.MAX_GIVEN_PER_PEER,
+  );
 
   readonly #leases = new LeaseBook<C>();
 
