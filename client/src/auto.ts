@@ -2,8 +2,8 @@
  * Entry of zauberflote.js, the script element of the documented snippet:
  * `<script src="/zauberflote.js" data-tracker="wss://tracker.example/" async></script>`.
  *
- * `data-ice-servers` may list STUN servers, parted by spaces; `data-upload` and
- * `data-max-upload-bytes-per-second` are the options of these names. The instance is
+ * `data-tracker` may list several, and `data-ice-servers` STUN servers, parted by spaces;
+ * `data-upload` and `data-max-upload-bytes-per-second` are the options of these names. The instance is
  * `window.zauberflote`; its class, `window.Zauberflote`.
  */
 import type { StylesheetLibrary } from './dom/stylesheet-library.ts';
@@ -38,11 +38,11 @@ class Zauberflote extends ZauberfloteCore {
 
 if (!window.zauberflote) {
   const data = script?.dataset;
-  const urls = data?.iceServers?.split(/\s+/).filter(Boolean);
+  const urls = data?.iceServers?.match(/\S+/g) ?? [];
   window.Zauberflote = Zauberflote;
   window.zauberflote = new Zauberflote({
     tracker: data?.tracker,
-    iceServers: urls?.length ? [{ urls }] : undefined,
+    iceServers: urls[0] ? [{ urls }] : undefined,
     upload: data?.upload as UploadPolicy | undefined,
     maxUploadBytesPerSecond: Number(data?.maxUploadBytesPerSecond ?? 0),
   });

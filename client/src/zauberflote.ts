@@ -20,10 +20,11 @@ export const MAX_INCOMING = 16;
 
 export interface ZauberfloteOptions {
   /**
-   * Address of the tracker, `wss://…` (on a plain-http page also `ws://…`).
+   * Addresses of trackers, `wss://…` (on a plain-http page also `ws://…`), in a list or parted by
+   * spaces. One is used at a time, the first that works, so all pages should name them in one order.
    * @default none: everything comes from its fallback URL
    */
-  readonly tracker?: string | undefined;
+  readonly tracker?: string | readonly string[] | undefined;
   /**
    * STUN and TURN servers. Visitors behind different routers need at least a STUN server to reach
    * each other.
@@ -83,11 +84,11 @@ export class ZauberfloteCore implements Downloads {
     { loadHashes, loadCss, platform = browserPlatform(), page }: Surroundings,
   ) {
     this.#loadCss = loadCss;
-    const { tracker: url, iceServers, relayOnly, enabled } = options;
+    const { tracker: named, iceServers, relayOnly, enabled } = options;
     const verifier = new Verifier(globalThis.crypto?.subtle, loadHashes);
     const connect = (handlers: NetworkHandlers): Network => {
       // Without WebRTC nobody could be reached: no use in asking who is there.
-      const reachable = platform.RTCPeerConnection ? url : undefined;
+      const reachable = platform.RTCPeerConnection ? named : undefined;
       const tracker = new TrackerClient(reachable, platform, {
         ...handlers,
         onState(state, ownId) {

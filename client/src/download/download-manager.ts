@@ -85,7 +85,10 @@ export class DownloadManager implements Downloads {
     this.#verifier = verifier;
     this.#manifests = new Manifests(verifier);
     const network = connect({
-      onState: (state) => this.#tellAll({ type: 'tracker', reach: reachOf(state) }),
+      onState: (state) => {
+        this.#tellAll({ type: 'tracker', reach: reachOf(state) });
+        if (state === 'open') this.#welcome(); // Offers left there went with the session before.
+      },
       onPeers: (reply) => this.#onPeers(reply),
       onGrant: (contentKey, grant) =>
         this.#active.get(contentKey)?.download.tell({ type: 'grant', ...grant }),
@@ -385,6 +388,7 @@ export class DownloadManager implements Downloads {
 }
 
 function reachOf(state: TrackerState): TrackerReach {
+  if (state === 'moving') return 'anew';
   if (state === 'connecting' || state === 'open') return 'there';
   return state === 'waiting' || state === 'suspended' ? 'away' : 'missing';
 }

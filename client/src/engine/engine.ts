@@ -104,11 +104,10 @@ export class DownloadEngine {
         );
         break;
       case 'tracker':
-        if (event.reach === 'there' && this.#use.reach !== 'there') {
+        if (this.#use.reached(event.reach)) {
           this.#askAt = now;
           this.#origin.leases.forget();
         }
-        this.#use.reach = event.reach;
         break;
       case 'grant':
         this.#origin.leases.granted(event);

@@ -19,7 +19,7 @@ export class OriginUse {
   readonly #swarm: Swarm;
   readonly #origin: Origin;
   /** Whether the tracker can be asked. */
-  reach: TrackerReach = 'there';
+  reach: Exclude<TrackerReach, 'anew'> = 'there';
   /** Each visitor has another, so that not all of a crowd turn to the origin at once. */
   stallPatience = STALL_PATIENCE_MS;
   #answered = false;
@@ -45,6 +45,13 @@ export class OriginUse {
     this.#startedAt = this.#newsAt = now;
     this.served(now);
     this.stallPatience *= 1 + random();
+  }
+
+  /** @returns whether the tracker can be asked and knows nothing yet */
+  reached(reach: TrackerReach): boolean {
+    const before = this.reach;
+    this.reach = reach === 'anew' ? 'there' : reach;
+    return this.reach === 'there' && reach !== before;
   }
 
   /** The tracker answered. @returns whether for the first time */

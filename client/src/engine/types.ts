@@ -14,8 +14,11 @@ export interface HolderInfo {
   readonly offered?: boolean;
 }
 
-/** `there`: can be asked. `away`: not now, perhaps later. `missing`: never. */
-export type TrackerReach = 'there' | 'away' | 'missing';
+/**
+ * `there`: can be asked. `anew`: so can another one, which knows nothing of what was asked before.
+ * `away`: not now, perhaps later. `missing`: never.
+ */
+export type TrackerReach = 'there' | 'anew' | 'away' | 'missing';
 
 /** Why nothing came of a download. */
 export type Failure = 'no-source' | 'hash-mismatch' | 'too-large';

@@ -10,6 +10,7 @@ import {
 } from '@zauberflote/proto';
 import type { Content } from '../integrity/content-id.ts';
 import type { Platform } from '../platform.ts';
+import { type Place, places } from './places.ts';
 import type {
   DescriptionInit,
   LeaseRequest,
@@ -45,6 +46,13 @@ export const MAX_RETRY_AFTER_MS = 3_600_000;
 export const RESPONSE_TIMEOUT_MS = 20_000;
 
 /**
+ * A tracker that has not said Welcome after this many ms is given up when there is another to try:
+ * time for two lost SYNs (RFC 6298: 1 and 2 s) and for five round trips of 400 ms. The last one to
+ * try has {@link RESPONSE_TIMEOUT_MS}, so that the slowest lines get there.
+ */
+export const MOVE_ON_MS = 5_000;
+
+/**
  * Holders that a download connects to at first are two. More offers would be left unanswered, and
  * missing elsewhere.
  */
@@ -60,7 +68,11 @@ interface Held {
 
 /** The tracker interface of the paper (section 3.3) over one WebSocket. */
 export class TrackerClient implements Tracker {
-  readonly #url: string | undefined;
+  /** In the owner's order, which is also that of trying: visitors meet only at the same one. */
+  readonly #places: readonly Place[];
+  /** Those to try before a pause. */
+  #round: Place[];
+  #place: Place | undefined;
   readonly #platform: Platform;
   readonly #handlers: TrackerHandlers;
   #state: TrackerState;
@@ -87,14 +99,20 @@ export class TrackerClient implements Tracker {
 
   /**
    * Opens no socket before the first want or have; `state` is `connecting` until then.
-   * @param url `wss:` (or on plain-http pages `ws:`) address; undefined: there is no tracker.
+   * @param named `wss:` (or on plain-http pages `ws:`) addresses, parted by spaces or in a list: one
+   * is used at a time, the first that works. None: there is no tracker.
    * @param handlers are never called from within a method of this object.
    */
-  constructor(url: string | undefined, platform: Platform, handlers: TrackerHandlers) {
-    this.#url = url;
+  constructor(
+    named: string | readonly string[] | undefined,
+    platform: Platform,
+    handlers: TrackerHandlers,
+  ) {
+    this.#places = places(named);
+    this.#round = [...this.#places];
     this.#platform = platform;
     this.#handlers = handlers;
-    this.#state = url ? 'connecting' : 'unavailable';
+    this.#state = this.#round[0] ? 'connecting' : 'unavailable';
   }
 
   get state(): TrackerState {
@@ -125,7 +143,7 @@ export class TrackerClient implements Tracker {
   }
 
   lease(content: Content, request: LeaseRequest): boolean {
-    if (this.#state !== 'connecting' && this.#state !== 'open') return false;
+    if (this.#state !== 'connecting' && !this.#socket) return false;
     const { lease } = this.#unsent;
     // One that reports must not be replaced; the first on a socket have nothing to report.
     if (lease.has(content.key) && this.#socket?.readyState === OPEN) this.#flush();
@@ -156,7 +174,7 @@ export class TrackerClient implements Tracker {
    * the browser may keep it, socket and all, but it answers nobody.
    */
   suspend(): void {
-    if (this.#state === 'connecting' || this.#state === 'open' || this.#state === 'waiting')
+    if (this.#state === 'connecting' || this.#state === 'waiting' || this.#socket)
       this.#leave('suspended');
   }
 
@@ -175,6 +193,7 @@ export class TrackerClient implements Tracker {
   #leave(state: TrackerState): void {
     this.#dropSocket();
     this.#cancelPause?.();
+    this.#begin(this.#platform.now());
     this.#state = state;
     queueMicrotask(() => this.#handlers.onState(state, undefined));
   }
@@ -220,7 +239,11 @@ export class TrackerClient implements Tracker {
     return bodies.map(encodeSessionRequest);
   }
 
-  #open(): void {
+  /** To the next of this round, or to a pause before another one. */
+  #open(state: TrackerState = 'connecting'): void {
+    const place = this.#round.shift();
+    if (!place) return this.#pause();
+    this.#place = place;
     // All that is remembered, new or not: this socket has been told nothing. What fits is told with
     // the request for it, which saves a round trip (tracker.proto).
     for (const [key, content] of this.#asked) this.#unsent.want.set(key, content);
@@ -239,17 +262,14 @@ export class TrackerClient implements Tracker {
     let socket: WebSocket;
     try {
       // No WebSocket at all, a URL that is none, or ws: from an https: page.
-      socket = new this.#platform.WebSocket!(this.#url!, [SUBPROTOCOL, ...names]);
+      socket = new this.#platform.WebSocket!(place.url, [SUBPROTOCOL, ...names]);
     } catch {
-      return this.#setState('unavailable');
+      return this.#lost(Number.POSITIVE_INFINITY);
     }
     this.#socket = socket;
     socket.binaryType = 'arraybuffer';
     socket.onopen = () => {
-      if (socket.protocol !== SUBPROTOCOL) {
-        this.#dropSocket();
-        return this.#setState('unavailable');
-      }
+      if (socket.protocol !== SUBPROTOCOL) return this.#lost(Number.POSITIVE_INFINITY);
       for (const frame of this.#next.splice(0)) socket.send(frame);
       this.#flush();
     };
@@ -265,8 +285,8 @@ export class TrackerClient implements Tracker {
       this.#receive(message.body);
     };
     socket.onclose = () => this.#lost(0);
-    this.#startDeadline();
-    this.#setState('connecting');
+    this.#startDeadline(this.#round[0] ? MOVE_ON_MS : RESPONSE_TIMEOUT_MS);
+    this.#setState(state);
   }
 
   #receive(body: SessionResponse['body']): void {
@@ -274,7 +294,7 @@ export class TrackerClient implements Tracker {
       case 'welcome':
         this.#ownId = body.value.peerId;
         this.#welcomedAt = this.#platform.now();
-        if (this.#asked.size === 0) this.#stopDeadline();
+        this.#expectReplies();
         this.#setState('open');
         break;
       case 'peers': {
@@ -288,8 +308,7 @@ export class TrackerClient implements Tracker {
             ...totals,
           }))
           .filter((reply) => this.#asked.delete(reply.contentKey));
-        this.#stopDeadline();
-        if (this.#asked.size > 0) this.#startDeadline();
+        this.#expectReplies();
         for (const reply of replies) this.#handlers.onPeers(reply);
         break;
       }
@@ -311,16 +330,40 @@ export class TrackerClient implements Tracker {
     }
   }
 
-  /** Connects again after at least `retryAfterMs`. */
+  /**
+   * Goes to the next at once, or after a pause to the first again.
+   * @param retryAfterMs for how long this one is left alone; infinite: it is no tracker
+   */
   #lost(retryAfterMs: number): void {
-    const platform = this.#platform;
-    if (this.#welcomedAt !== undefined && platform.now() - this.#welcomedAt >= STABLE_MS)
+    const now = this.#platform.now();
+    this.#place!.freeAt = now + retryAfterMs;
+    if (now - (this.#welcomedAt ?? now) >= STABLE_MS) {
       this.#failures = 0;
-    const bound = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.#failures++);
+      // One that sends its clients away knows why. Else it may be this visitor's network, and who
+      // went elsewhere alone would meet nobody there.
+      this.#begin(retryAfterMs > 0 ? now : Number.NEGATIVE_INFINITY);
+    }
     this.#dropSocket();
-    const pause = retryAfterMs + platform.random() * bound;
-    this.#cancelPause = platform.setTimer(pause, () => this.#open());
+    this.#open('moving');
+  }
+
+  /** Connects again when the first may be asked, and some time later by chance. */
+  #pause(): void {
+    const platform = this.#platform;
+    const bound = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.#failures++);
+    const now = platform.now();
+    const due =
+      Math.max(now, Math.min(...this.#places.map(({ freeAt }) => freeAt))) +
+      platform.random() * bound;
+    if (due === Number.POSITIVE_INFINITY) return this.#setState('unavailable');
+    this.#begin(due);
+    this.#cancelPause = platform.setTimer(due - now, () => this.#open());
     this.#setState('waiting');
+  }
+
+  /** A round of those that may be asked at `time`. */
+  #begin(time: number): void {
+    this.#round = this.#places.filter(({ freeAt }) => freeAt <= time);
   }
 
   #dropSocket(): void {
@@ -334,8 +377,14 @@ export class TrackerClient implements Tracker {
     socket.close();
   }
 
-  #startDeadline(): void {
-    this.#cancelDeadline = this.#platform.setTimer(RESPONSE_TIMEOUT_MS, () => this.#lost(0));
+  /** The tracker said something: what it still owes may take as long again. */
+  #expectReplies(): void {
+    this.#stopDeadline();
+    if (this.#asked.size > 0) this.#startDeadline();
+  }
+
+  #startDeadline(ms = RESPONSE_TIMEOUT_MS): void {
+    this.#cancelDeadline = this.#platform.setTimer(ms, () => this.#lost(0));
   }
 
   #stopDeadline(): void {

@@ -68,14 +68,16 @@ export interface LeaseGrant {
 
 /**
  * - `connecting`: a socket is being opened.
+ * - `moving`: one failed or was lost; a socket to another tracker, which knows nothing, is being opened.
  * - `open`: it is open; wants are answered.
- * - `waiting`: it failed or was lost; a new one follows after a pause.
+ * - `waiting`: all failed, or one was lost; a new one follows after a pause.
  * - `suspended`: `suspend()` was called; a new one follows after `resume()`.
- * - `unavailable`: there is no WebSocket, no tracker was named, or it speaks another protocol. Final.
+ * - `unavailable`: there is no WebSocket, no tracker was named, or all speak another protocol. Final.
  * - `closed`: `close()` was called. Final.
  */
 export type TrackerState =
   | 'connecting'
+  | 'moving'
   | 'open'
   | 'waiting'
   | 'suspended'
