@@ -35,6 +35,7 @@ export class Admission {
       return {
         status: 403,
         text: `Pages of ${JSON.stringify(origin)} may not use this tracker. Its operator can allow them with --allow-origin.`,
+        limit: 'allow-origin',
       };
     const forwardedFor = Array.isArray(forwarded) ? forwarded.join() : forwarded;
     const address = clientAddress(socket.remoteAddress ?? '', forwardedFor, this.#trusted);
@@ -49,6 +50,7 @@ export class Admission {
           ? 'Too many connections are open from your address (--connections-per-address).'
           : 'Too many connections a second from your address (--connect-rate-per-address).',
       headers: { 'Retry-After': String(limits.ADDRESS_RETRY_SECONDS) },
+      limit: verdict === 'too many' ? 'connections-per-address' : 'connect-rate-per-address',
     };
   }
 

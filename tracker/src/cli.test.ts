@@ -2,12 +2,17 @@ import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { jwtVerify } from 'jose';
 import manifest from '../package.json' with { type: 'json' };
 import { Client } from '../test-support/client.ts';
 import { want } from '../test-support/messages.ts';
+import { ED25519, pem } from '../test-support/tokens.ts';
 
 const COMMAND = fileURLToPath(new URL('../bin/zauberflote-tracker.ts', import.meta.url));
 
@@ -98,6 +103,98 @@ describe('zauberflote-tracker', () => {
       assert.match(stderr, says);
       assert.match(stderr, /^zauberflote-tracker: .*\nTry: zauberflote-tracker --help\n$/s);
     });
+
+  describe('token', () => {
+    let folder: string;
+    let key: string;
+    let publicKey: string;
+    before(() => {
+      folder = mkdtempSync(join(tmpdir(), 'zf-token-'));
+      key = join(folder, 'key');
+      publicKey = join(folder, 'public');
+      writeFileSync(key, pem(ED25519.privateKey));
+      writeFileSync(publicKey, pem(ED25519.publicKey));
+    });
+    after(() => rmSync(folder, { recursive: true }));
+
+    it('prints one that a tracker takes, and the tracker none that it does not', async () => {
+      const { child, url } = await start('--port', '0', '--token-keys-file', publicKey);
+      const { code, stdout } = await run('token', '--key-file', key, '--site', 'example.com');
+      assert.equal(code, 0);
+      assert.match(stdout, /^[\w-]+\.[\w-]+\.[\w-]+\n$/);
+      const client = await Client.open(`${url}?token=${stdout.trim()}`);
+      assert.equal((await client.ask(want([1]))).case, 'peers');
+      await assert.rejects(Client.open(url), /401/);
+      const exit = once(child, 'exit');
+      child.kill();
+      await exit;
+    });
+
+    it('is for the sites, the time and the audience that it is told', async () => {
+      const jwks = join(folder, 'jwks');
+      writeFileSync(
+        jwks,
+        JSON.stringify({ ...ED25519.privateKey.export({ format: 'jwk' }), kid: 'k1' }),
+      );
+      const args = ['--site', 'a.test,*.b.test', '--expires-in', '15m', '--audience', 'me'];
+      const { stdout } = await run('token', '--key-file', jwks, ...args);
+      const { payload, protectedHeader } = await jwtVerify(stdout.trim(), ED25519.publicKey);
+      assert.deepEqual(protectedHeader, { alg: 'EdDSA', kid: 'k1' });
+      const { site, aud, iat, exp } = payload;
+      assert.deepEqual({ site, aud }, { site: ['a.test', '*.b.test'], aud: 'me' });
+      assert.equal(exp! - iat!, 900);
+    });
+
+    it('explains itself', async () => {
+      const { code, stdout } = await run('token', '--help');
+      assert.equal(code, 0);
+      for (const word of ['--key-file', '--site', '--expires-in', '--audience', '24h'])
+        assert.ok(stdout.includes(word), `${word} is not explained`);
+    });
+
+    for (const { what, args, says } of [
+      { what: 'no key', args: ['--site', 'a.test'], says: /--key-file is missing/ },
+      { what: 'no site', args: ['--key-file', 'KEY'], says: /--site is missing/ },
+      { what: 'a site that is none', args: ['--key-file', 'KEY', '--site', '*'], says: /not '\*'/ },
+      {
+        what: 'too long a time',
+        args: ['--key-file', 'KEY', '--site', 'a.test', '--expires-in', '25h'],
+        says: /up to 24h such as 15m, not '25h'/,
+      },
+      {
+        what: 'no time',
+        args: ['--key-file', 'KEY', '--site', 'a.test', '--expires-in', '0s'],
+        says: /not '0s'/,
+      },
+      {
+        what: 'the public key',
+        args: ['--key-file', 'PUBLIC', '--site', 'a.test'],
+        says: /This is a public key/,
+      },
+      { what: 'no file', args: ['--key-file', 'NONE', '--site', 'a.test'], says: /ENOENT/ },
+      { what: 'another flag', args: ['--sites', 'a.test'], says: /--sites/ },
+    ])
+      it(`refuses ${what} with exit code 2`, async () => {
+        const files: Readonly<Record<string, string>> = { KEY: key, PUBLIC: publicKey };
+        const { code, stdout, stderr } = await run(
+          'token',
+          ...args.map((arg) => files[arg] ?? arg),
+        );
+        assert.deepEqual({ code, stdout }, { code: 2, stdout: '' });
+        assert.match(stderr, says);
+        assert.match(stderr, /Try: zauberflote-tracker token --help\n$/);
+      });
+  });
+
+  it('does not start with token keys that it cannot use', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'zf-token-'));
+    const path = join(folder, 'key');
+    writeFileSync(path, pem(ED25519.privateKey));
+    const { code, stderr } = await run('--port', '0', '--token-keys-file', path);
+    rmSync(folder, { recursive: true });
+    assert.equal(code, 2);
+    assert.match(stderr, /--token-keys-file\): This is a private key\. .*openssl pkey/);
+  });
 
   it('says so when the port is in use', async () => {
     const other = createServer().listen(0, '127.0.0.1');

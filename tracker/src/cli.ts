@@ -1,4 +1,6 @@
 import manifest from '../package.json' with { type: 'json' };
+import { KeyError } from './access/keys.ts';
+import { makeToken } from './access/token-command.ts';
 import { helpText } from './config/help.ts';
 import type { Command } from './config/read.ts';
 import { ConfigError, readConfig } from './config/read.ts';
@@ -14,6 +16,8 @@ const LISTEN_ERRORS: Readonly<Record<string, string>> = {
 
 /** Runs the command: resolves when it has printed what was asked for or the tracker has started. */
 export async function main(args: readonly string[]): Promise<void> {
+  const [first, ...rest] = args;
+  if (first === 'token') return printToken(rest);
   let command: Command;
   try {
     command = readConfig(args, process.env);
@@ -34,10 +38,20 @@ export async function main(args: readonly string[]): Promise<void> {
     // After that, as who reads it may send one.
     console.log(`Zauberflöte tracker listening on ${tracker.url}`);
   } catch (error) {
+    if (error instanceof KeyError) return fail(2, error.message);
     const { code, message } = error as NodeJS.ErrnoException;
     const { host, port } = config;
     const where = host === undefined ? `port ${port}` : `${host}, port ${port}`;
     fail(1, `cannot listen on ${where}: ${LISTEN_ERRORS[code ?? ''] ?? message}`);
+  }
+}
+
+async function printToken(args: readonly string[]): Promise<void> {
+  try {
+    process.stdout.write(await makeToken(args, new Date()));
+  } catch (error) {
+    if (!(error instanceof KeyError)) throw error;
+    fail(2, `${error.message}\nTry: zauberflote-tracker token --help`);
   }
 }
 

@@ -2,19 +2,22 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { FIRST_PREFIX, MAX_FIRST_CHARACTERS, SUBPROTOCOL } from '@zauberflote/proto';
+import type { LimitName } from './limits.ts';
 
 /** A reply of plain text, whatever it is sent over. */
 export interface Refusal {
   readonly status: number;
   readonly text: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** The setting that it is for. */
+  readonly limit?: LimitName;
 }
 
 export interface Health {
   /** For /healthz. */
   readonly counts: () => object;
   /** For /readyz: whether more clients should be sent here. */
-  readonly readiness: () => 'ready' | 'full' | 'draining';
+  readonly readiness: () => 'ready' | 'full' | 'overloaded' | 'draining';
 }
 
 /** Answers a request that is not an upgrade. */

@@ -67,6 +67,13 @@ export const TURN_MS = 4;
 export const MAX_HOLDINGS_PER_PEER = 4_096;
 
 /**
+ * Most announcements of all peers: 50 each of the most peers. 0.13 KB each in swarms of many, 0.59 KB for
+ * a content that nobody else holds (measured, Node 24), so 0.6 GB at worst; without this
+ * limit the most peers with the most contents each would take 48 GB.
+ */
+export const MAX_HOLDINGS = 1_000_000;
+
+/**
  * Holders named for a content when the client leaves it to us: a client downloads from 8 at a time,
  * and some of those named are gone or busy.
  */
@@ -83,6 +90,12 @@ export const MAX_HOLDERS_PER_REPLY = 512;
  * that a client that asks again can still use what it got before.
  */
 export const MAX_INTRODUCTIONS_PER_PEER = 2 * MAX_HOLDERS_PER_REPLY;
+
+/**
+ * Most introductions of all peers: 250 each of the most peers, at 51 bytes each (measured, Node 24)
+ * 0.26 GB. Without this limit they could take 1 GB.
+ */
+export const MAX_INTRODUCTIONS = 5_000_000;
 
 /**
  * Most attempts one peer may have open; the oldest is forgotten first. A browser supports about
@@ -180,6 +193,13 @@ export const GOING_AWAY_RETRY_MS = 5_000;
  */
 export const HEARTBEAT_MS = 30_000;
 
+/**
+ * Messages that one message from a client causes at most, to it and all others together: a reply or a
+ * forwarded signal, and the Error of one client that is ended (it does not read, or makes room for
+ * what this one announces); or two such Errors.
+ */
+export const MAX_MESSAGES_OUT = 2;
+
 /** Unsent bytes at which signals from others are refused as CONGESTED: four full messages. */
 export const CONGESTED_BYTES = 262_144;
 
@@ -197,6 +217,53 @@ export const ADDRESS_BURST_SECONDS = 10;
 
 /** What a client refused for its address is told to wait, in seconds. */
 export const ADDRESS_RETRY_SECONDS = 30;
+
+/** Most connections whose tokens are being checked at once: some 20 ms of work; the sockets wait unread. */
+export const MAX_PENDING_TOKENS = 256;
+
+/** What one beyond is told to wait, in seconds. */
+export const PENDING_RETRY_SECONDS = 5;
+
+/** Longest time from a token's iat to its exp, in seconds: it cannot be taken back, and visitors of a page
+ * can read it. Long enough for a page that is open all day. */
+export const MAX_TOKEN_SECONDS = 86_400;
+
+/** How far the clocks of tracker and token maker may be apart, in seconds. */
+export const TOKEN_SKEW_SECONDS = 30;
+
+/** Longest token, in characters: one of RS256 for 50 sites. Node takes 16 KiB of head in all. */
+export const MAX_TOKEN_CHARACTERS = 4_096;
+
+/** Most keys for tokens, as each may be tried: some of now, some of before, for several services. */
+export const MAX_TOKEN_KEYS = 16;
+
+/** Largest file of them, in bytes. */
+export const MAX_KEY_FILE_BYTES = 65_536;
+
+/** Pause between two looks at whether they changed, in milliseconds. */
+export const KEY_FILE_POLL_MS = 5_000;
+
+/** Shortest secret for HS256, in bytes (RFC 7518, section 3.2). */
+export const MIN_SECRET_BYTES = 32;
+
+/** Shortest RSA key, in bits (RFC 7518, section 3.3). */
+export const MIN_RSA_BITS = 2_048;
+
+/** Pause between two measurements of how late the event loop is, in milliseconds. */
+export const OVERLOAD_SAMPLE_MS = 100;
+
+/**
+ * From this delay of the event loop on there is too much to do, in milliseconds: it adds to every
+ * message, and an introduction takes four. Five times the delay under the attacks of `npm run hostile`.
+ */
+export const OVERLOAD_DELAY_MS = 250;
+
+/** For how long it has to be late before nobody new is let in, and to be well before they are
+ * again, in milliseconds: longer than a full collection of the garbage of 1 GB. */
+export const OVERLOAD_AFTER_MS = 5_000;
+
+/** Most of one pause that counts, in milliseconds: a machine that slept is well. */
+export const OVERLOAD_STEP_MS = 1_000;
 
 /** Longest that the head of a request may take to arrive, in milliseconds: else sockets that send a
  * letter a minute fill the tracker. */
@@ -221,3 +288,20 @@ export const STOP_TIMEOUT_MS = 3_000;
 
 /** Longest message of an Error, in UTF-8 bytes (tracker.proto); a close frame has room for 123. */
 export const MAX_ERROR_MESSAGE_BYTES = 120;
+
+/** Settings (flags without `--`) that bound what clients may do, for counting how often each did. */
+export const LIMIT_NAMES = [
+  'max-peers',
+  'max-holdings',
+  'holdings-per-peer',
+  'messages-per-second',
+  'bytes-per-second',
+  'contents-per-second',
+  'connections-per-address',
+  'connect-rate-per-address',
+  'allow-origin',
+  'token-keys-file',
+  'overload-delay-ms',
+] as const;
+
+export type LimitName = (typeof LIMIT_NAMES)[number];

@@ -6,6 +6,9 @@ import type { RegistryStats } from './registry/registry.ts';
 /** What the metrics are taken from when they are scraped; takes time for every peer. */
 export interface MetricSources {
   readonly counters: Counters;
+  readonly isOverloaded: () => boolean;
+  /** See Registry. */
+  readonly introductionsForgotten: () => number;
   readonly stats: () => RegistryStats;
 }
 
@@ -27,12 +30,15 @@ const TOTALS = {
   receivedBytes: ['received_bytes_total', 'Bytes of frames from clients'],
   sent: ['sent_messages_total', 'Messages to clients'],
   sentBytes: ['sent_bytes_total', 'Bytes of messages to clients'],
+  named: ['holders_named_total', 'Holders named in replies'],
+  keyFileFailures: ['token_key_failures_total', 'Changes of --token-keys-file that were not taken'],
   holds: ['holds_total', 'Times a client that sent too much was not read from for a while'],
   sessions: ['sessions_total', 'Sessions begun'],
 } as const satisfies Partial<Record<keyof Counters, readonly [string, string]>>;
 
 /** The metrics of one tracker, and those of its process. Nothing is counted here. */
-export function metricsOf({ counters, stats }: MetricSources): Registry {
+export function metricsOf(sources: MetricSources): Registry {
+  const { counters, stats, isOverloaded, introductionsForgotten } = sources;
   const register = new Registry();
   const registers = [register];
   collectDefaultMetrics({ register });
@@ -58,6 +64,37 @@ export function metricsOf({ counters, stats }: MetricSources): Registry {
         this.inc(counters[key as keyof typeof TOTALS]);
       },
     });
+  new Counter({
+    name: 'zauberflote_introductions_forgotten_total',
+    help: 'Introductions forgotten because of --max-introductions',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(introductionsForgotten());
+    },
+  });
+  new Gauge({
+    name: 'zauberflote_overloaded',
+    help: '1 while new clients are refused because the event loop is late',
+    registers,
+    collect() {
+      this.set(isOverloaded() ? 1 : 0);
+    },
+  });
+  labelled(
+    'limit_hits_total',
+    'Times that clients were held, refused or ended for a limit, by its setting',
+    'limit',
+    counters.limits,
+    String,
+  );
+  labelled(
+    'token_refusals_total',
+    'Tokens refused, by what was wrong',
+    'problem',
+    counters.tokens,
+    String,
+  );
   labelled(
     'sessions_ended_total',
     'Sessions ended by the tracker',
@@ -74,12 +111,12 @@ export function metricsOf({ counters, stats }: MetricSources): Registry {
   );
   return register;
 
-  function labelled(
+  function labelled<K>(
     name: string,
     help: string,
     label: string,
-    counts: ReadonlyMap<number, number>,
-    nameOf: (key: number) => string,
+    counts: ReadonlyMap<K, number>,
+    nameOf: (key: K) => string,
   ): void {
     new Counter({
       name: `zauberflote_${name}`,

@@ -2,10 +2,16 @@ import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 import type { AddressInfo, Socket as TcpSocket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { setTimeout as setTimeoutAsync } from 'node:timers/promises';
 import { ErrorCode, MAX_SESSION_MESSAGE_BYTES } from '@zauberflote/proto';
+import { watchLateness } from './abuse/lateness.ts';
+import { Overload } from './abuse/overload.ts';
 import type { Parkable } from './abuse/turns.ts';
 import { Turns } from './abuse/turns.ts';
+import { Gate } from './access/gate.ts';
+import { KeyFile } from './access/key-file.ts';
+import type { TokenKey } from './access/keys.ts';
 import type { AdminServer } from './admin.ts';
 import { startAdmin } from './admin.ts';
 import { Admission } from './admission.ts';
@@ -28,6 +34,17 @@ import { isCongested, Sessions } from './sessions.ts';
 import type { SessionSocket } from './websocket.ts';
 import { webSocketServer } from './websocket.ts';
 
+/** Said to whoever comes while there is too much to do. */
+function overloaded(): Refusal {
+  const retryMs = limits.OVERLOAD_RETRY_MS * (1 + secureRandom());
+  return {
+    status: 503,
+    text: 'This tracker has too much to do. Connect again later.',
+    headers: { 'Retry-After': String(Math.ceil(retryMs / 1_000)) },
+    limit: 'overload-delay-ms',
+  };
+}
+
 const STOPPING: Refusal = {
   status: 503,
   text: 'This tracker is stopping. Connect again.',
@@ -40,6 +57,10 @@ export interface TrackerOptions extends Partial<Config> {
   readonly heartbeatMs?: number;
   /** Longest that the head of a request may take, in milliseconds. @default HEADERS_TIMEOUT_MS */
   readonly headersTimeoutMs?: number;
+  /** Pause between two looks at the file of token keys, in milliseconds. @default KEY_FILE_POLL_MS */
+  readonly keyFilePollMs?: number;
+  /** How long the event loop has to be late, in milliseconds. @default OVERLOAD_AFTER_MS */
+  readonly overloadAfterMs?: number;
 }
 
 export interface RunningTracker {
@@ -61,39 +82,62 @@ export interface RunningTracker {
 /**
  * Starts a tracker: WebSocket endpoint at `/`, health check at `/healthz`.
  * @throws {NodeJS.ErrnoException} if it cannot listen: EADDRINUSE, EACCES, EADDRNOTAVAIL, ENOTFOUND.
+ * @throws {KeyError} if the file of token keys cannot be used.
  */
 export async function startTracker({
   heartbeatMs = limits.HEARTBEAT_MS,
   headersTimeoutMs = limits.HEADERS_TIMEOUT_MS,
+  keyFilePollMs = limits.KEY_FILE_POLL_MS,
+  overloadAfterMs = limits.OVERLOAD_AFTER_MS,
   ...options
 }: TrackerOptions = {}): Promise<RunningTracker> {
   const config: Config = { ...DEFAULTS, ...options };
-  const { port, host, maxPeers } = config;
+  const { port, host, maxPeers, tokenKeysFile } = config;
   const counters = new Counters();
   let state: 'running' | 'draining' = 'running';
-  const registry = new Registry<Socket>({ isCongested, maxPeers });
+  const now = () => performance.now();
+  const onFault = (error: unknown) =>
+    console.error('A session was ended by a fault of the tracker:', error);
+  const registry = new Registry<Socket>({ ...config, isCongested });
   const sessions = new Sessions({
     registry,
     rates: config,
     counters,
-    now: () => performance.now(),
+    now,
     random: secureRandom,
-    onFault: (error) => console.error('A session was ended by a fault of the tracker:', error),
+    onFault,
   });
   const turns = new Turns<Socket & Parkable>({
     handle: (socket, frame, isBinary) => sessions.receive(socket, frame, isBinary),
     soon: setImmediate,
-    now: () => performance.now(),
+    now,
   });
   const sockets = webSocketServer();
   const admission = new Admission(config);
+  const keyFile =
+    tokenKeysFile === undefined
+      ? undefined
+      : new KeyFile({ path: tokenKeysFile, pollMs: keyFilePollMs, onChange: keysChanged });
+  const overload = new Overload({ ...config, afterMs: overloadAfterMs });
+  const gate = new Gate({
+    ...config,
+    admission,
+    counters,
+    closed() {
+      if (state === 'draining') return STOPPING;
+      return overload.isOverloaded ? overloaded() : undefined;
+    },
+    keys: () => keyFile?.keys,
+    now,
+    onFault,
+  });
   // The one that is dead cannot read why, but one that merely never answers pings can.
   const heartbeat = new Heartbeat<SessionSocket>(
     heartbeatMs,
     (socket) => sessions.end(socket, ErrorCode.TIMEOUT, 'a ping was not answered'),
     () => {
       sessions.tick();
-      admission.tick(performance.now());
+      admission.tick(now());
     },
   );
 
@@ -119,12 +163,7 @@ export async function startTracker({
       end: (stream, code, message) => sessions.end(stream, code, message),
       swarm: (content) => registry.swarm(content),
     },
-    admit(request) {
-      const admitted =
-        state === 'draining' ? STOPPING : admission.admit(request, performance.now());
-      if (typeof admitted !== 'function') countIn(counters.refused, admitted.status);
-      return admitted;
-    },
+    gate,
     otherwise: respond,
   });
   server.on('request', rpc.http1);
@@ -139,14 +178,17 @@ export async function startTracker({
   });
   server.on('connection', (socket) => sniffer.accept(socket));
   server.on('upgrade', (request, stream, head) => {
-    const admitted =
-      (state === 'draining' ? STOPPING : checkUpgrade(request)) ??
-      admission.admit(request, performance.now());
-    if (typeof admitted !== 'function') {
-      countIn(counters.refused, admitted.status);
-      return refuseUpgrade(stream, admitted);
+    const refused = (refusal: Refusal) => refuseUpgrade(stream, refusal);
+    const wrong = checkUpgrade(request);
+    if (wrong) {
+      countIn(counters.refused, wrong.status);
+      return refused(wrong);
     }
-    stream.once('close', admitted);
+    gate.enter(request, stream, () => welcome(request, stream, head), refused);
+  });
+
+  /** Makes a session of a request that was let in. */
+  function welcome(request: IncomingMessage, stream: Duplex, head: Buffer): void {
     sockets.handleUpgrade(request, stream, head, (socket) => {
       // 'error' comes before 'close' when the client breaks the WebSocket protocol or vanishes.
       const closed = () => {
@@ -164,7 +206,14 @@ export async function startTracker({
       sessions.open(socket);
       for (const frame of firstFrames(request)) turns.receive(socket, frame, true);
     });
-  });
+  }
+
+  function keysChanged(result: readonly TokenKey[] | Error): void {
+    if (result instanceof Error) {
+      counters.keyFileFailures++;
+      console.error(`The token keys stay as they were: ${result.message}`);
+    } else console.log(`Token keys were read again: ${result.length}`);
+  }
 
   let admin: AdminServer | undefined;
   try {
@@ -174,15 +223,22 @@ export async function startTracker({
       admin = await startAdmin({
         port: config.adminPort,
         host: config.adminHost,
-        metrics: metricsOf({ counters, stats: () => registry.stats() }),
+        metrics: metricsOf({
+          counters,
+          isOverloaded: () => overload.isOverloaded,
+          introductionsForgotten: () => registry.introductionsForgotten,
+          stats: () => registry.stats(),
+        }),
         otherwise: respond,
       });
   } catch (error) {
     heartbeat.stop();
+    keyFile?.close();
     http2.close();
     server.close();
     throw error;
   }
+  const unwatch = watchLateness(overload, now);
   const address = server.address() as AddressInfo;
   let closing: Promise<void> | undefined;
 
@@ -199,6 +255,7 @@ export async function startTracker({
 
   function readiness() {
     if (state === 'draining') return state;
+    if (overload.isOverloaded) return 'overloaded';
     return registry.counts().peers < maxPeers ? 'ready' : 'full';
   }
 
@@ -206,6 +263,8 @@ export async function startTracker({
     state = 'draining';
     if (config.drainSeconds > 0) await setTimeoutAsync(config.drainSeconds * 1_000);
     heartbeat.stop();
+    unwatch();
+    keyFile?.close();
     const stopped = Promise.all([once(server, 'close'), once(sockets, 'close')]);
     server.close();
     sniffer.close();

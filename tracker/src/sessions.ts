@@ -15,6 +15,8 @@ import type { Effect } from './registry/peer.ts';
 import type { Registry } from './registry/registry.ts';
 import { truncateUtf8 } from './text.ts';
 
+type Peers = Extract<SessionResponseBody, { case: 'peers' }>['value'];
+
 /** What sessions need of a WebSocket; `ws` has it. */
 export interface Socket {
   /** Bytes handed to `send` that have not left this process. */
@@ -80,7 +82,7 @@ export class Sessions {
     const now = this.#now();
     const owedMs = meter.frame(frame.byteLength, now);
     // Not even decoded. Else it is held once, for the longer of the two.
-    if (owedMs > limits.MAX_HOLD_MS) return void this.#pay(socket, owedMs);
+    if (owedMs > limits.MAX_HOLD_MS) return void this.#pay(socket, meter, owedMs);
     this.#guard(socket, () => {
       if (!isBinary)
         throw new ProtocolError(
@@ -88,7 +90,7 @@ export class Sessions {
           'a text frame was sent; send binary frames of one SessionRequest each',
         );
       const message = decodeSessionRequest(frame);
-      if (!this.#pay(socket, Math.max(owedMs, meter.message(message.body, now)))) return [];
+      if (!this.#pay(socket, meter, meter.message(message.body, now))) return [];
       return this.#registry.receive(socket, message, now, this.#random);
     });
   }
@@ -124,8 +126,9 @@ export class Sessions {
   }
 
   /** Reads no more while it owes something, and ends it if that takes too long. */
-  #pay(socket: Socket, owedMs: number): boolean {
+  #pay(socket: Socket, meter: Meter, owedMs: number): boolean {
     if (owedMs === 0) return true;
+    countIn(this.#counters.limits, meter.limit);
     if (owedMs <= limits.MAX_HOLD_MS) {
       this.#counters.holds++;
       socket.hold(owedMs);
@@ -147,8 +150,11 @@ export class Sessions {
   }
 
   #carryOut(effect: Effect<Socket>): void {
-    if ('close' in effect)
+    if ('close' in effect) {
+      countIn(this.#counters.limits, effect.limit);
       return this.end(effect.to, effect.close, effect.message, effect.retryAfterMs);
+    }
+    if (effect.send.case === 'peers') this.#counters.named += namedIn(effect.send.value);
     this.#send(effect.to, effect.send);
     if (effect.to.bufferedAmount > limits.MAX_BUFFERED_BYTES)
       this.end(effect.to, ErrorCode.SLOW_CONSUMER, 'messages were not read fast enough');
@@ -160,6 +166,10 @@ export class Sessions {
     this.#counters.sentBytes += message.byteLength;
     socket.send(message);
   }
+}
+
+function namedIn({ swarms = [] }: Peers): number {
+  return swarms.reduce((sum, { holders = [] }) => sum + holders.length, 0);
 }
 
 /** Whether a socket has so much unsent that nothing should be relayed to it. */

@@ -1,4 +1,5 @@
 import type { SessionRequestBody } from '@zauberflote/proto';
+import type { LimitName } from '../limits.ts';
 import * as limits from '../limits.ts';
 import { TokenBucket } from './token-bucket.ts';
 
@@ -15,6 +16,9 @@ export class Meter {
   readonly #messages: TokenBucket;
   readonly #bytes: TokenBucket;
   readonly #contents: TokenBucket;
+  /** What is owed for the last frame, and to which limit. */
+  #owedMs = 0;
+  #limit: LimitName = 'messages-per-second';
 
   constructor(rates: Rates, now: number) {
     const bucket = (rate: number) => new TokenBucket(rate, rate * limits.BURST_SECONDS, now);
@@ -25,13 +29,30 @@ export class Meter {
 
   /** A frame arrived. Gives for how many milliseconds nothing more should be read; 0: go on. */
   frame(bytes: number, now: number): number {
-    return Math.max(this.#messages.take(1, now), this.#bytes.take(bytes, now));
+    this.#owedMs = 0;
+    this.#owe(this.#messages.take(1, now), 'messages-per-second');
+    return this.#owe(this.#bytes.take(bytes, now), 'bytes-per-second');
   }
 
-  /** It was this message. Gives the same. */
+  /** It was this message. Gives the same, for both. */
   message(body: SessionRequestBody, now: number): number {
     const contents = contentsOf(body);
-    return contents === 0 ? 0 : this.#contents.take(contents, now);
+    const owedMs = contents === 0 ? 0 : this.#contents.take(contents, now);
+    return this.#owe(owedMs, 'contents-per-second');
+  }
+
+  /** The setting that is owed most. */
+  get limit(): LimitName {
+    return this.#limit;
+  }
+
+  /** The longest counts. */
+  #owe(owedMs: number, limit: LimitName): number {
+    if (owedMs > this.#owedMs) {
+      this.#owedMs = owedMs;
+      this.#limit = limit;
+    }
+    return this.#owedMs;
   }
 }
 

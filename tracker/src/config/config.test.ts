@@ -96,6 +96,11 @@ describe('configuration', () => {
     { what: 'a wrong key', content: { port: '80' }, says: /port in \S+ takes .*, not '80'/ },
     { what: 'a file that is no JSON', content: '{', says: /configuration file cannot be used/ },
     { what: 'a file that is no object', content: [], says: /has to be a JSON object/ },
+    {
+      what: 'an audience of tokens that nobody is asked for',
+      args: ['--token-audience', 'me'],
+      says: /--token-audience .* without --token-keys-file/,
+    },
     { what: 'no file', args: ['--config', '/nowhere'], says: /ENOENT.*'\/nowhere'/ },
   ] as const)
     it(`refuses ${what}`, () => {

@@ -27,6 +27,8 @@ ${wrap('JSON file with any of these settings, such as {"port": 8080}')}
   --help
   --version
 
+zauberflote-tracker token --help tells how to make tokens.
+
 Each can also be set by a variable such as ${variableName(key!)}. A flag wins over the environment, that
 over the file. It stops gracefully on SIGTERM and SIGINT.
 `;

@@ -43,6 +43,8 @@ export function readConfig(
     ...readEnvironment(env),
     ...flags.values,
   } as Config;
+  if (config.tokenAudience !== undefined && config.tokenKeysFile === undefined)
+    throw new ConfigError('--token-audience asks for no tokens without --token-keys-file');
   return { kind: 'start', config };
 }
 

@@ -4,6 +4,7 @@
  * `ZF_MAX_PEERS` and the key `max-peers` of the file.
  */
 
+import { MAX_HOLDERS_PER_SWARM } from '@zauberflote/proto';
 import { isNetwork } from '../abuse/address.ts';
 import { isOriginPattern } from '../abuse/origins.ts';
 import * as limits from '../limits.ts';
@@ -106,6 +107,38 @@ export const SETTINGS = {
     default: limits.MAX_PEERS,
     help: 'clients connected at once; more are told to come back later',
   },
+  maxHoldings: {
+    kind: 'integer',
+    group: 'Limits',
+    min: 1,
+    max: 100_000_000,
+    default: limits.MAX_HOLDINGS,
+    help: 'contents announced by all clients; beyond, one that announced most is told to come back later',
+  },
+  holdingsPerPeer: {
+    kind: 'integer',
+    group: 'Limits',
+    min: 1,
+    max: 1_000_000,
+    default: limits.MAX_HOLDINGS_PER_PEER,
+    help: 'contents announced by one client; beyond, its session is ended',
+  },
+  maxIntroductions: {
+    kind: 'integer',
+    group: 'Limits',
+    min: limits.MAX_HOLDERS_PER_REPLY,
+    max: 100_000_000,
+    default: limits.MAX_INTRODUCTIONS,
+    help: 'pairs of clients that may signal each other; beyond, old ones are forgotten',
+  },
+  holdersPerContent: {
+    kind: 'integer',
+    group: 'Limits',
+    min: 1,
+    max: MAX_HOLDERS_PER_SWARM,
+    default: MAX_HOLDERS_PER_SWARM,
+    help: 'holders of one content that a client is told of at once',
+  },
   messagesPerSecond: {
     kind: 'integer',
     group: 'Limits',
@@ -146,6 +179,14 @@ export const SETTINGS = {
     default: limits.CONNECT_RATE_PER_ADDRESS,
     help: 'new connections from one address per second; ten times as many at once',
   },
+  overloadDelayMs: {
+    kind: 'integer',
+    group: 'Limits',
+    min: 50,
+    max: 60_000,
+    default: limits.OVERLOAD_DELAY_MS,
+    help: 'delay of the event loop, in milliseconds, from which on new clients are refused until it is well again',
+  },
   trustedProxies: {
     kind: 'list',
     group: 'Access',
@@ -163,6 +204,19 @@ export const SETTINGS = {
     takes: 'hosts such as example.com or *.example.com',
     accepts: isOriginPattern,
     help: 'sites whose pages may connect, such as example.com or *.example.com; without it all may',
+  },
+  tokenKeysFile: {
+    kind: 'file',
+    group: 'Access',
+    default: undefined,
+    help: 'keys that tokens are signed with: JWKS, PEM (public), or a secret; read again when it changes; without it no token is asked for',
+  },
+  tokenAudience: {
+    kind: 'text',
+    group: 'Access',
+    placeholder: 'TEXT',
+    default: undefined,
+    help: 'whom tokens have to be for (aud)',
   },
 } as const satisfies SettingsByKey;
 

@@ -3,6 +3,7 @@ import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { MAX_SESSION_MESSAGE_BYTES } from '@zauberflote/proto';
 import { TrackerService } from '@zauberflote/proto/full';
+import type { Gate } from '../access/gate.ts';
 import type { Refusal } from '../http.ts';
 import { CLOSE_TIMEOUT_MS } from '../limits.ts';
 import type { Tracker } from './service.ts';
@@ -10,8 +11,7 @@ import { trackerService } from './service.ts';
 
 export interface RpcOptions {
   readonly tracker: Tracker;
-  /** Either why not, or what is to be called once when the call has ended. */
-  readonly admit: (request: Pick<IncomingMessage, 'headers' | 'socket'>) => Refusal | (() => void);
+  readonly gate: Pick<Gate, 'enter'>;
   /** Answers all that is no call over HTTP/1.1, and /healthz and /readyz over HTTP/2. */
   readonly otherwise: (request: IncomingMessage, response: ServerResponse) => void;
 }
@@ -22,7 +22,7 @@ const PREFIX = `/${TrackerService.typeName}/`;
  * Handlers of requests over HTTP/1.1 and over HTTP/2: calls of TrackerService in gRPC or Connect (JSON or
  * binary), and the rest. Session streams both ways, so it needs HTTP/2.
  */
-export function rpcHandlers({ tracker, admit, otherwise }: RpcOptions) {
+export function rpcHandlers({ tracker, gate, otherwise }: RpcOptions) {
   const call = connectNodeAdapter({
     routes: trackerService(tracker),
     grpcWeb: false,
@@ -33,13 +33,13 @@ export function rpcHandlers({ tracker, admit, otherwise }: RpcOptions) {
   const admitted = (
     request: IncomingMessage | Http2ServerRequest,
     response: ServerResponse | Http2ServerResponse,
-  ) => {
-    const verdict = admit(request as IncomingMessage);
-    if (typeof verdict !== 'function')
-      return refuse(response, { ...verdict, text: `${verdict.text}\n` });
-    response.once('close', verdict);
-    call(request, response);
-  };
+  ) =>
+    gate.enter(
+      request as IncomingMessage,
+      response as ServerResponse,
+      () => call(request, response),
+      (refusal) => refuse(response, { ...refusal, text: `${refusal.text}\n` }),
+    );
   return {
     http1(request: IncomingMessage, response: ServerResponse): void {
       if (request.url?.startsWith(PREFIX)) admitted(request, response);

@@ -1,5 +1,6 @@
 import type { DepositedOffer, ErrorCode, SessionResponseBody } from '@zauberflote/proto';
 import { MAX_DEPOSITED_OFFERS } from '@zauberflote/proto';
+import type { LimitName } from '../limits.ts';
 import type { Attempt } from './attempts.ts';
 import type { Membership } from './swarm.ts';
 
@@ -14,6 +15,8 @@ export type Effect<C> =
       readonly message: string;
       /** When to come back, in milliseconds; 0 leaves it to the client. */
       readonly retryAfterMs: number;
+      /** The setting that was at its limit. */
+      readonly limit: LimitName;
     };
 
 /** A connected peer and everything that is kept about it. */
@@ -77,6 +80,13 @@ export class Peer<C> {
     const [oldest] = this.introductions;
     this.introductions.delete(oldest!);
     oldest!.introducedTo.delete(this);
+  }
+
+  forgetOldestIntroductions(count: number): void {
+    for (const oldest of [...this.introductions].slice(0, count)) {
+      this.introductions.delete(oldest);
+      oldest.introducedTo.delete(this);
+    }
   }
 
   /** Removes this peer from the introductions of every other. */

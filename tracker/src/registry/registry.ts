@@ -14,8 +14,10 @@ import {
   MAX_HOLDERS_PER_SWARM,
   UndeliverableReason,
 } from '@zauberflote/proto';
+import type { LimitName } from '../limits.ts';
 import * as limits from '../limits.ts';
 import { Attempts } from './attempts.ts';
+import { Heaviest } from './heaviest.ts';
 import { LeaseBook } from './lease-book.ts';
 import type { Effect } from './peer.ts';
 import { Peer } from './peer.ts';
@@ -42,6 +44,14 @@ export interface RegistryOptions<C> {
   readonly isCongested?: (connection: C) => boolean;
   /** Most peers at once. @default MAX_PEERS */
   readonly maxPeers?: number;
+  /** Most announcements of all peers. @default MAX_HOLDINGS */
+  readonly maxHoldings?: number;
+  /** Most announcements of one peer. @default MAX_HOLDINGS_PER_PEER */
+  readonly holdingsPerPeer?: number;
+  /** Most introductions of all peers. @default MAX_INTRODUCTIONS */
+  readonly maxIntroductions?: number;
+  /** Most holders named for one content. @default MAX_HOLDERS_PER_SWARM */
+  readonly holdersPerContent?: number;
 }
 
 /**
@@ -49,7 +59,8 @@ export interface RegistryOptions<C> {
  *
  * A state machine without I/O, clock or randomness: a call says what happened, `now` is in
  * milliseconds of a clock that never runs backwards, `random` is uniform over [0, 1) and, since
- * peer ids are drawn from it, should not be guessable. It returns what is to be done, in order.
+ * peer ids are drawn from it, should not be guessable. It returns what is to be done, in order: at
+ * most MAX_MESSAGES_OUT effects.
  * No call takes time that grows with the number of peers, except for what the peer itself caused.
  *
  * `C` is whatever stands for a connection; it is compared by identity and handed back in effects.
@@ -57,6 +68,10 @@ export interface RegistryOptions<C> {
 export class Registry<C> {
   readonly #isCongested: (connection: C) => boolean;
   readonly #maxPeers: number;
+  readonly #maxHoldings: number;
+  readonly #holdingsPerPeer: number;
+  readonly #maxIntroductions: number;
+  readonly #holdersPerContent: number;
   readonly #byConnection = new Map<C, Peer<C>>();
   readonly #byId = new Map<bigint, Peer<C>>();
   readonly #swarms = new Map<string, Swarm<C>>();
@@ -67,10 +82,17 @@ export class Registry<C> {
   );
 
   readonly #leases = new LeaseBook<C>();
+  readonly #holdings = new Heaviest<Peer<C>>();
+  readonly #introductions = new Heaviest<Peer<C>>();
+  #introductionsForgotten = 0;
 
-  constructor({ isCongested = () => false, maxPeers = limits.MAX_PEERS }: RegistryOptions<C> = {}) {
-    this.#isCongested = isCongested;
-    this.#maxPeers = maxPeers;
+  constructor(options: RegistryOptions<C> = {}) {
+    this.#isCongested = options.isCongested ?? (() => false);
+    this.#maxPeers = options.maxPeers ?? limits.MAX_PEERS;
+    this.#maxHoldings = options.maxHoldings ?? limits.MAX_HOLDINGS;
+    this.#holdingsPerPeer = options.holdingsPerPeer ?? limits.MAX_HOLDINGS_PER_PEER;
+    this.#maxIntroductions = options.maxIntroductions ?? limits.MAX_INTRODUCTIONS;
+    this.#holdersPerContent = options.holdersPerContent ?? MAX_HOLDERS_PER_SWARM;
   }
 
   /**
@@ -80,9 +102,8 @@ export class Registry<C> {
   connect(connection: C, random: () => number): Effect<C>[] {
     if (this.#byConnection.has(connection)) throw new Error('this connection is connected already');
     if (this.#byConnection.size >= this.#maxPeers) {
-      const retryAfterMs = Math.round(limits.OVERLOAD_RETRY_MS * (1 + random()));
       const message = 'this tracker is full; connect again later';
-      return [{ to: connection, close: ErrorCode.OVERLOADED, message, retryAfterMs }];
+      return [turnAway(connection, message, 'max-peers', random)];
     }
     const peer = new Peer(this.#freeId(random), connection);
     this.#byConnection.set(connection, peer);
@@ -106,7 +127,7 @@ export class Registry<C> {
       case 'want':
         return [{ to: connection, send: this.#want(peer, message.body.value, now, random) }];
       case 'have':
-        return this.#have(peer, message.body.value.holdings, now);
+        return this.#have(peer, message.body.value.holdings, now, random);
       case 'deposit':
         peer.deposit(message.body.value.offers, now);
         return [];
@@ -129,7 +150,9 @@ export class Registry<C> {
     this.#byConnection.delete(connection);
     this.#byId.delete(peer.id);
     for (const key of peer.holdings.keys()) this.#drop(peer, key, now);
+    const namedTo = [...peer.introducedTo];
     peer.forgetIntroductions();
+    for (const other of [peer, ...namedTo]) this.#weighIntroductions(other);
     this.#attempts.forget(peer);
   }
 
@@ -141,16 +164,20 @@ export class Registry<C> {
     this.#leases.expire(now);
   }
 
-  /** Counts what is kept; looks at every peer and every swarm with leases. */
+  /** Counts what is kept; looks at every swarm with leases. */
   stats(): RegistryStats {
-    let holdings = 0;
-    let introductions = 0;
-    for (const peer of this.#byConnection.values()) {
-      holdings += peer.holdings.size;
-      introductions += peer.introductions.size;
-    }
-    const attempts = this.#attempts.size;
-    return { ...this.counts(), holdings, introductions, attempts, leases: this.#leases.lent };
+    return {
+      ...this.counts(),
+      holdings: this.#holdings.total,
+      introductions: this.#introductions.total,
+      attempts: this.#attempts.size,
+      leases: this.#leases.lent,
+    };
+  }
+
+  /** Introductions that were forgotten because there were too many of all peers, since the start. */
+  get introductionsForgotten(): number {
+    return this.#introductionsForgotten;
   }
 
   /** How many hold a content, or a part of it. */
@@ -184,7 +211,7 @@ export class Registry<C> {
     let offersLeft = Math.min(maxOffers, limits.MAX_OFFERS_PER_REPLY);
     const count = Math.min(
       maxPeers || limits.DEFAULT_HOLDERS_PER_SWARM,
-      MAX_HOLDERS_PER_SWARM,
+      this.#holdersPerContent,
       Math.floor(limits.MAX_HOLDERS_PER_REPLY / contents.length),
     );
     const swarms = contents.map((content) => {
@@ -195,7 +222,7 @@ export class Registry<C> {
       const named = holders.map(({ peer: holder, size, partial }) => {
         const offer = offersLeft > 0 ? this.#offer(holder, peer, now) : undefined;
         if (offer) offersLeft--;
-        peer.introduce(holder, limits.MAX_INTRODUCTIONS_PER_PEER);
+        this.#introduce(peer, holder, random);
         return { peerId: holder.id, size, partial, offer };
       });
       return {
@@ -215,7 +242,34 @@ export class Registry<C> {
     return this.#attempts.give(holder, newcomer, take, now);
   }
 
-  #have(peer: Peer<C>, holdings: readonly Holding[], now: number): Effect<C>[] {
+  /** Names `holder` to a peer. Of too many introductions, one who has about the most loses half. */
+  #introduce(peer: Peer<C>, holder: Peer<C>, random: () => number): void {
+    if (this.#introductions.total >= this.#maxIntroductions && !peer.introductions.has(holder)) {
+      const heavy = this.#introductions.pick(random)!;
+      const count = Math.ceil(heavy.introductions.size / 2);
+      heavy.forgetOldestIntroductions(count);
+      this.#introductionsForgotten += count;
+      this.#weighIntroductions(heavy);
+    }
+    peer.introduce(holder, limits.MAX_INTRODUCTIONS_PER_PEER);
+    this.#weighIntroductions(peer);
+  }
+
+  #weighIntroductions(peer: Peer<C>): void {
+    this.#introductions.set(peer, peer.introductions.size);
+  }
+
+  /**
+   * When all have announced too much, one who announced about the most is turned away to make
+   * room for one who announced clearly less: at most one for each message, then the announcer.
+   */
+  #have(
+    peer: Peer<C>,
+    holdings: readonly Holding[],
+    now: number,
+    random: () => number,
+  ): Effect<C>[] {
+    const effects: Effect<C>[] = [];
     for (const { content, size, partial } of holdings) {
       const key = contentKey(content as ContentId);
       const held = peer.holdings.get(key);
@@ -223,18 +277,28 @@ export class Registry<C> {
         held.swarm.update(held, size, partial);
         continue;
       }
-      if (peer.holdings.size >= limits.MAX_HOLDINGS_PER_PEER) {
+      if (peer.holdings.size >= this.#holdingsPerPeer) {
         this.disconnect(peer.connection, now);
-        const message = `more than ${limits.MAX_HOLDINGS_PER_PEER} contents announced; drop some first`;
+        const message = `more than ${this.#holdingsPerPeer} contents announced; drop some first`;
         const close = ErrorCode.LIMIT_EXCEEDED;
-        return [{ to: peer.connection, close, message, retryAfterMs: 0 }];
+        const limit = 'holdings-per-peer';
+        return [...effects, { to: peer.connection, close, message, retryAfterMs: 0, limit }];
+      }
+      if (this.#holdings.total >= this.#maxHoldings) {
+        const above = effects.length === 0 && this.#holdings.pickAbove(peer, random);
+        const { connection } = above || peer;
+        this.disconnect(connection, now);
+        const message = 'contents announced to this tracker are too many; connect again later';
+        effects.push(turnAway(connection, message, 'max-holdings', random));
+        if (!above) return effects;
       }
       const swarm = this.#swarms.get(key) ?? new Swarm<C>(key);
       this.#swarms.set(key, swarm);
       // The swarm's string, not an equal one of its own for each of its holders.
       peer.holdings.set(swarm.key, swarm.add(peer, size, partial));
+      this.#holdings.set(peer, peer.holdings.size);
     }
-    return [];
+    return effects;
   }
 
   #drop(peer: Peer<C>, key: string, now: number): void {
@@ -242,6 +306,7 @@ export class Registry<C> {
     if (!membership) return;
     const { swarm } = membership;
     peer.holdings.delete(key);
+    this.#holdings.set(peer, peer.holdings.size);
     this.#leases.leave(membership, now);
     swarm.remove(membership);
     if (swarm.complete + swarm.partial > 0) return;
@@ -280,4 +345,9 @@ function undeliverable<C>(
 ): Effect<C>[] {
   const value = { peerId, attempt, reason };
   return [{ to: sender.connection, send: { case: 'undeliverable', value } }];
+}
+
+function turnAway<C>(to: C, message: string, limit: LimitName, random: () => number): Effect<C> {
+  const retryAfterMs = Math.round(limits.OVERLOAD_RETRY_MS * (1 + random()));
+  return { to, close: ErrorCode.OVERLOADED, message, retryAfterMs, limit };
 }

@@ -1,0 +1,99 @@
+import type { IncomingMessage } from 'node:http';
+import type { Admission } from '../admission.ts';
+import type { Counters } from '../counters.ts';
+import { countIn } from '../counters.ts';
+import type { Refusal } from '../http.ts';
+import { MAX_PENDING_TOKENS, PENDING_RETRY_SECONDS } from '../limits.ts';
+import type { TokenKey } from './keys.ts';
+import { checkToken, tokenOf } from './tokens.ts';
+
+export type Requested = Pick<IncomingMessage, 'headers' | 'socket' | 'url'>;
+
+/** What a request came by: a socket, or the response to it. */
+export interface Connection {
+  readonly destroyed: boolean;
+  once(event: 'close', listener: () => void): unknown;
+  on(event: 'error', listener: () => void): unknown;
+}
+
+export interface GateOptions {
+  readonly admission: Admission;
+  readonly counters: Counters;
+  /** Why nobody is let in now, if so. */
+  readonly closed: () => Refusal | undefined;
+  /** Keys for tokens; undefined: none are asked for. */
+  readonly keys: () => readonly TokenKey[] | undefined;
+  readonly tokenAudience: string | undefined;
+  /** Milliseconds of a clock that never runs backwards. */
+  readonly now: () => number;
+  /** Hears of faults of the tracker's own. */
+  readonly onFault: (error: unknown) => void;
+}
+
+const BUSY: Refusal = {
+  status: 503,
+  text: 'Too many tokens are being checked. Connect again.',
+  headers: { 'Retry-After': String(PENDING_RETRY_SECONDS) },
+  limit: 'token-keys-file',
+};
+const FAULT: Refusal = { status: 500, text: 'The tracker failed at this. Connect again.' };
+
+/** Where all requests for a session pass: by address and Origin first, which cost little, then by token. */
+export class Gate {
+  readonly #options: GateOptions;
+  #pending = 0;
+
+  constructor(options: GateOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Calls one of the two: at once where no token is asked for, else a little later; neither, if
+   * the connection closes before.
+   */
+  enter(
+    request: Requested,
+    connection: Connection,
+    admitted: () => void,
+    refused: (refusal: Refusal) => void,
+  ): void {
+    const { admission, counters, closed, keys, now } = this.#options;
+    const refuse = (refusal: Refusal) => {
+      countIn(counters.refused, refusal.status);
+      if (refusal.limit) countIn(counters.limits, refusal.limit);
+      refused(refusal);
+    };
+    const leave = closed() ?? admission.admit(request, now());
+    if (typeof leave !== 'function') return refuse(leave);
+    connection.once('close', leave);
+    const known = keys();
+    if (!known) return admitted();
+    if (this.#pending >= MAX_PENDING_TOKENS) return refuse(BUSY);
+    this.#pending++;
+    // Nobody else listens meanwhile.
+    connection.on('error', () => {});
+    void this.#check(request, known).then((refusal) => {
+      this.#pending--;
+      if (connection.destroyed) return;
+      // It may have begun to stop.
+      const late = refusal ?? closed();
+      if (late) refuse(late);
+      else admitted();
+    });
+  }
+
+  async #check(request: Requested, keys: readonly TokenKey[]): Promise<Refusal | undefined> {
+    const { tokenAudience: audience, counters, onFault } = this.#options;
+    try {
+      const rules = { keys, audience, now: new Date() };
+      const refusal = await checkToken(tokenOf(request), request.headers.origin, rules);
+      if (!refusal) return undefined;
+      countIn(counters.tokens, refusal.problem);
+      const headers = { 'WWW-Authenticate': 'Bearer error="invalid_token"' };
+      return { status: 401, text: refusal.text, headers, limit: 'token-keys-file' };
+    } catch (error) {
+      onFault(error);
+      return FAULT;
+    }
+  }
+}
