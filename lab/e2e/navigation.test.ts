@@ -6,10 +6,12 @@ import { bytes, complaints, looks, PATIENCE_MS, seeding, until } from './visit.t
 
 const ASSETS = 7;
 
-/** Remembers, in every page, how it was shown and which connections it made. */
+/** Remembers, in every page, how it was shown, which connections it made, and those before it was left. */
 const WATCH = `
   window.shown = [];
   window.made = [];
+  window.left = [];
+  addEventListener('pagehide', () => { left = [...made]; });
   addEventListener('pageshow', ({ persisted }) => shown.push(persisted));
   window.RTCPeerConnection = class extends RTCPeerConnection {
     constructor(...args) { super(...args); made.push(this); }
@@ -94,7 +96,7 @@ describe('A visitor who goes from page to page', function () {
       );
       assert.equal(
         await visitor.driver.executeScript(
-          `return made.every(({ connectionState }) => connectionState === 'closed')`,
+          `return left.every(({ connectionState }) => connectionState === 'closed')`,
         ),
         true,
         step,
