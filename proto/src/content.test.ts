@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
-import { contentKey, DIGEST_BYTES, HashAlgorithm, toHex } from './index.ts';
+import { contentKey, DIGEST_BYTES, HashAlgorithm, keyContent, toHex } from './index.ts';
 
 const algorithms = Object.keys(DIGEST_BYTES).map(Number);
 const contentId = fc.constantFrom(...algorithms).chain((algorithm) =>
@@ -36,6 +36,15 @@ describe('content ids', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => {
         assert.equal(toHex(bytes), Buffer.from(bytes).toString('hex'));
+      }),
+    );
+  });
+
+  it('can be had back from their keys', () => {
+    fc.assert(
+      fc.property(contentId, ({ algorithm, digest }) => {
+        const { algorithm: a, digest: d } = keyContent(contentKey({ algorithm, digest }));
+        assert.deepEqual([a, [...d]], [algorithm, [...digest]]);
       }),
     );
   });

@@ -28,3 +28,21 @@ export function fromHex(text: string): Uint8Array<ArrayBuffer> {
 export function contentKey(id: Pick<ContentId, 'algorithm' | 'digest'>): string {
   return `${id.algorithm}:${toHex(id.digest)}`;
 }
+
+/** The form of an id in `data-zf-hash`: `zf1-…`, `sha256-…` and the like, or 40 hex digits (SHA-1). */
+export function formatContentId({
+  algorithm,
+  digest,
+}: Pick<ContentId, 'algorithm' | 'digest'>): string {
+  if (algorithm === HashAlgorithm.SHA1) return toHex(digest);
+  const base64 = btoa(String.fromCharCode(...digest));
+  if (algorithm === HashAlgorithm.MANIFEST_SHA256)
+    return `zf1-${base64.slice(0, -1).replaceAll('+', '-').replaceAll('/', '_')}`;
+  return `sha${digest.length * 8}-${base64}`;
+}
+
+/** The id that {@link contentKey} gave this key for. */
+export function keyContent(key: string): Pick<ContentId, 'algorithm' | 'digest'> {
+  const [algorithm, hex] = key.split(':') as [string, string];
+  return { algorithm: Number(algorithm), digest: fromHex(hex) };
+}

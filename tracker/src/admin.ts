@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -8,6 +9,8 @@ export interface AdminOptions {
   readonly port: number;
   readonly host: string;
   readonly metrics: Registry;
+  /** What the status page shows; JSON is made of it. */
+  readonly status: () => object;
   /** Answers what the public port answers, too. */
   readonly otherwise: (request: IncomingMessage, response: ServerResponse) => void;
 }
@@ -17,17 +20,37 @@ export interface AdminServer {
   close(): Promise<void>;
 }
 
+const PAGE = readFileSync(new URL('./status/page.html', import.meta.url));
+// The page is one file, so nothing else needs to be allowed.
+const POLICY =
+  "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'";
+
 /**
- * What is for the operator alone: `/metrics` for Prometheus.
+ * What is for the operator alone: the status page at `/`, the same as JSON at `/status.json`, and
+ * `/metrics` for Prometheus.
  * @throws {NodeJS.ErrnoException} if it cannot listen
  */
 export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
-  const { port, host, metrics, otherwise } = options;
+  const { port, host, metrics, status, otherwise } = options;
   const server = createServer(async (request, response) => {
-    if (request.url !== '/metrics') return otherwise(request, response);
-    const text = await metrics.metrics();
-    response.writeHead(200, { 'Content-Type': metrics.contentType, 'Cache-Control': 'no-store' });
-    response.end(request.method === 'HEAD' ? undefined : text);
+    const say = (type: string, body: string | Buffer) => {
+      response.writeHead(200, {
+        'Content-Type': type,
+        'Cache-Control': 'no-store',
+        'Content-Security-Policy': POLICY,
+      });
+      response.end(request.method === 'HEAD' ? undefined : body);
+    };
+    switch (request.url) {
+      case '/':
+        return say('text/html; charset=utf-8', PAGE);
+      case '/status.json':
+        return say('application/json', `${JSON.stringify(status())}\n`);
+      case '/metrics':
+        return say(metrics.contentType, await metrics.metrics());
+      default:
+        return otherwise(request, response);
+    }
   });
   server.listen({ port, host });
   await once(server, 'listening');

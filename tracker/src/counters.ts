@@ -1,3 +1,4 @@
+import { ErrorCode } from '@zauberflote/proto';
 import { LIMIT_NAMES } from './limits.ts';
 
 /** What has happened since the start. Plain fields, as some count every message; read on a scrape. */
@@ -24,6 +25,15 @@ export class Counters {
   readonly tokens = new Map<string, number>();
   /** How often the file of token keys could not be read again. */
   keyFileFailures = 0;
+}
+
+const ERROR_NAMES = new Map<number, string>(
+  Object.entries(ErrorCode).map(([name, code]) => [code, name]),
+);
+
+/** Such as `GOING_AWAY`. */
+export function errorName(code: number): string {
+  return ERROR_NAMES.get(code) ?? String(code);
 }
 
 /** Counts one more under `key`. */

@@ -289,6 +289,12 @@ export const STOP_TIMEOUT_MS = 3_000;
 /** Longest message of an Error, in UTF-8 bytes (tracker.proto); a close frame has room for 123. */
 export const MAX_ERROR_MESSAGE_BYTES = 120;
 
+/** Swarms that the status page names, the largest. */
+export const SWARMS_LISTED = 25;
+
+/** Most swarms looked at for that, so that it stays a matter of milliseconds. */
+export const MAX_SWARMS_RANKED = 100_000;
+
 /** Settings (flags without `--`) that bound what clients may do, for counting how often each did. */
 export const LIMIT_NAMES = [
   'max-peers',

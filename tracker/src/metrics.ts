@@ -1,6 +1,6 @@
-import { ErrorCode } from '@zauberflote/proto';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Counters } from './counters.ts';
+import { errorName } from './counters.ts';
 import type { RegistryStats } from './registry/registry.ts';
 
 /** What the metrics are taken from when they are scraped; takes time for every peer. */
@@ -11,10 +11,6 @@ export interface MetricSources {
   readonly introductionsForgotten: () => number;
   readonly stats: () => RegistryStats;
 }
-
-const CODE_NAMES = new Map<number, string>(
-  Object.entries(ErrorCode).map(([name, code]) => [code, name]),
-);
 
 const STATS = {
   peers: 'Clients connected',
@@ -100,7 +96,7 @@ export function metricsOf(sources: MetricSources): Registry {
     'Sessions ended by the tracker',
     'code',
     counters.ended,
-    (code) => CODE_NAMES.get(code) ?? String(code),
+    errorName,
   );
   labelled(
     'refused_total',

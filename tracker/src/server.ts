@@ -31,6 +31,7 @@ import type { RegistryStats } from './registry/registry.ts';
 import { Registry } from './registry/registry.ts';
 import type { Socket } from './sessions.ts';
 import { isCongested, Sessions } from './sessions.ts';
+import { statusOf } from './status/status.ts';
 import type { SessionSocket } from './websocket.ts';
 import { webSocketServer } from './websocket.ts';
 
@@ -229,6 +230,7 @@ export async function startTracker({
           introductionsForgotten: () => registry.introductionsForgotten,
           stats: () => registry.stats(),
         }),
+        status: () => statusOf({ registry, counters, maxPeers, readiness }),
         otherwise: respond,
       });
   } catch (error) {

@@ -1,11 +1,10 @@
 import type { PeerMessageBody } from '@zauberflote/proto';
-import { HashAlgorithm, MAX_CHUNKS_PER_GOT } from '@zauberflote/proto';
+import { formatContentId, HashAlgorithm, MAX_CHUNKS_PER_GOT } from '@zauberflote/proto';
 import { DownloadEngine } from '../engine/engine.ts';
 import { layoutOf } from '../engine/layout.ts';
 import type { Effect, EngineEvent, Failure, PeerId } from '../engine/types.ts';
 import { ZfError } from '../errors.ts';
 import type { Content } from '../integrity/content-id.ts';
-import { formatContentId } from '../integrity/content-id.ts';
 import type { Verifier } from '../integrity/digest.ts';
 import type { ManifestInfo } from '../integrity/manifest.ts';
 import type { Platform } from '../platform.ts';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { HashAlgorithm } from '@zauberflote/proto';
+import { formatContentId, HashAlgorithm } from '@zauberflote/proto';
 import fc from 'fast-check';
 import { ZfError } from '../errors.ts';
-import { formatContentId, parseContentId } from './content-id.ts';
+import { parseContentId } from './content-id.ts';
 
 describe('parseContentId', () => {
   it("reads the paper's SHA-1, in either case and with white space around", () => {

@@ -1,4 +1,4 @@
-import { contentKey, fromHex, HashAlgorithm, toHex } from '@zauberflote/proto';
+import { contentKey, fromHex, HashAlgorithm } from '@zauberflote/proto';
 import { ZfError } from '../errors.ts';
 
 /** A content id in the client: what the protocol carries, plus a key for Maps. */
@@ -49,15 +49,6 @@ export function parseContentId(text: string): Content {
     value,
     'it should be zf1- and base64url, sha256-, sha384- or sha512- and base64, or 40 hex digits (SHA-1)',
   );
-}
-
-/** The attribute form of an id; the inverse of {@link parseContentId}. */
-export function formatContentId({ algorithm, digest }: Omit<Content, 'key'>): string {
-  if (algorithm === HashAlgorithm.SHA1) return toHex(digest);
-  const base64 = btoa(String.fromCharCode(...digest));
-  if (algorithm === HashAlgorithm.MANIFEST_SHA256)
-    return `zf1-${base64.slice(0, -1).replaceAll('+', '-').replaceAll('/', '_')}`;
-  return `sha${digest.length * 8}-${base64}`;
 }
 
 function content(algorithm: HashAlgorithm, digest: Uint8Array): Content {

@@ -1,7 +1,6 @@
-import { MAX_MANIFEST_BYTES } from '@zauberflote/proto';
+import { formatContentId, MAX_MANIFEST_BYTES } from '@zauberflote/proto';
 import { ZfError } from '../errors.ts';
 import type { Content } from '../integrity/content-id.ts';
-import { formatContentId } from '../integrity/content-id.ts';
 import type { Verifier } from '../integrity/digest.ts';
 import { type ManifestInfo, parseManifest, rebuildManifests } from '../integrity/manifest.ts';
 import type { Manifests } from '../integrity/manifests.ts';

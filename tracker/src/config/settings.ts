@@ -82,7 +82,7 @@ export const SETTINGS = {
     min: 0,
     max: 65_535,
     default: undefined,
-    help: 'TCP port for the operator: /metrics for Prometheus; off without it',
+    help: 'TCP port for the operator: a status page, and /metrics for Prometheus; off without it',
   },
   adminHost: {
     kind: 'text',

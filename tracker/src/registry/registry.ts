@@ -21,7 +21,7 @@ import { Heaviest } from './heaviest.ts';
 import { LeaseBook } from './lease-book.ts';
 import type { Effect } from './peer.ts';
 import { Peer } from './peer.ts';
-import { Swarm } from './swarm.ts';
+import { largest, Swarm } from './swarm.ts';
 
 /** How much a registry keeps. All 0 when every peer is gone. */
 export interface RegistryStats {
@@ -178,6 +178,11 @@ export class Registry<C> {
   /** Introductions that were forgotten because there were too many of all peers, since the start. */
   get introductionsForgotten(): number {
     return this.#introductionsForgotten;
+  }
+
+  /** The swarms with most holders, the largest first; looks at MAX_SWARMS_RANKED of them. */
+  largest(count: number): readonly Pick<Swarm<C>, 'key' | 'complete' | 'partial'>[] {
+    return largest(this.#swarms.values(), count, limits.MAX_SWARMS_RANKED);
   }
 
   /** How many hold a content, or a part of it. */

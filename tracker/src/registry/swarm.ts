@@ -81,6 +81,21 @@ export class Swarm<C> {
   }
 }
 
+/** Those with most holders among the first `looks` of `swarms`, the largest first. */
+export function largest<C>(swarms: Iterable<Swarm<C>>, count: number, looks: number): Swarm<C>[] {
+  const holders = ({ complete, partial }: Swarm<C>) => complete + partial;
+  const found: Swarm<C>[] = [];
+  let left = looks;
+  for (const swarm of swarms) {
+    if (left-- === 0) break;
+    if (found.length === count && holders(swarm) <= holders(found.at(-1)!)) continue;
+    const place = found.findIndex((other) => holders(other) < holders(swarm));
+    found.splice(place < 0 ? found.length : place, 0, swarm);
+    if (found.length > count) found.pop();
+  }
+  return found;
+}
+
 function sample<C>(
   list: Membership<C>[],
   count: number,

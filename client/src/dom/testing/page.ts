@@ -2,10 +2,10 @@
  * The page's side of the browser tests: an Injector over a download manager that only knows HTTP.
  * It verifies what it gets, as the real one does, and keeps books.
  */
-import { HashAlgorithm } from '@zauberflote/proto';
+import { formatContentId, HashAlgorithm } from '@zauberflote/proto';
 import type { DownloadOptions, Downloads } from '../../download/types.ts';
 import { ZfError } from '../../errors.ts';
-import { formatContentId, parseContentId } from '../../integrity/content-id.ts';
+import { parseContentId } from '../../integrity/content-id.ts';
 import { Injector } from '../injector.ts';
 import * as stylesheets from '../stylesheet.ts';
 
