@@ -31,8 +31,9 @@ export const NEEDS: readonly Need[] = [
   { debianPackage: 'git', programs: ['git'] },
 ];
 
-/** What the lab's smoke tests need besides: hosts, shaped links, an origin, relays. */
+/** What the tests need besides: hosts, shaped links, an origin, relays; certificates. */
 export const LAB_NEEDS: readonly Need[] = [
+  { debianPackage: 'openssl', programs: ['openssl'] },
   { debianPackage: 'iproute2', programs: ['tc', '/usr/sbin/tc'] },
   { debianPackage: 'nftables', programs: ['nft', '/usr/sbin/nft'] },
   { debianPackage: 'socat', programs: ['socat'] },

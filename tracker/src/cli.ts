@@ -1,6 +1,7 @@
 import manifest from '../package.json' with { type: 'json' };
 import { KeyError } from './access/keys.ts';
 import { makeToken } from './access/token-command.ts';
+import { CertificateError } from './certificate.ts';
 import { helpText } from './config/help.ts';
 import type { Command } from './config/read.ts';
 import { ConfigError, readConfig } from './config/read.ts';
@@ -38,7 +39,8 @@ export async function main(args: readonly string[]): Promise<void> {
     // After that, as who reads it may send one.
     console.log(`Zauberflöte tracker listening on ${tracker.url}`);
   } catch (error) {
-    if (error instanceof KeyError) return fail(2, error.message);
+    if (error instanceof KeyError || error instanceof CertificateError)
+      return fail(2, error.message);
     const { code, message } = error as NodeJS.ErrnoException;
     const { host, port } = config;
     const where = host === undefined ? `port ${port}` : `${host}, port ${port}`;

@@ -25,6 +25,8 @@ export class Counters {
   readonly tokens = new Map<string, number>();
   /** How often the file of token keys could not be read again. */
   keyFileFailures = 0;
+  /** How often a new certificate could not be used. */
+  certificateFailures = 0;
 }
 
 const ERROR_NAMES = new Map<number, string>(

@@ -28,6 +28,10 @@ const TOTALS = {
   sentBytes: ['sent_bytes_total', 'Bytes of messages to clients'],
   named: ['holders_named_total', 'Holders named in replies'],
   keyFileFailures: ['token_key_failures_total', 'Changes of --token-keys-file that were not taken'],
+  certificateFailures: [
+    'certificate_failures_total',
+    'Changes of --tls-cert-file that were not taken',
+  ],
   holds: ['holds_total', 'Times a client that sent too much was not read from for a while'],
   sessions: ['sessions_total', 'Sessions begun'],
 } as const satisfies Partial<Record<keyof Counters, readonly [string, string]>>;

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket as TcpSocket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as setTimeoutAsync } from 'node:timers/promises';
@@ -15,6 +16,8 @@ import type { TokenKey } from './access/keys.ts';
 import type { AdminServer } from './admin.ts';
 import { startAdmin } from './admin.ts';
 import { Admission } from './admission.ts';
+import type { Pair } from './certificate.ts';
+import { Certificate, CertificateError } from './certificate.ts';
 import type { Config } from './config/settings.ts';
 import { DEFAULTS } from './config/settings.ts';
 import { Http2 } from './connect/http2.ts';
@@ -58,7 +61,7 @@ export interface TrackerOptions extends Partial<Config> {
   readonly heartbeatMs?: number;
   /** Longest that the head of a request may take, in milliseconds. @default HEADERS_TIMEOUT_MS */
   readonly headersTimeoutMs?: number;
-  /** Pause between two looks at the file of token keys, in milliseconds. @default KEY_FILE_POLL_MS */
+  /** Pause between two looks at the files of token keys and certificate, in milliseconds. @default KEY_FILE_POLL_MS */
   readonly keyFilePollMs?: number;
   /** How long the event loop has to be late, in milliseconds. @default OVERLOAD_AFTER_MS */
   readonly overloadAfterMs?: number;
@@ -84,6 +87,7 @@ export interface RunningTracker {
  * Starts a tracker: WebSocket endpoint at `/`, health check at `/healthz`.
  * @throws {NodeJS.ErrnoException} if it cannot listen: EADDRINUSE, EACCES, EADDRNOTAVAIL, ENOTFOUND.
  * @throws {KeyError} if the file of token keys cannot be used.
+ * @throws {CertificateError} if the certificate cannot be used.
  */
 export async function startTracker({
   heartbeatMs = limits.HEARTBEAT_MS,
@@ -96,6 +100,7 @@ export async function startTracker({
   const { port, host, maxPeers, tokenKeysFile } = config;
   const counters = new Counters();
   let state: 'running' | 'draining' = 'running';
+  const certificate = certificateOf(config, keyFilePollMs, (result) => certificateChanged(result));
   const now = () => performance.now();
   const onFault = (error: unknown) =>
     console.error('A session was ended by a fault of the tracker:', error);
@@ -142,14 +147,24 @@ export async function startTracker({
     },
   );
 
-  const server = createServer({
+  const serverOptions = {
     headersTimeout: headersTimeoutMs,
     requestTimeout: limits.REQUEST_TIMEOUT_MS,
     // Both are looked for only so often.
     connectionsCheckingInterval: headersTimeoutMs / 2,
     // Some clients offer to switch to HTTP/2 in passing, which is to be ignored.
-    shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
-  });
+    shouldUpgradeCallback: ({ headers }: IncomingMessage) =>
+      headers.upgrade?.toLowerCase() === 'websocket',
+  };
+  const tlsServer =
+    certificate &&
+    createTlsServer({
+      ...serverOptions,
+      ...certificate.pair,
+      ALPNProtocols: ['h2', 'http/1.1'],
+      handshakeTimeout: headersTimeoutMs,
+    });
+  const server = tlsServer ?? createServer(serverOptions);
   server.maxConnections = maxPeers + limits.SPARE_CONNECTIONS;
   const respond = (request: IncomingMessage, response: ServerResponse) =>
     answer(request, response, { counts: () => registry.counts(), readiness });
@@ -170,14 +185,21 @@ export async function startTracker({
   server.on('request', rpc.http1);
   const http2 = new Http2(rpc.http2, heartbeatMs);
   // The one listener is Node's own, which takes every connection for HTTP/1.1.
-  const [http1] = server.listeners('connection') as [(socket: TcpSocket) => void];
-  server.removeAllListeners('connection');
+  const arrival = tlsServer ? 'secureConnection' : 'connection';
+  const [http1] = server.listeners(arrival) as [(socket: TcpSocket) => void];
+  server.removeListener(arrival, http1);
   const sniffer = new Sniffer({
     http1: (socket) => http1.call(server, socket),
     http2: http2.accept,
     timeoutMs: headersTimeoutMs,
   });
-  server.on('connection', (socket) => sniffer.accept(socket));
+  // Nobody else knows those in the middle of their handshake.
+  const encrypted = new Set<TcpSocket>();
+  tlsServer?.on('connection', (socket: TcpSocket) => {
+    encrypted.add(socket);
+    socket.once('close', () => encrypted.delete(socket));
+  });
+  server.on(arrival, (socket: TcpSocket) => sniffer.accept(socket));
   server.on('upgrade', (request, stream, head) => {
     const refused = (refusal: Refusal) => refuseUpgrade(stream, refusal);
     const wrong = checkUpgrade(request);
@@ -216,6 +238,16 @@ export async function startTracker({
     } else console.log(`Token keys were read again: ${result.length}`);
   }
 
+  function certificateChanged(result: Pair | CertificateError): void {
+    if (result instanceof CertificateError) {
+      counters.certificateFailures++;
+      console.error(`The certificate stays as it was: ${result.message}`);
+      return;
+    }
+    tlsServer?.setSecureContext(result);
+    console.log('The certificate was read again.');
+  }
+
   let admin: AdminServer | undefined;
   try {
     server.listen({ port, host });
@@ -240,6 +272,7 @@ export async function startTracker({
     server.close();
     throw error;
   }
+  certificate?.watch();
   const unwatch = watchLateness(overload, now);
   const address = server.address() as AddressInfo;
   let closing: Promise<void> | undefined;
@@ -247,7 +280,7 @@ export async function startTracker({
   return {
     port: address.port,
     adminPort: admin?.port,
-    url: `ws://${host === undefined ? 'localhost' : bracketed(address)}:${address.port}/`,
+    url: `${tlsServer ? 'wss' : 'ws'}://${host === undefined ? 'localhost' : bracketed(address)}:${address.port}/`,
     stats: () => registry.stats(),
     close() {
       closing ??= close();
@@ -267,6 +300,7 @@ export async function startTracker({
     heartbeat.stop();
     unwatch();
     keyFile?.close();
+    certificate?.close();
     const stopped = Promise.all([once(server, 'close'), once(sockets, 'close')]);
     server.close();
     sniffer.close();
@@ -277,11 +311,21 @@ export async function startTracker({
       for (const socket of sockets.clients) socket.terminate();
       server.closeAllConnections();
       http2.destroy();
+      for (const socket of encrypted) socket.destroy();
     }, limits.STOP_TIMEOUT_MS);
     await stopped;
     clearTimeout(timer);
     await admin?.close();
   }
+}
+
+function certificateOf(
+  { tlsCertFile: certFile, tlsKeyFile: keyFile }: Config,
+  pollMs: number,
+  onChange: (result: Pair | CertificateError) => void,
+): Certificate | undefined {
+  if (certFile === undefined || keyFile === undefined) return undefined;
+  return new Certificate({ certFile, keyFile, pollMs, onChange });
 }
 
 function bracketed({ address, family }: AddressInfo): string {

@@ -101,6 +101,11 @@ describe('configuration', () => {
       args: ['--token-audience', 'me'],
       says: /--token-audience .* without --token-keys-file/,
     },
+    {
+      what: 'a certificate without its key',
+      args: ['--tls-cert-file', 'package.json'],
+      says: /--tls-cert-file and --tls-key-file are needed both/,
+    },
     { what: 'no file', args: ['--config', '/nowhere'], says: /ENOENT.*'\/nowhere'/ },
   ] as const)
     it(`refuses ${what}`, () => {

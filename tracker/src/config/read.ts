@@ -45,6 +45,8 @@ export function readConfig(
   } as Config;
   if (config.tokenAudience !== undefined && config.tokenKeysFile === undefined)
     throw new ConfigError('--token-audience asks for no tokens without --token-keys-file');
+  if ((config.tlsCertFile === undefined) !== (config.tlsKeyFile === undefined))
+    throw new ConfigError('--tls-cert-file and --tls-key-file are needed both');
   return { kind: 'start', config };
 }
 

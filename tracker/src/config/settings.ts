@@ -76,6 +76,18 @@ export const SETTINGS = {
     default: undefined,
     help: 'address or name to listen on; without it every address of this machine',
   },
+  tlsCertFile: {
+    kind: 'file',
+    group: 'Listening',
+    default: undefined,
+    help: 'certificate (PEM, with those between it and its authority), for wss:// without a proxy; read again when it changes',
+  },
+  tlsKeyFile: {
+    kind: 'file',
+    group: 'Listening',
+    default: undefined,
+    help: 'its private key (PEM, without a password)',
+  },
   adminPort: {
     kind: 'integer',
     group: 'Operations',
