@@ -6,6 +6,7 @@ import type { RegistryStats } from './registry/registry.ts';
 /** What the metrics are taken from when they are scraped; takes time for every peer. */
 export interface MetricSources {
   readonly counters: Counters;
+  readonly maxPeers: number;
   readonly isOverloaded: () => boolean;
   /** See Registry. */
   readonly introductionsForgotten: () => number;
@@ -38,7 +39,7 @@ const TOTALS = {
 
 /** The metrics of one tracker, and those of its process. Nothing is counted here. */
 export function metricsOf(sources: MetricSources): Registry {
-  const { counters, stats, isOverloaded, introductionsForgotten } = sources;
+  const { counters, maxPeers, stats, isOverloaded, introductionsForgotten } = sources;
   const register = new Registry();
   const registers = [register];
   collectDefaultMetrics({ register });
@@ -73,6 +74,9 @@ export function metricsOf(sources: MetricSources): Registry {
       this.inc(introductionsForgotten());
     },
   });
+  new Gauge({ name: 'zauberflote_max_peers', help: 'Most clients, as set', registers }).set(
+    maxPeers,
+  );
   new Gauge({
     name: 'zauberflote_overloaded',
     help: '1 while new clients are refused because the event loop is late',

@@ -258,6 +258,7 @@ export async function startTracker({
         host: config.adminHost,
         metrics: metricsOf({
           counters,
+          maxPeers,
           isOverloaded: () => overload.isOverloaded,
           introductionsForgotten: () => registry.introductionsForgotten,
           stats: () => registry.stats(),
