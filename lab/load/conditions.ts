@@ -11,21 +11,36 @@ export type LoadConditions = Omit<Conditions, 'shaper' | 'links'> & {
   readonly loadAverage: { readonly before: number; readonly after: number };
 };
 
+/** What has to be looked at before a run: files may change while it takes its hour. */
+export interface Start {
+  readonly commit: string;
+  readonly dirty: boolean;
+  readonly load: number;
+}
+
+export function start(): Start {
+  return {
+    commit: git('rev-parse', 'HEAD') || 'unknown',
+    dirty: git('status', '--porcelain') !== '',
+    load: loadavg()[0] as number,
+  };
+}
+
 export interface Run {
   /** What was measured: paths of package.json files by name, from the root of the checkout. */
   readonly packages: Readonly<Record<string, string>>;
   readonly seed: number;
   readonly options: Readonly<Record<string, unknown>>;
-  readonly loadBefore: number;
+  readonly started: Start;
   readonly notes: readonly string[];
 }
 
-export function conditions({ packages, seed, options, loadBefore, notes }: Run): LoadConditions {
+export function conditions({ packages, seed, options, started, notes }: Run): LoadConditions {
   const processors = cpus();
   return {
     date: new Date().toISOString(),
-    commit: git('rev-parse', 'HEAD') || 'unknown',
-    dirty: git('status', '--porcelain') !== '',
+    commit: started.commit,
+    dirty: started.dirty,
     versions: {
       node: process.versions.node,
       ...Object.fromEntries(Object.entries(packages).map(([name, path]) => [name, version(path)])),
@@ -34,7 +49,7 @@ export function conditions({ packages, seed, options, loadBefore, notes }: Run):
     cores: processors.length,
     processor: processors[0]?.model ?? 'unknown',
     memoryBytes: totalmem(),
-    loadAverage: { before: loadBefore, after: loadavg()[0] as number },
+    loadAverage: { before: started.load, after: loadavg()[0] as number },
     options,
     seed,
     notes,

@@ -1,11 +1,10 @@
 /** `npm run hostile`: how visitors that behave fare while others attack the tracker. */
 import { writeFileSync } from 'node:fs';
-import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { seeded } from '../../demo/random.ts';
 import type { Attack } from './attacks.ts';
 import { ATTACKS } from './attacks.ts';
-import { conditions } from './conditions.ts';
+import { conditions, start } from './conditions.ts';
 import { hostile } from './hostile.ts';
 import { pin } from './pin.ts';
 
@@ -52,7 +51,7 @@ async function main(out: string | undefined, seconds: number, seedText: string):
   const seed = whole('seed', seedText, 0, 2 ** 32 - 1);
   if (process.platform !== 'linux') throw new Error('memory is read from /proc: Linux only');
   const sizes = { clients: 500, swarmSize: 50, introductionsPerSecond: 200, seconds };
-  const loadBefore = loadavg()[0] as number;
+  const started = start();
   const attacks = Object.keys(ATTACKS) as Attack[];
   const fared = await hostile(attacks, sizes, pin()?.trackers, seeded(seed), (of) => {
     const memory = [of.residentBytesBefore, of.residentBytesAfter]
@@ -64,7 +63,7 @@ async function main(out: string | undefined, seconds: number, seedText: string):
     );
   });
   const packages = { zauberflote: 'tracker/package.json', ws: 'node_modules/ws/package.json' };
-  const about = { packages, seed, options: sizes, loadBefore, notes: NOTES };
+  const about = { packages, seed, options: sizes, started, notes: NOTES };
   writeFileSync(
     out,
     `${JSON.stringify({ conditions: conditions(about), hostile: fared }, null, 2)}\n`,

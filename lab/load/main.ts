@@ -1,7 +1,6 @@
 import { accessSync, constants, writeFileSync } from 'node:fs';
-import { loadavg } from 'node:os';
 import { dirname } from 'node:path';
-import { conditions } from './conditions.ts';
+import { conditions, start } from './conditions.ts';
 import { parse, USAGE } from './options.ts';
 import { pin } from './pin.ts';
 import { run } from './run.ts';
@@ -43,7 +42,7 @@ async function main(args: readonly string[]): Promise<void> {
   } catch {
     return fail(1, `cannot write ${out}: its folder does not exist or is not writable`);
   }
-  const loadBefore = loadavg()[0] as number;
+  const started = start();
   const cores = pin();
   try {
     const trackers = await run({
@@ -60,7 +59,7 @@ async function main(args: readonly string[]): Promise<void> {
         packages: PACKAGES,
         seed,
         options: { quick, ...sizes },
-        loadBefore,
+        started,
         notes: [...NOTES, pinned],
       }),
       trackers,

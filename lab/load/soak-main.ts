@@ -1,9 +1,8 @@
 /** `npm run soak`: a tracker under churn for a while, and its memory. */
 import { writeFileSync } from 'node:fs';
-import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { seeded } from '../../demo/random.ts';
-import { conditions } from './conditions.ts';
+import { conditions, start } from './conditions.ts';
 import { pin } from './pin.ts';
 import type { SoakSizes } from './soak.ts';
 import { soak } from './soak.ts';
@@ -58,7 +57,7 @@ async function main(out: string | undefined, minutes: number, seedText: string):
     sampleSeconds: 60,
     settledAfterSeconds: 300,
   };
-  const loadBefore = loadavg()[0] as number;
+  const started = start();
   const result = await soak(sizes, pin()?.trackers, seeded(seed), (sample) => {
     const { atSeconds, residentBytes, arrivals, introductions } = sample;
     const mib = (residentBytes / 2 ** 20).toFixed(1);
@@ -67,7 +66,7 @@ async function main(out: string | undefined, minutes: number, seedText: string):
     );
   });
   const packages = { zauberflote: 'tracker/package.json', ws: 'node_modules/ws/package.json' };
-  const about = { packages, seed, options: { ...sizes }, loadBefore, notes: NOTES };
+  const about = { packages, seed, options: { ...sizes }, started, notes: NOTES };
   const written = { conditions: conditions(about), soak: result };
   writeFileSync(out, `${JSON.stringify(written, null, 2)}\n`);
   const { growth, introductions, cutShort } = result;

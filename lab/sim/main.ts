@@ -1,7 +1,6 @@
 import { accessSync, constants, writeFileSync } from 'node:fs';
-import { loadavg } from 'node:os';
 import { dirname } from 'node:path';
-import { conditions } from '../load/conditions.ts';
+import { conditions, start } from '../load/conditions.ts';
 import { showRate } from '../runner/units.ts';
 import { parse, USAGE } from './options.ts';
 import type { Distribution, Result } from './simulate.ts';
@@ -26,7 +25,7 @@ function main(args: readonly string[]): void {
   } catch {
     return fail(1, `cannot write ${out}: its folder does not exist or is not writable`);
   }
-  const loadBefore = loadavg()[0] as number;
+  const started = start();
   const began = performance.now();
   const cpu = process.cpuUsage();
   const { result, world } = simulate(scenario);
@@ -48,7 +47,7 @@ function main(args: readonly string[]): void {
         packages: { client: 'client/package.json', tracker: 'tracker/package.json' },
         seed: scenario.seed,
         options: { ...scenario },
-        loadBefore,
+        started,
         notes: [],
       }),
     };
