@@ -124,6 +124,8 @@ export async function startTracker({
     tokenKeysFile === undefined
       ? undefined
       : new KeyFile({ path: tokenKeysFile, pollMs: keyFilePollMs, onChange: keysChanged });
+  // Who meant a public key, and left a secret, sees it here.
+  if (keyFile) console.log(`Tokens are asked for, signed with: ${algorithmsOf(keyFile.keys)}`);
   const overload = new Overload({ ...config, afterMs: overloadAfterMs });
   const gate = new Gate({
     ...config,
@@ -235,7 +237,7 @@ export async function startTracker({
     if (result instanceof Error) {
       counters.keyFileFailures++;
       console.error(`The token keys stay as they were: ${result.message}`);
-    } else console.log(`Token keys were read again: ${result.length}`);
+    } else console.log(`Token keys were read again: ${algorithmsOf(result)}`);
   }
 
   function certificateChanged(result: Pair | CertificateError): void {
@@ -327,6 +329,10 @@ function certificateOf(
 ): Certificate | undefined {
   if (certFile === undefined || keyFile === undefined) return undefined;
   return new Certificate({ certFile, keyFile, pollMs, onChange });
+}
+
+function algorithmsOf(keys: readonly TokenKey[]): string {
+  return keys.map(({ algorithm }) => algorithm).join(', ');
 }
 
 function bracketed({ address, family }: AddressInfo): string {

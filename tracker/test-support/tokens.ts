@@ -6,7 +6,7 @@ import { SignJWT } from 'jose';
 export const ED25519 = generateKeyPairSync('ed25519');
 export const EC = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
 export const RSA = generateKeyPairSync('rsa', { modulusLength: 2048 });
-export const SECRET = 'a secret of more than thirty-two bytes, indeed';
+export const SECRET = 'a_secret_of_more_than_thirty-two_bytes_indeed==';
 
 export function pem(key: KeyObject): string {
   return key.export({ format: 'pem', type: key.type === 'public' ? 'spki' : 'pkcs8' }) as string;

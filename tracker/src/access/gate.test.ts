@@ -255,7 +255,7 @@ describe('tokens over real sockets', () => {
     } finally {
       Object.assign(console, { log, error });
     }
-    assert.match(said.join('\n'), /read again: 1\n.*stay as they were: .*at least 32 bytes/);
+    assert.match(said.join('\n'), /read again: ES256\n.*stay as they were: .*at least 32 bytes/);
     assert.match(said.join('\n'), /ENOENT/);
   });
 
@@ -283,16 +283,17 @@ describe('tokens over real sockets', () => {
 
 describe('the gate', () => {
   class Line extends EventEmitter {
-    destroyed = false;
     readonly seen: ('admitted' | 'left' | number)[] = [];
 
     close(): void {
-      this.destroyed = true;
       this.emit('close');
     }
   }
 
-  async function setUp(closed: () => Refusal | undefined = () => undefined) {
+  async function setUp(
+    closed: () => Refusal | undefined = () => undefined,
+    onFault: (error: unknown) => void = (error) => assert.fail(String(error)),
+  ) {
     const keys = readKeys(Buffer.from(pem(ED25519.publicKey)), 'public');
     const left: number[] = [];
     const gate = new Gate({
@@ -302,11 +303,11 @@ describe('the gate', () => {
       keys: () => keys,
       tokenAudience: undefined,
       now: () => 0,
-      onFault: (error) => assert.fail(String(error)),
+      onFault,
     });
     const request = { url: `/?token=${await token()}`, headers: {}, socket: connect({ port: 1 }) };
     request.socket.on('error', () => {}).destroy();
-    const enter = () => {
+    const enter = (admitted: () => void = () => {}) => {
       const line = new Line();
       const settled = new Promise<void>((resolve) => {
         const seen = (what: 'admitted' | number) => {
@@ -316,7 +317,10 @@ describe('the gate', () => {
         gate.enter(
           request,
           line,
-          () => seen('admitted'),
+          () => {
+            admitted();
+            seen('admitted');
+          },
           (refusal) => seen(refusal.status),
         );
       });
@@ -327,7 +331,7 @@ describe('the gate', () => {
 
   it('checks so many tokens at once; who comes beyond is told to come back', async () => {
     const { enter } = await setUp();
-    const entered = Array.from({ length: MAX_PENDING_TOKENS }, enter);
+    const entered = Array.from({ length: MAX_PENDING_TOKENS }, () => enter());
     const beyond = enter();
     assert.deepEqual(beyond.line.seen, [503]);
     for (const { line, settled } of entered) {
@@ -350,6 +354,18 @@ describe('the gate', () => {
     // Whatever came after the other one was settled would be seen by now.
     await new Promise(setImmediate);
     assert.deepEqual(gone.line.seen, []);
+  });
+
+  it('outlives what goes wrong with one that it admits', async () => {
+    const faults: unknown[] = [];
+    const { enter } = await setUp(undefined, (error) => void faults.push(error));
+    const fault = new Error('not foreseen');
+    const { line, settled } = enter(() => {
+      throw fault;
+    });
+    await settled;
+    assert.deepEqual(line.seen, [500]);
+    assert.deepEqual(faults, [fault]);
   });
 
   it('lets nobody in who was still being checked when it closed', async () => {

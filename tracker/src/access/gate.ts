@@ -11,7 +11,6 @@ export type Requested = Pick<IncomingMessage, 'headers' | 'socket' | 'url'>;
 
 /** What a request came by: a socket, or the response to it. */
 export interface Connection {
-  readonly destroyed: boolean;
   once(event: 'close', listener: () => void): unknown;
   on(event: 'error', listener: () => void): unknown;
 }
@@ -57,28 +56,35 @@ export class Gate {
     admitted: () => void,
     refused: (refusal: Refusal) => void,
   ): void {
-    const { admission, counters, closed, keys, now } = this.#options;
+    const { admission, counters, closed, keys, now, onFault } = this.#options;
     const refuse = (refusal: Refusal) => {
       countIn(counters.refused, refusal.status);
       if (refusal.limit) countIn(counters.limits, refusal.limit);
-      refused(refusal);
+      safely(() => refused(refusal), onFault);
+    };
+    const admit = () => {
+      if (!safely(admitted, onFault)) refuse(FAULT);
     };
     const leave = closed() ?? admission.admit(request, now());
     if (typeof leave !== 'function') return refuse(leave);
     connection.once('close', leave);
     const known = keys();
-    if (!known) return admitted();
+    if (!known) return admit();
     if (this.#pending >= MAX_PENDING_TOKENS) return refuse(BUSY);
     this.#pending++;
-    // Nobody else listens meanwhile.
+    // Nobody else listens meanwhile; and a response of HTTP/2 does not say that it is gone.
     connection.on('error', () => {});
+    let gone = false;
+    connection.once('close', () => {
+      gone = true;
+    });
     void this.#check(request, known).then((refusal) => {
       this.#pending--;
-      if (connection.destroyed) return;
+      if (gone) return;
       // It may have begun to stop.
       const late = refusal ?? closed();
       if (late) refuse(late);
-      else admitted();
+      else admit();
     });
   }
 
@@ -95,5 +101,16 @@ export class Gate {
       onFault(error);
       return FAULT;
     }
+  }
+}
+
+/** Whether it went well: what one client sends must not end the tracker for all. */
+function safely(act: () => void, onFault: (error: unknown) => void): boolean {
+  try {
+    act();
+    return true;
+  } catch (error) {
+    onFault(error);
+    return false;
   }
 }

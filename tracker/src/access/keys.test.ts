@@ -47,6 +47,13 @@ describe('keys for tokens', () => {
     assert.deepEqual(read(pem(ED25519.publicKey) + pem(RSA.publicKey)), ['EdDSA', 'RS256']);
   });
 
+  it('are found in PEM with text around it, such as the attributes that openssl writes', () => {
+    for (const before of ['# key of the site\n', 'Bag Attributes\n    friendlyName: site\n']) {
+      assert.deepEqual(read(before + pem(ED25519.publicKey)), ['EdDSA']);
+      assert.throws(() => read(before + pem(ED25519.privateKey)), /This is a private key/);
+    }
+  });
+
   it('are a secret where they are nothing else, without the line end', () => {
     for (const end of ['', '\n', '\r\n']) {
       const [key] = readKeys(Buffer.from(SECRET + end), 'public');
@@ -63,17 +70,17 @@ describe('keys for tokens', () => {
     { what: 'a secret that is none', content: { kty: 'oct' }, says: /no "k"/ },
     { what: 'nothing', content: '', says: /has 0/ },
     // Whoever knows the public key could sign with each of these as secret.
-    { what: 'a public key in DER', content: der, says: /neither PEM nor a JWKS/ },
+    { what: 'a public key in DER', content: der, says: /neither PEM, nor a JWKS/ },
     {
       what: 'one in PKCS#1',
       content: RSA.publicKey.export({ format: 'der', type: 'pkcs1' }),
       says: /neither PEM/,
     },
-    { what: 'one in base64', content: der.toString('base64'), says: /neither PEM nor a JWKS/ },
+    { what: 'one in base64', content: der.toString('base64'), says: /neither PEM, nor a JWKS/ },
     {
       what: 'one in PEM without its first line',
       content: pem(RSA.publicKey).replace(/^.*\n/, ''),
-      says: /neither PEM nor a JWKS/,
+      says: /neither PEM, nor a JWKS/,
     },
     { what: 'one of OpenSSH', content: `ssh-ed25519 ${'A'.repeat(60)} me`, says: /neither PEM/ },
     {
@@ -81,6 +88,15 @@ describe('keys for tokens', () => {
       content: `---- BEGIN SSH2 PUBLIC KEY ----\n${'A'.repeat(60)}`,
       says: /neither PEM/,
     },
+    {
+      what: 'PEM in UTF-16',
+      content: Buffer.from(`\uFEFF${pem(RSA.publicKey)}`, 'utf16le'),
+      says: /neither PEM/,
+    },
+    { what: 'an array of JWKs', content: [jwk(ED25519.publicKey)], says: /neither PEM/ },
+    { what: 'an error page', content: `<html>${'A '.repeat(60)}</html>`, says: /neither PEM/ },
+    { what: 'the x of a JWK, quoted', content: `"${'A'.repeat(60)}"`, says: /neither PEM/ },
+    { what: 'two lines', content: `${SECRET}\n${SECRET}\n`, says: /one line of/ },
     { what: 'PEM cut short', content: pem(RSA.publicKey).slice(0, -30), says: /not complete/ },
     {
       what: 'PEM with nonsense',

@@ -24,8 +24,8 @@ const CURE: Readonly<Record<Half, string>> = {
 };
 
 /**
- * The keys of a file: a JWKS or JWK, PEM, or a secret for HS256, told apart by how they begin. A secret
- * is the same for both halves.
+ * The keys of a file: a JWKS or JWK, PEM (with whatever text around it), or a secret for HS256: one line
+ * of letters, digits and `+/=_-`. A secret is the same for both halves.
  * @param half which of a pair to take; the other one is refused
  * @throws {KeyError}
  */
@@ -36,9 +36,9 @@ export function readKeys(content: Buffer, half: Half): TokenKey[] {
     .trim();
   const keys = text.startsWith('{')
     ? fromJson(text, half)
-    : text.startsWith('-----BEGIN ')
+    : text.includes('-----BEGIN ')
       ? fromPem(text, half)
-      : [{ algorithm: 'HS256' as const, key: secretOf(content, text), id: undefined }];
+      : [{ algorithm: 'HS256' as const, key: secretOf(text), id: undefined }];
   if (keys.length > MAX_TOKEN_KEYS)
     throw new KeyError(`There are ${keys.length} keys, and at most ${MAX_TOKEN_KEYS} are taken.`);
   return keys;
@@ -107,17 +107,15 @@ function keyOf(key: KeyObject, id: string | undefined): TokenKey {
   throw new KeyError(`An RSA key has at least ${MIN_RSA_BITS} bits; this one has ${bits}.`);
 }
 
-/** What is in the file, without the line end that editors add. */
-function secretOf(content: Buffer, text: string): KeyObject {
-  // A public key is no secret: whoever knows it could sign with it (RFC 8725, section 2.1).
-  if (
-    isPublicKey(content) ||
-    isPublicKey(Buffer.from(text, 'base64')) ||
-    /^(ssh|ecdsa|sk)-|^--/.test(text)
-  )
-    throw new KeyError('This is a key, but neither PEM nor a JWKS. Convert it into one of these.');
-  const end = content.at(-1) === 10 ? (content.at(-2) === 13 ? -2 : -1) : content.length;
-  return secret(content.subarray(0, end));
+/** The bytes of the line, as they are: what they might encode is not looked at. */
+function secretOf(text: string): KeyObject {
+  // What is public is no secret: whoever knows it could sign with it (RFC 8725, section 2.1). So what
+  // might be a key in another format, a page of an error, or several lines, is refused.
+  if (/[^A-Za-z0-9+/=_-]/.test(text) || isPublicKey(Buffer.from(text, 'base64')))
+    throw new KeyError(
+      'This is neither PEM, nor a JWKS, nor a secret, which is one line of letters, digits and +/=_- (make one with: openssl rand -hex 32). Convert a key into PEM or a JWKS.',
+    );
+  return secret(Buffer.from(text));
 }
 
 function secret(bytes: Buffer): KeyObject {

@@ -28,6 +28,8 @@ export class Http2 {
   readonly accept = (socket: Socket): void => {
     // A client that goes on holding its half would hold up the tracker's stop.
     socket.once('finish', () => socket.destroy());
+    // One that has closed its half will read no reply for long: its peers are gone.
+    socket.once('end', () => socket.end());
     this.#server.emit('connection', socket);
   };
 

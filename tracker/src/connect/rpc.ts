@@ -37,7 +37,16 @@ export function rpcHandlers({ tracker, gate, otherwise }: RpcOptions) {
     gate.enter(
       request as IncomingMessage,
       response as ServerResponse,
-      () => call(request, response),
+      () => {
+        // The adapter throws at these.
+        const authority = 'authority' in request ? request.authority : request.headers.host;
+        if (URL.canParse(`http://${authority ?? ' '}`)) call(request, response);
+        else
+          refuse(response, {
+            status: 400,
+            text: 'Name the host of the tracker: Host: HOST:PORT\n',
+          });
+      },
       (refusal) => refuse(response, { ...refusal, text: `${refusal.text}\n` }),
     );
   return {
