@@ -74,6 +74,8 @@ export interface RunningTracker {
   readonly adminPort: number | undefined;
   /** Where clients on this machine connect to, such as `ws://localhost:8080/`. */
   readonly url: string;
+  /** What the tokens it asks for are signed with, such as `EdDSA`; undefined: it asks for none. */
+  readonly tokenAlgorithms: string | undefined;
   /** Counts what the registry keeps; takes time for every peer. */
   stats(): RegistryStats;
   /**
@@ -124,8 +126,6 @@ export async function startTracker({
     tokenKeysFile === undefined
       ? undefined
       : new KeyFile({ path: tokenKeysFile, pollMs: keyFilePollMs, onChange: keysChanged });
-  // Who meant a public key, and left a secret, sees it here.
-  if (keyFile) console.log(`Tokens are asked for, signed with: ${algorithmsOf(keyFile.keys)}`);
   const overload = new Overload({ ...config, afterMs: overloadAfterMs });
   const gate = new Gate({
     ...config,
@@ -284,6 +284,7 @@ export async function startTracker({
     port: address.port,
     adminPort: admin?.port,
     url: `${tlsServer ? 'wss' : 'ws'}://${host === undefined ? 'localhost' : bracketed(address)}:${address.port}/`,
+    tokenAlgorithms: keyFile && algorithmsOf(keyFile.keys),
     stats: () => registry.stats(),
     close() {
       closing ??= close();

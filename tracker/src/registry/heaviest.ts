@@ -35,12 +35,6 @@ export class Heaviest<T> {
     return top?.[Math.floor(random() * top.length)];
   }
 
-  /** Likewise, if it is of a class above that of `member`. */
-  pickAbove(member: T, random: () => number): T | undefined {
-    const weight = this.#entries.get(member)?.weight ?? 0;
-    return classOf(weight) < this.#classes.length - 1 ? this.pick(random) : undefined;
-  }
-
   #put(number: number, member: T): number {
     while (this.#classes.length <= number) this.#classes.push([]);
     return this.#classes[number]!.push(member) - 1;

@@ -290,12 +290,13 @@ export class Registry<C> {
         return [...effects, { to: peer.connection, close, message, retryAfterMs: 0, limit }];
       }
       if (this.#holdings.total >= this.#maxHoldings) {
-        const above = effects.length === 0 && this.#holdings.pickAbove(peer, random);
-        const { connection } = above || peer;
+        // It may be the announcer itself, as likely as another that announced about as much.
+        const picked = effects.length === 0 ? this.#holdings.pick(random) : peer;
+        const { connection } = picked ?? peer;
         this.disconnect(connection, now);
         const message = 'contents announced to this tracker are too many; connect again later';
         effects.push(turnAway(connection, message, 'max-holdings', random));
-        if (!above) return effects;
+        if (connection === peer.connection) return effects;
       }
       const swarm = this.#swarms.get(key) ?? new Swarm<C>(key);
       this.#swarms.set(key, swarm);
