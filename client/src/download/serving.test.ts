@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { makeManifest } from '@zauberflote/convert';
 import { HashAlgorithm } from '@zauberflote/proto';
+import { NEWS_MS } from './download.ts';
 import { Bench, digestOf, FILE, settle, until } from './test-bench.ts';
 
 describe('DownloadManager of a visitor who saves data', () => {
@@ -51,5 +52,48 @@ describe('DownloadManager of a visitor who saves data', () => {
     bench.serve(1n);
     await result;
     assert.ok(!news().includes(1) && !news().includes(3));
+  });
+
+  it('tells peers of many chunks in few messages, the first at once', async () => {
+    const { manifest, id, chunkSize } = await makeManifest([FILE], FILE.length);
+    const content = { algorithm: HashAlgorithm.MANIFEST_SHA256, digest: digestOf(id) };
+    const holdings = { content, size: BigInt(FILE.length), chunkSize };
+    const news = () => bench.told(2n, 'got').map(({ chunks = [] }) => chunks);
+    bench.manager.addManifest(manifest);
+    const result = bench.manager.download(id);
+    await settle();
+    for (const peer of [1n, 2n]) {
+      bench.open.add(peer);
+      bench.handlers.onOpen(peer);
+    }
+    bench.now = 1_000;
+    bench.hear(2n, { case: 'holdings', value: holdings });
+    bench.hear(1n, { case: 'holdings', value: { ...holdings, bitfield: Uint8Array.of(0x80) } });
+    for (const chunk of [1, 2, 3]) {
+      await until(() => bench.requests(1n).length === chunk);
+      bench.serve(1n);
+      // All but the last, so that the download goes on.
+      if (chunk < 3) bench.hear(1n, { case: 'got', value: { content, chunks: [chunk] } });
+    }
+    // Another thread hashes them; who has one, serves it.
+    let requestId = 0;
+    for (const chunk of [1, 2])
+      await until(() => {
+        const offset = BigInt(chunk * chunkSize);
+        bench.hear(2n, {
+          case: 'request',
+          value: { requestId: ++requestId, content, offset, length: 1 },
+        });
+        return bench.told(2n, 'fragment').length >= chunk;
+      });
+    assert.deepEqual(news(), [[0]]);
+    bench.now += NEWS_MS;
+    await until(() => news().length > 1);
+    assert.deepEqual(news(), [[0], [1, 2]]);
+    bench.hear(1n, { case: 'got', value: { content, chunks: [3] } });
+    await until(() => bench.requests(1n).length === 4);
+    bench.serve(1n);
+    await result;
+    assert.deepEqual(news(), [[0], [1, 2], [3]]);
   });
 });

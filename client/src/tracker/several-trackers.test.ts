@@ -8,11 +8,13 @@ import { browserPlatform, type Platform } from '../platform.ts';
 import { Mailbox, say, TestTracker } from './test-tracker.ts';
 import {
   FIRST_PAUSE_MS,
+  HELD_UP_MS,
   MOVE_ON_MS,
   RESPONSE_TIMEOUT_MS,
+  SHORT_SESSIONS,
   STABLE_MS,
-  TrackerClient,
-} from './tracker-client.ts';
+} from './timing.ts';
+import { TrackerClient } from './tracker-client.ts';
 import type { TrackerState } from './types.ts';
 
 const content = (n: number): Content => {
@@ -252,13 +254,65 @@ describe('TrackerClient with several trackers', () => {
     assert.equal(second.sockets.size, 0);
   });
 
-  it('does not stay with one that welcomes everybody and breaks off', async () => {
+  it('does not stay with one that welcomes everybody and breaks off, time and again', async () => {
     const client = connect();
+    for (let sessions = 0; sessions < SHORT_SESSIONS; sessions++) {
+      const socket = await session(first);
+      wantAgain(client);
+      await first.requests.next();
+      socket.terminate();
+      await state('waiting');
+      assert.equal(elapse(), (2 ** sessions * FIRST_PAUSE_MS) / 2);
+    }
     const socket = await session(first);
     wantAgain(client);
     socket.terminate();
     await session(second);
     assert.equal(first.sockets.size, 0);
+  });
+
+  it('comes back to the first as soon as sessions last again', async () => {
+    const client = connect();
+    for (let sessions = 0; sessions < 3 * SHORT_SESSIONS; sessions++) {
+      const socket = await session(first);
+      now += sessions % 2 === 0 ? 0 : STABLE_MS;
+      wantAgain(client);
+      await first.requests.next();
+      socket.terminate();
+      await state('waiting');
+      elapse();
+    }
+    await session(first);
+    assert.equal(second.sockets.size, 0);
+  });
+
+  it('gives one its time when the page itself was held up, but only once', async () => {
+    const silent = createServer(() => {}).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const url = `ws://127.0.0.1:${(silent.address() as AddressInfo).port}/`;
+    const arrived = once(silent, 'connection');
+    const client = connect([url, second.url]);
+    const [socket] = await arrived;
+    now += 60_000;
+    assert.equal(elapse(), MOVE_ON_MS);
+    assert.deepEqual([client.state, second.sockets.size], ['connecting', 0]);
+    now += 60_000;
+    assert.equal(elapse(), HELD_UP_MS);
+    await session(second);
+    socket.destroy();
+    silent.close();
+  });
+
+  it('stays with one that has answered while the page was held up', async () => {
+    connect();
+    const socket = await first.sockets.next();
+    now += 60_000;
+    elapse();
+    for (const _ of ['want', 'have']) await first.requests.next();
+    say(socket, { case: 'welcome', value: { peerId: 7n } });
+    say(socket, { case: 'peers', value: { swarms: [{ content: content(1) }] } });
+    await state('open');
+    assert.deepEqual([timers, second.sockets.size], [[], 0]);
   });
 
   it('asks what is none no more', async () => {

@@ -22,8 +22,8 @@ import {
   MAX_RETRY_AFTER_MS,
   RESPONSE_TIMEOUT_MS,
   STABLE_MS,
-  TrackerClient,
-} from './tracker-client.ts';
+} from './timing.ts';
+import { TrackerClient } from './tracker-client.ts';
 import type { LeaseGrant, PeerId, SignalInit, SwarmReply, TrackerState } from './types.ts';
 
 const content = (n: number): Content => {

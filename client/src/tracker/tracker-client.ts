@@ -11,6 +11,16 @@ import {
 import type { Content } from '../integrity/content-id.ts';
 import type { Platform } from '../platform.ts';
 import { type Place, places } from './places.ts';
+import {
+  FIRST_PAUSE_MS,
+  HELD_UP_MS,
+  LONGEST_PAUSE_MS,
+  MAX_RETRY_AFTER_MS,
+  MOVE_ON_MS,
+  RESPONSE_TIMEOUT_MS,
+  SHORT_SESSIONS,
+  STABLE_MS,
+} from './timing.ts';
 import type {
   DescriptionInit,
   LeaseRequest,
@@ -20,37 +30,6 @@ import type {
   TrackerHandlers,
   TrackerState,
 } from './types.ts';
-
-/**
- * Longest first pause before a reconnect, in ms. The pause is drawn uniformly below it, so a
- * tracker that restarts under 10 000 pages sees 5 000 of them a second, not all at once.
- */
-export const FIRST_PAUSE_MS = 2_000;
-
-/** The bound doubles with every failure up to this, in ms: a tracker back after hours is found in a minute. */
-export const LONGEST_PAUSE_MS = 60_000;
-
-/** A session that lasted this long, in ms, was no failure: the next pause is a first one again. */
-export const STABLE_MS = 30_000;
-
-/**
- * Longest `retry_after_ms` that is honoured, in ms. A slip of the tracker must not lock pages out
- * for the 49 days that the field can hold, and timers end at 2^31.
- */
-export const MAX_RETRY_AFTER_MS = 3_600_000;
-
-/**
- * A socket that is not open, or a question that is not answered, after this many ms is given up:
- * the network is gone but nobody said so (a laptop that moved). Far above any real round trip.
- */
-export const RESPONSE_TIMEOUT_MS = 20_000;
-
-/**
- * A tracker that has not said Welcome after this many ms is given up when there is another to try:
- * time for two lost SYNs (RFC 6298: 1 and 2 s) and for five round trips of 400 ms. The last one to
- * try has {@link RESPONSE_TIMEOUT_MS}, so that the slowest lines get there.
- */
-export const MOVE_ON_MS = 5_000;
 
 /**
  * Holders that a download connects to at first are two. More offers would be left unanswered, and
@@ -336,13 +315,15 @@ export class TrackerClient implements Tracker {
    */
   #lost(retryAfterMs: number): void {
     const now = this.#platform.now();
+    const stable = now - (this.#welcomedAt ?? now) >= STABLE_MS;
     this.#place!.freeAt = now + retryAfterMs;
-    if (now - (this.#welcomedAt ?? now) >= STABLE_MS) {
-      this.#failures = 0;
-      // One that sends its clients away knows why. Else it may be this visitor's network, and who
-      // went elsewhere alone would meet nobody there.
-      this.#begin(retryAfterMs > 0 ? now : Number.NEGATIVE_INFINITY);
-    }
+    if (stable) this.#failures = 0;
+    // One that sends its clients away knows why. Else it may be this visitor's network, and who
+    // went elsewhere alone would meet nobody there; or it restarts, and all would go at once.
+    if (retryAfterMs > 0) {
+      if (stable) this.#begin(now);
+    } else if (this.#welcomedAt !== undefined && this.#failures < SHORT_SESSIONS)
+      this.#begin(Number.NEGATIVE_INFINITY);
     this.#dropSocket();
     this.#open('moving');
   }
@@ -384,7 +365,11 @@ export class TrackerClient implements Tracker {
   }
 
   #startDeadline(ms = RESPONSE_TIMEOUT_MS): void {
-    this.#cancelDeadline = this.#platform.setTimer(ms, () => this.#lost(0));
+    const due = this.#platform.now() + ms;
+    this.#cancelDeadline = this.#platform.setTimer(ms, () => {
+      if (this.#platform.now() < due + HELD_UP_MS) return this.#lost(0);
+      this.#cancelDeadline = this.#platform.setTimer(HELD_UP_MS, () => this.#lost(0));
+    });
   }
 
   #stopDeadline(): void {
