@@ -130,6 +130,27 @@ describe('Manifests', () => {
     assert.ok(await manifests.get(idOf(manifestOf(1))));
   });
 
+  it('keeps the latest, whichever is hashed first', async () => {
+    const delayed = new Verifier(
+      {
+        digest: async (algorithm: string, data: BufferSource) => {
+          const digest = await crypto.subtle.digest(algorithm, data);
+          // The first takes longest.
+          if (hashes++ === 0) await new Promise((resolve) => setTimeout(resolve, 50));
+          return digest;
+        },
+      } as unknown as SubtleCrypto,
+      () => assert.fail('not needed'),
+    );
+    let hashes = 0;
+    const manifests = new Manifests(delayed);
+    for (let i = 0; i < MAX_MANIFESTS; i++) manifests.add(manifestOf(i));
+    assert.ok(await manifests.get(idOf(manifestOf(0))));
+    manifests.add(manifestOf(MAX_MANIFESTS));
+    assert.equal(await manifests.get(idOf(manifestOf(0))), undefined);
+    assert.ok(await manifests.get(idOf(manifestOf(1))));
+  });
+
   for (const [name, pause] of [
     ['before they are hashed', MAX_MANIFESTS + 1],
     ['after', 500],

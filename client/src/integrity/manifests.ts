@@ -34,15 +34,22 @@ export class Manifests {
   async get({ algorithm, key }: Content): Promise<ManifestInfo | undefined> {
     if (algorithm !== HashAlgorithm.MANIFEST_SHA256) return undefined;
     await this.#verifier.ready();
-    const fresh = this.#unhashed.splice(0).map((manifest) => this.#hash(manifest));
-    this.#hashed = Promise.all([this.#hashed, ...fresh]).then(() => {});
+    const fresh = this.#unhashed.splice(0).map((manifest) => this.#entry(manifest));
+    // Kept in the order they came in, whichever was hashed first: the oldest go.
+    this.#hashed = Promise.all([this.#hashed, ...fresh]).then(([, ...entries]) => {
+      for (const entry of entries) this.#keep(...entry);
+    });
     await this.#hashed;
     return this.#byKey.get(key);
   }
 
-  async #hash(manifest: ManifestInfo): Promise<void> {
+  async #entry(manifest: ManifestInfo): Promise<[string, ManifestInfo]> {
     const digest = await this.#verifier.sha256(manifest.bytes);
-    this.#byKey.set(contentKey({ algorithm: HashAlgorithm.MANIFEST_SHA256, digest }), manifest);
+    return [contentKey({ algorithm: HashAlgorithm.MANIFEST_SHA256, digest }), manifest];
+  }
+
+  #keep(key: string, manifest: ManifestInfo): void {
+    this.#byKey.set(key, manifest);
     for (const oldest of this.#byKey.keys()) {
       if (this.#byKey.size <= MAX_MANIFESTS) break;
       this.#byKey.delete(oldest);
