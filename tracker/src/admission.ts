@@ -30,15 +30,14 @@ export class Admission {
     { headers, socket }: Pick<IncomingMessage, 'headers' | 'socket'>,
     now: number,
   ): Refusal | (() => void) {
-    const { origin, 'x-forwarded-for': forwarded } = headers;
+    const { origin } = headers;
     if (!isOriginAllowed(origin, this.#allowOrigin))
       return {
         status: 403,
         text: `Pages of ${JSON.stringify(origin)} may not use this tracker. Its operator can allow them with --allow-origin.`,
         limit: 'allow-origin',
       };
-    const forwardedFor = Array.isArray(forwarded) ? forwarded.join() : forwarded;
-    const address = clientAddress(socket.remoteAddress ?? '', forwardedFor, this.#trusted);
+    const address = this.addressOf({ headers, socket });
     if (address === undefined) return () => {};
     const group = addressGroup(address);
     const verdict = this.#addresses.enter(group, now);
@@ -52,6 +51,13 @@ export class Admission {
       headers: { 'Retry-After': String(limits.ADDRESS_RETRY_SECONDS) },
       limit: verdict === 'too many' ? 'connections-per-address' : 'connect-rate-per-address',
     };
+  }
+
+  /** Where the visitor is, as far as can be believed; undefined: behind a proxy that does not say. */
+  addressOf({ headers, socket }: Pick<IncomingMessage, 'headers' | 'socket'>): string | undefined {
+    const forwarded = headers['x-forwarded-for'];
+    const forwardedFor = Array.isArray(forwarded) ? forwarded.join() : forwarded;
+    return clientAddress(socket.remoteAddress ?? '', forwardedFor, this.#trusted);
   }
 
   tick(now: number): void {

@@ -22,7 +22,6 @@ describe('tracker with a certificate', () => {
   let folder: string;
   let tracker: RunningTracker;
   let printed: string[];
-  const { log, error } = console;
   const path = (name: string) => join(folder, name);
 
   /** A key and a certificate of it for localhost, both made by openssl. */
@@ -59,13 +58,14 @@ describe('tracker with a certificate', () => {
 
   beforeEach(async () => {
     printed = [];
-    console.log = (text: string) => printed.push(text);
-    console.error = console.log;
     use('first');
-    await start({ keyFilePollMs: 20 });
+    await start({
+      keyFilePollMs: 20,
+      logLevel: 'info',
+      logTo: { write: (line) => void printed.push(JSON.parse(line).msg) },
+    });
   });
   afterEach(async () => {
-    Object.assign(console, { log, error });
     await tracker.close();
   });
 
@@ -116,7 +116,7 @@ describe('tracker with a certificate', () => {
     assert.equal(await shown(), 'first');
     use('second');
     await until(async () => (await shown()) === 'second');
-    assert.deepEqual(printed.at(-1), 'The certificate was read again.');
+    assert.deepEqual(printed.at(-1), 'the certificate was read again');
     socket.send(encodeSessionRequest(want([1])));
     await once(socket, 'message');
     socket.terminate();

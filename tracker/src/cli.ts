@@ -38,9 +38,6 @@ export async function main(args: readonly string[]): Promise<void> {
       process.once(signal, () => void tracker.close());
     // After that, as who reads it may send one.
     console.log(`Zauberflöte tracker listening on ${tracker.url}`);
-    // Who meant a public key, and left a secret, sees it here.
-    if (tracker.tokenAlgorithms)
-      console.log(`Tokens are asked for, signed with: ${tracker.tokenAlgorithms}`);
   } catch (error) {
     if (error instanceof KeyError || error instanceof CertificateError)
       return fail(2, error.message);

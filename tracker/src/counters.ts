@@ -42,3 +42,33 @@ export function errorName(code: number): string {
 export function countIn<K>(counts: Map<K, number>, key: K): void {
   counts.set(key, (counts.get(key) ?? 0) + 1);
 }
+
+/** Tells what was refused and ended since it was last asked. */
+export class Tally {
+  readonly #counters: Pick<Counters, 'refused' | 'ended'>;
+  #refused = new Map<number, number>();
+  #ended = new Map<number, number>();
+
+  constructor(counters: Pick<Counters, 'refused' | 'ended'>) {
+    this.#counters = counters;
+  }
+
+  /** Undefined: nothing. Else requests by HTTP status, and sessions by ErrorCode's name. */
+  since(): { refused: Record<string, number>; ended: Record<string, number> } | undefined {
+    const refused = more(this.#refused, this.#counters.refused);
+    const ended = more(this.#ended, this.#counters.ended);
+    if (refused.length + ended.length === 0) return undefined;
+    this.#refused = new Map(this.#counters.refused);
+    this.#ended = new Map(this.#counters.ended);
+    return {
+      refused: Object.fromEntries(refused),
+      ended: Object.fromEntries(ended.map(([code, count]) => [errorName(code), count])),
+    };
+  }
+}
+
+function more(before: ReadonlyMap<number, number>, now: ReadonlyMap<number, number>) {
+  return [...now]
+    .map(([key, count]) => [key, count - (before.get(key) ?? 0)] as const)
+    .filter(([, count]) => count > 0);
+}

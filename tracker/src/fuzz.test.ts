@@ -14,6 +14,7 @@ import { anyBytes, fieldNoise, mutatedFrame, validFrame } from '../test-support/
 import { Client, openRaw } from '../test-support/client.ts';
 import { FakeSocket } from '../test-support/fake-socket.ts';
 import { have, want } from '../test-support/messages.ts';
+import { SILENT } from '../test-support/silent.ts';
 import { Counters } from './counters.ts';
 import * as limits from './limits.ts';
 import { Registry } from './registry/registry.ts';
@@ -31,6 +32,7 @@ const sessions = new Sessions({
   // Rates are not what is tried here.
   rates: { messagesPerSecond: 1e9, bytesPerSecond: 1e9, contentsPerSecond: 1e9 },
   now: () => 0,
+  log: SILENT,
   onFault: (error) => {
     throw error;
   },

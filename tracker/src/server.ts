@@ -6,6 +6,7 @@ import type { AddressInfo, Socket as TcpSocket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as setTimeoutAsync } from 'node:timers/promises';
 import { ErrorCode, MAX_SESSION_MESSAGE_BYTES } from '@zauberflote/proto';
+import type { DestinationStream } from 'pino';
 import { watchLateness } from './abuse/lateness.ts';
 import { Overload } from './abuse/overload.ts';
 import type { Parkable } from './abuse/turns.ts';
@@ -23,11 +24,12 @@ import { DEFAULTS } from './config/settings.ts';
 import { Http2 } from './connect/http2.ts';
 import { rpcHandlers } from './connect/rpc.ts';
 import { Sniffer } from './connect/sniff.ts';
-import { Counters, countIn } from './counters.ts';
+import { Counters, countIn, Tally } from './counters.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { Refusal } from './http.ts';
 import { answer, checkUpgrade, firstFrames, refuseUpgrade } from './http.ts';
 import * as limits from './limits.ts';
+import { logOf } from './log.ts';
 import { metricsOf } from './metrics.ts';
 import { secureRandom } from './random.ts';
 import type { RegistryStats } from './registry/registry.ts';
@@ -55,7 +57,10 @@ const STOPPING: Refusal = {
   headers: { 'Retry-After': String(Math.ceil(limits.GOING_AWAY_RETRY_MS / 1_000)) },
 };
 
-/** Any of the settings of `config/settings.ts`, with their defaults. */
+/**
+ * Any of the settings of `config/settings.ts`, with their defaults; but `logLevel` is `warn`: it may be
+ * a part of another program.
+ */
 export interface TrackerOptions extends Partial<Config> {
   /** Pause between pings, and time to answer one, in milliseconds. @default HEARTBEAT_MS */
   readonly heartbeatMs?: number;
@@ -65,6 +70,8 @@ export interface TrackerOptions extends Partial<Config> {
   readonly keyFilePollMs?: number;
   /** How long the event loop has to be late, in milliseconds. @default OVERLOAD_AFTER_MS */
   readonly overloadAfterMs?: number;
+  /** Where the log goes. @default stderr */
+  readonly logTo?: DestinationStream;
 }
 
 export interface RunningTracker {
@@ -74,8 +81,6 @@ export interface RunningTracker {
   readonly adminPort: number | undefined;
   /** Where clients on this machine connect to, such as `ws://localhost:8080/`. */
   readonly url: string;
-  /** What the tokens it asks for are signed with, such as `EdDSA`; undefined: it asks for none. */
-  readonly tokenAlgorithms: string | undefined;
   /** Counts what the registry keeps; takes time for every peer. */
   stats(): RegistryStats;
   /**
@@ -96,16 +101,18 @@ export async function startTracker({
   headersTimeoutMs = limits.HEADERS_TIMEOUT_MS,
   keyFilePollMs = limits.KEY_FILE_POLL_MS,
   overloadAfterMs = limits.OVERLOAD_AFTER_MS,
+  logTo,
   ...options
 }: TrackerOptions = {}): Promise<RunningTracker> {
-  const config: Config = { ...DEFAULTS, ...options };
+  const config: Config = { ...DEFAULTS, logLevel: 'warn', ...options };
   const { port, host, maxPeers, tokenKeysFile } = config;
   const counters = new Counters();
   let state: 'running' | 'draining' = 'running';
   const certificate = certificateOf(config, keyFilePollMs, (result) => certificateChanged(result));
   const now = () => performance.now();
+  const log = logOf(config.logLevel, logTo);
   const onFault = (error: unknown) =>
-    console.error('A session was ended by a fault of the tracker:', error);
+    log.error({ err: error }, 'a fault of the tracker ended a session');
   const registry = new Registry<Socket>({ ...config, isCongested });
   const sessions = new Sessions({
     registry,
@@ -114,6 +121,7 @@ export async function startTracker({
     now,
     random: secureRandom,
     onFault,
+    log,
   });
   const turns = new Turns<Socket & Parkable>({
     handle: (socket, frame, isBinary) => sessions.receive(socket, frame, isBinary),
@@ -126,6 +134,8 @@ export async function startTracker({
     tokenKeysFile === undefined
       ? undefined
       : new KeyFile({ path: tokenKeysFile, pollMs: keyFilePollMs, onChange: keysChanged });
+  // Who meant a public key, and left a secret, sees it here.
+  if (keyFile) log.info({ algorithms: algorithmsOf(keyFile.keys) }, 'tokens are asked for');
   const overload = new Overload({ ...config, afterMs: overloadAfterMs });
   const gate = new Gate({
     ...config,
@@ -138,7 +148,9 @@ export async function startTracker({
     keys: () => keyFile?.keys,
     now,
     onFault,
+    log,
   });
+  const tally = new Tally(counters);
   // The one that is dead cannot read why, but one that merely never answers pings can.
   const heartbeat = new Heartbeat<SessionSocket>(
     heartbeatMs,
@@ -146,6 +158,8 @@ export async function startTracker({
     () => {
       sessions.tick();
       admission.tick(now());
+      const turnedAway = tally.since();
+      if (turnedAway) log.info(turnedAway, 'visitors were turned away since the last such line');
     },
   );
 
@@ -236,18 +250,18 @@ export async function startTracker({
   function keysChanged(result: readonly TokenKey[] | Error): void {
     if (result instanceof Error) {
       counters.keyFileFailures++;
-      console.error(`The token keys stay as they were: ${result.message}`);
-    } else console.log(`Token keys were read again: ${algorithmsOf(result)}`);
+      log.error(`the token keys stay as they were: ${result.message}`);
+    } else log.info({ algorithms: algorithmsOf(result) }, 'token keys were read again');
   }
 
   function certificateChanged(result: Pair | CertificateError): void {
     if (result instanceof CertificateError) {
       counters.certificateFailures++;
-      console.error(`The certificate stays as it was: ${result.message}`);
+      log.error(`the certificate stays as it was: ${result.message}`);
       return;
     }
     tlsServer?.setSecureContext(result);
-    console.log('The certificate was read again.');
+    log.info('the certificate was read again');
   }
 
   let admin: AdminServer | undefined;
@@ -276,7 +290,10 @@ export async function startTracker({
     throw error;
   }
   certificate?.watch();
-  const unwatch = watchLateness(overload, now);
+  const unwatch = watchLateness(overload, now, (isOverloaded) => {
+    if (isOverloaded) log.warn('there is too much to do: new visitors are turned away');
+    else log.info('visitors are let in again');
+  });
   const address = server.address() as AddressInfo;
   let closing: Promise<void> | undefined;
 
@@ -284,7 +301,6 @@ export async function startTracker({
     port: address.port,
     adminPort: admin?.port,
     url: `${tlsServer ? 'wss' : 'ws'}://${host === undefined ? 'localhost' : bracketed(address)}:${address.port}/`,
-    tokenAlgorithms: keyFile && algorithmsOf(keyFile.keys),
     stats: () => registry.stats(),
     close() {
       closing ??= close();
@@ -300,6 +316,7 @@ export async function startTracker({
 
   async function close(): Promise<void> {
     state = 'draining';
+    log.info({ drainSeconds: config.drainSeconds, ...registry.counts() }, 'stopping');
     if (config.drainSeconds > 0) await setTimeoutAsync(config.drainSeconds * 1_000);
     heartbeat.stop();
     unwatch();
@@ -320,6 +337,7 @@ export async function startTracker({
     await stopped;
     clearTimeout(timer);
     await admin?.close();
+    log.info('stopped');
   }
 }
 

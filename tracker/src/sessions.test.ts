@@ -4,6 +4,7 @@ import { seeded } from '../../demo/random.ts';
 import { FakeSocket } from '../test-support/fake-socket.ts';
 import type { Body } from '../test-support/messages.ts';
 import { have, lease, signal, want } from '../test-support/messages.ts';
+import { SILENT } from '../test-support/silent.ts';
 import { DEFAULTS } from './config/settings.ts';
 import { Counters } from './counters.ts';
 import * as limits from './limits.ts';
@@ -22,6 +23,7 @@ function setUp(options: RegistryOptions<Socket> = { isCongested }) {
     counters: new Counters(),
     now: () => clock.now,
     random: seeded(1),
+    log: SILENT,
     onFault: (error) => faults.push(error),
   });
   const open = () => {

@@ -9,8 +9,9 @@ import {
 import type { Rates } from './abuse/meter.ts';
 import { Meter } from './abuse/meter.ts';
 import type { Counters } from './counters.ts';
-import { countIn } from './counters.ts';
+import { countIn, errorName } from './counters.ts';
 import * as limits from './limits.ts';
+import type { Log } from './log.ts';
 import type { Effect } from './registry/peer.ts';
 import type { Registry } from './registry/registry.ts';
 import { truncateUtf8 } from './text.ts';
@@ -38,6 +39,7 @@ export interface SessionsOptions {
   /** What each may send. */
   readonly rates: Rates;
   readonly counters: Counters;
+  readonly log: Pick<Log, 'debug'>;
 }
 
 /**
@@ -51,9 +53,11 @@ export class Sessions {
   readonly #registry: Registry<Socket>;
   readonly #rates: Rates;
   readonly #counters: Counters;
+  readonly #log: Pick<Log, 'debug'>;
   readonly #open = new Map<Socket, Meter>();
 
-  constructor({ now, random, onFault, registry, rates, counters }: SessionsOptions) {
+  constructor({ now, random, onFault, registry, rates, counters, log }: SessionsOptions) {
+    this.#log = log;
     this.#counters = counters;
     this.#rates = rates;
     this.#now = now;
@@ -106,6 +110,7 @@ export class Sessions {
     if (!this.#open.has(socket)) return;
     this.closed(socket);
     countIn(this.#counters.ended, code);
+    this.#log.debug({ code: errorName(code), retryAfterMs }, `session ended: ${message}`);
     const text = truncateUtf8(message, limits.MAX_ERROR_MESSAGE_BYTES);
     const value = { code, message: text, retryAfterMs };
     this.#send(socket, { case: 'error', value });

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { SessionResponse } from '@zauberflote/proto';
 import { decodeSessionResponse, encodeSessionRequest, SUBPROTOCOL } from '@zauberflote/proto';
+import type { ClientOptions } from 'ws';
 import { WebSocket } from 'ws';
 import type { Body } from './messages.ts';
 
@@ -16,8 +17,8 @@ export class Client {
   readonly #arrived: Reply[] = [];
   #wanted: ((reply: Reply | undefined) => void) | undefined;
 
-  private constructor(url: string) {
-    this.socket = new WebSocket(url, SUBPROTOCOL);
+  private constructor(url: string, options: ClientOptions = {}) {
+    this.socket = new WebSocket(url, SUBPROTOCOL, options);
     this.socket.on('message', (data: Buffer) => {
       const { body } = decodeSessionResponse(data);
       const wanted = this.#wanted;
@@ -35,8 +36,8 @@ export class Client {
   }
 
   /** Connects and waits for Welcome. */
-  static async open(url: string): Promise<Client> {
-    const client = new Client(url);
+  static async open(url: string, options?: ClientOptions): Promise<Client> {
+    const client = new Client(url, options);
     await once(client.socket, 'open');
     const welcome = await client.next();
     assert.ok(welcome.case === 'welcome');

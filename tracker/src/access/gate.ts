@@ -4,6 +4,7 @@ import type { Counters } from '../counters.ts';
 import { countIn } from '../counters.ts';
 import type { Refusal } from '../http.ts';
 import { MAX_PENDING_TOKENS, PENDING_RETRY_SECONDS } from '../limits.ts';
+import type { Log } from '../log.ts';
 import type { TokenKey } from './keys.ts';
 import { checkToken, tokenOf } from './tokens.ts';
 
@@ -27,6 +28,8 @@ export interface GateOptions {
   readonly now: () => number;
   /** Hears of faults of the tracker's own. */
   readonly onFault: (error: unknown) => void;
+  /** Hears who came, from where. */
+  readonly log: Pick<Log, 'debug'>;
 }
 
 const BUSY: Refusal = {
@@ -56,13 +59,21 @@ export class Gate {
     admitted: () => void,
     refused: (refusal: Refusal) => void,
   ): void {
-    const { admission, counters, closed, keys, now, onFault } = this.#options;
+    const { admission, counters, closed, keys, now, onFault, log } = this.#options;
+    // A token may be in the path, so that is left out.
+    const visitor = () => ({
+      address: admission.addressOf(request),
+      origin: request.headers.origin,
+    });
     const refuse = (refusal: Refusal) => {
+      const { status, limit, text } = refusal;
+      log.debug({ ...visitor(), status, limit }, `refused: ${text}`);
       countIn(counters.refused, refusal.status);
       if (refusal.limit) countIn(counters.limits, refusal.limit);
       safely(() => refused(refusal), onFault);
     };
     const admit = () => {
+      log.debug(visitor(), 'let in');
       if (!safely(admitted, onFault)) refuse(FAULT);
     };
     const leave = closed() ?? admission.admit(request, now());

@@ -8,6 +8,7 @@ import { MAX_HOLDERS_PER_SWARM } from '@zauberflote/proto';
 import { isNetwork } from '../abuse/address.ts';
 import { isOriginPattern } from '../abuse/origins.ts';
 import * as limits from '../limits.ts';
+import { LOG_LEVELS } from '../log.ts';
 
 interface Described {
   /** The heading of `--help` that it is under. */
@@ -102,6 +103,13 @@ export const SETTINGS = {
     placeholder: 'HOST',
     default: '127.0.0.1',
     help: 'address or name that it listens on',
+  },
+  logLevel: {
+    kind: 'choice',
+    group: 'Operations',
+    choices: LOG_LEVELS,
+    default: 'info',
+    help: 'what is logged, as lines of JSON on stderr: error, warn, info, debug (also who connects, from where) or silent',
   },
   drainSeconds: {
     kind: 'integer',

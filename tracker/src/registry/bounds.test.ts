@@ -14,6 +14,7 @@ import {
   want,
 } from '../../test-support/messages.ts';
 import { EMPTY, Room, swarms } from '../../test-support/room.ts';
+import { SILENT } from '../../test-support/silent.ts';
 import { DEFAULTS } from '../config/settings.ts';
 import { Counters } from '../counters.ts';
 import { MAX_BUFFERED_BYTES, MAX_MESSAGES_OUT } from '../limits.ts';
@@ -180,6 +181,7 @@ describe('what one message causes', () => {
           counters,
           now: () => 0,
           random,
+          log: SILENT,
           onFault: (error) => assert.fail(String(error)),
         });
         const enter = () => {

@@ -1,0 +1,4 @@
+import { logOf } from '../src/log.ts';
+
+/** A log that nobody reads. */
+export const SILENT = logOf('silent');
