@@ -13,10 +13,7 @@ export type Log = Pick<Logger, Exclude<LogLevel, 'silent'>>;
  * A log of one JSON object a line, with the time as text and the level by name.
  * @param to where it goes; without it stderr, written at once, so that nothing is lost at the end
  */
-export function logOf(
-  level: LogLevel,
-  to: DestinationStream = destination({ dest: 2, sync: true }),
-): Log {
+export function logOf(level: LogLevel, to: DestinationStream = stderr()): Log {
   return pino(
     {
       level,
@@ -27,4 +24,11 @@ export function logOf(
     },
     to,
   );
+}
+
+function stderr(): DestinationStream {
+  const to = destination({ dest: 2, sync: true });
+  // A full disk or a terminal that has gone must not end the tracker.
+  to.on('error', () => {});
+  return to;
 }

@@ -89,14 +89,16 @@ export class Gate {
     connection.once('close', () => {
       gone = true;
     });
-    void this.#check(request, known).then((refusal) => {
-      this.#pending--;
-      if (gone) return;
-      // It may have begun to stop.
-      const late = refusal ?? closed();
-      if (late) refuse(late);
-      else admit();
-    });
+    this.#check(request, known)
+      .then((refusal) => {
+        this.#pending--;
+        if (gone) return;
+        // It may have begun to stop.
+        const late = refusal ?? closed();
+        if (late) refuse(late);
+        else admit();
+      })
+      .catch(onFault);
   }
 
   async #check(request: Requested, keys: readonly TokenKey[]): Promise<Refusal | undefined> {

@@ -46,6 +46,8 @@ export class Http2 {
 
   #beat(): void {
     for (const [session, state] of this.#sessions) {
+      // One that is ending is here until its socket has closed, and may not be pinged.
+      if (session.destroyed || session.closed) continue;
       if (state === 'waiting') {
         session.destroy();
         continue;
