@@ -4,6 +4,7 @@ import type { Platform } from '../platform.ts';
 import type { SignalingChannel, SignalingHandlers } from '../signaling/signaling-channel.ts';
 import type { PeerId } from '../tracker/types.ts';
 import { Attempt } from './attempt.ts';
+import { Barred } from './barred.ts';
 import { Deposits } from './deposits.ts';
 import { LeftOffers } from './left-offers.ts';
 import { OfferGate } from './offer-gate.ts';
@@ -51,7 +52,7 @@ export class ConnectionManager implements Connections {
   readonly #handlers: ConnectionHandlers;
   readonly #options: ConnectionOptions;
   readonly #slots = new Map<PeerId, Slot>();
-  readonly #barred = new Set<PeerId>();
+  readonly #barred: Barred;
   readonly #offers: OfferGate;
   /** What this page left with the tracker, and what others did. */
   readonly #own: Deposits;
@@ -80,6 +81,7 @@ export class ConnectionManager implements Connections {
     this.#handlers = handlers;
     this.#options = options;
     this.#lastAttempt = Math.floor(platform.random() * 2 ** 28);
+    this.#barred = new Barred(platform);
     this.#offers = new OfferGate(platform);
     this.#left = new LeftOffers(platform);
     this.#own = new Deposits(() => this.#deposit());
@@ -88,9 +90,10 @@ export class ConnectionManager implements Connections {
 
   connect(peer: PeerId): void {
     const slot = this.#slots.get(peer);
+    const barred = this.#barred.why(peer);
     if (slot) slot.wanted = true;
     else if (this.#state !== 'running') this.#report(peer, 'closed');
-    else if (this.#barred.has(peer)) this.#report(peer, 'malformed');
+    else if (barred) this.#report(peer, barred === 'flood' ? 'unreachable' : barred);
     else {
       const left = this.#left.take(peer);
       const id = left?.id ?? ++this.#lastAttempt;
@@ -127,7 +130,7 @@ export class ConnectionManager implements Connections {
   }
 
   disconnect(peer: PeerId, reason: 'closed' | 'malformed'): void {
-    if (reason === 'malformed') this.#barred.add(peer);
+    if (reason === 'malformed') this.#barred.add(peer, reason);
     this.#end(peer, reason, true);
   }
 
@@ -269,8 +272,8 @@ export class ConnectionManager implements Connections {
       onMessage: (message) => this.#handlers.onMessage(peer, message),
       onWritable: () => this.#handlers.onWritable(peer),
       onEnd: (reason) => {
-        if (reason === 'malformed') this.#barred.add(peer);
-        this.#end(peer, reason, false);
+        if (reason !== 'lost') this.#barred.add(peer, reason);
+        this.#end(peer, reason === 'flood' ? 'lost' : reason, false);
       },
     });
     const wanted = this.#slots.get(peer)?.wanted ?? false;
@@ -378,8 +381,9 @@ export class ConnectionManager implements Connections {
     const wanted = slot?.state === 'connecting' && slot.wanted;
     const isFull = slot ? false : this.#isFull();
     const isCrowded = !wanted && this.#incomingBeside(peer) >= this.#options.maxIncoming;
-    const isServing = this.#state === 'running' && !this.#barred.has(peer);
-    if (!isServing || isFull || isCrowded || !this.#offers.take(peer)) {
+    const barred = this.#barred.why(peer);
+    const isServing = this.#state === 'running' && barred !== 'malformed';
+    if (!isServing || barred || isFull || isCrowded || !this.#offers.take(peer)) {
       const reason = isServing ? DeclineReason.BUSY : DeclineReason.NOT_SERVING;
       this.#signaling.sendDecline(peer, id, reason);
       return undefined;

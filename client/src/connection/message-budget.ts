@@ -12,6 +12,12 @@ export const SMALL_PER_SECOND = 500;
  */
 export const SMALL_BURST = 8_192;
 
+/**
+ * Who sent too much may come again after this time, in ms: for good would be too hard, as it may be
+ * honest and fast. In it the burst would have been saved up, so coming again gains nothing.
+ */
+export const FLOOD_PAUSE_MS = (SMALL_BURST / SMALL_PER_SECOND) * 1000;
+
 /** What Holdings count for: they go through all chunks of a content, up to 0.7 ms. */
 export const HOLDINGS_COST = 4;
 

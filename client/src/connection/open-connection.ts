@@ -42,11 +42,13 @@ export interface Link {
   readonly data: RTCDataChannel;
 }
 
+type EndReason = 'lost' | 'malformed' | 'flood';
+
 export interface OpenConnectionHandlers {
   onMessage(message: PeerMessage): void;
   onWritable(): void;
-  /** Once, unless `end()` came first. */
-  onEnd(reason: 'lost' | 'malformed'): void;
+  /** Once, unless `end()` came first. `flood`: the peer sent too much that brings nothing. */
+  onEnd(reason: EndReason): void;
 }
 
 /** A connection whose two channels are open. */
@@ -138,7 +140,7 @@ export class OpenConnection {
     } catch {
       return this.#fail('malformed');
     }
-    if (!this.#budget.take(message, this.#usedAt)) return this.#fail('malformed');
+    if (!this.#budget.take(message, this.#usedAt)) return this.#fail('flood');
     if (message.body.case) this.#handlers.onMessage(message);
   }
 
@@ -158,7 +160,7 @@ export class OpenConnection {
     while (data.bufferedAmount && data.bufferedAmount <= data.bufferedAmountLowThreshold);
   }
 
-  #fail(reason: 'lost' | 'malformed'): void {
+  #fail(reason: EndReason): void {
     if (this.#state === 'ended') return;
     this.end();
     this.#handlers.onEnd(reason);

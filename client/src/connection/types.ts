@@ -6,7 +6,7 @@ import type { PeerId } from '../tracker/types.ts';
  * - `unreachable`: the attempt failed: no answer, peer gone, no route, out of time, no WebRTC here, or
  *   no room for another connection.
  * - `declined`: the other peer does not want one now.
- * - `lost`: it was open and broke.
+ * - `lost`: it was open and broke, or the other peer sent too many small messages.
  * - `malformed`: the other peer broke the protocol. It is not connected again.
  * - `closed`: this side asked for it.
  */
