@@ -10,7 +10,7 @@ export const LONGEST_PAUSE_MS = 60_000;
 /** A session that lasted this long, in ms, was no failure: the next pause is a first one again. */
 export const STABLE_MS = 30_000;
 
-/** After so many shorter ones in a row, each after a longer pause, the next tracker is tried. */
+/** After so many shorter ones in a row, each after a longer pause, the next tracker is tried, after a pause as well. */
 export const SHORT_SESSIONS = 2;
 
 /**

@@ -310,7 +310,7 @@ export class TrackerClient implements Tracker {
   }
 
   /**
-   * Goes to the next at once, or after a pause to the first again.
+   * Goes to the next at once; after a session, pauses and goes to the first again.
    * @param retryAfterMs for how long this one is left alone; infinite: it is no tracker
    */
   #lost(retryAfterMs: number): void {
@@ -320,15 +320,16 @@ export class TrackerClient implements Tracker {
     if (stable) this.#failures = 0;
     // One that sends its clients away knows why. Else it may be this visitor's network, and who
     // went elsewhere alone would meet nobody there; or it restarts, and all would go at once.
-    if (retryAfterMs > 0) {
-      if (stable) this.#begin(now);
-    } else if (this.#welcomedAt !== undefined && this.#failures < SHORT_SESSIONS)
-      this.#begin(Number.NEGATIVE_INFINITY);
+    const broke = this.#welcomedAt !== undefined && retryAfterMs === 0;
+    if (broke && this.#failures < SHORT_SESSIONS) this.#round = [];
+    else if (stable) this.#begin(now);
     this.#dropSocket();
-    this.#open('moving');
+    // It breaks off for all at the same time.
+    if (broke) this.#pause();
+    else this.#open('moving');
   }
 
-  /** Connects again when the first may be asked, and some time later by chance. */
+  /** Connects again when one may be asked, and some time later by chance; to what is left of the round. */
   #pause(): void {
     const platform = this.#platform;
     const bound = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.#failures++);
@@ -337,7 +338,7 @@ export class TrackerClient implements Tracker {
       Math.max(now, Math.min(...this.#places.map(({ freeAt }) => freeAt))) +
       platform.random() * bound;
     if (due === Number.POSITIVE_INFINITY) return this.#setState('unavailable');
-    this.#begin(due);
+    if (!this.#round[0]) this.#begin(due);
     this.#cancelPause = platform.setTimer(due - now, () => this.#open());
     this.#setState('waiting');
   }
