@@ -306,6 +306,22 @@ describe('TrackerClient with several trackers', () => {
     silent.close();
   });
 
+  it('gives one whose socket is open a moment more for its Welcome, but only once', async () => {
+    const opened = new Promise((resolve) => {
+      const Watched = class extends globalThis.WebSocket {
+        constructor(url: string, protocols: string[]) {
+          super(url, protocols);
+          this.addEventListener('open', resolve);
+        }
+      } as unknown as typeof WebSocket;
+      connect(undefined, { WebSocket: Watched });
+    });
+    for (const _ of ['want', 'have']) await first.requests.next();
+    await opened;
+    assert.deepEqual([elapse(), elapse()], [MOVE_ON_MS, HELD_UP_MS]);
+    await session(second);
+  });
+
   it('stays with one that has answered while the page was held up', async () => {
     connect();
     const socket = await first.sockets.next();

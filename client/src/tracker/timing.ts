@@ -34,6 +34,7 @@ export const MOVE_ON_MS = 5_000;
 
 /**
  * A timer that rings later than this, in ms, was held up (a long script, a phone's page in the
- * background), and so may be what was to come before it: that is given as long again, once.
+ * background), and so may be what was to come before it: that is given as long again, once. So is
+ * the Welcome of an open socket, which may be the very next message.
  */
 export const HELD_UP_MS = 1_000;

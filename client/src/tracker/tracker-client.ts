@@ -368,7 +368,8 @@ export class TrackerClient implements Tracker {
   #startDeadline(ms = RESPONSE_TIMEOUT_MS): void {
     const due = this.#platform.now() + ms;
     this.#cancelDeadline = this.#platform.setTimer(ms, () => {
-      if (this.#platform.now() < due + HELD_UP_MS) return this.#lost(0);
+      const isWelcomeNext = this.#socket?.readyState === OPEN && this.#welcomedAt === undefined;
+      if (!isWelcomeNext && this.#platform.now() < due + HELD_UP_MS) return this.#lost(0);
       this.#cancelDeadline = this.#platform.setTimer(HELD_UP_MS, () => this.#lost(0));
     });
   }
