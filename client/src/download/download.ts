@@ -66,7 +66,7 @@ export class Download {
   readonly #ranges = new Map<number, AbortController>();
   #manifest: ManifestInfo | undefined;
   /** Chunks that peers are still to be told of. */
-  readonly #news = new Map<PeerId, number[]>();
+  readonly #news = new Map<PeerId, Set<number>>();
   /** Who was told what there is here, at least once. */
   readonly #greeted = new Set<PeerId>();
   #mediaType = '';
@@ -210,9 +210,9 @@ export class Download {
         this.#greeted.add(effect.peer);
         return this.#sendHoldings(effect.peer, effect);
       case 'got': {
-        const news = this.#news.get(effect.peer);
-        if (news) news.push(...effect.chunks);
-        else this.#news.set(effect.peer, [...effect.chunks]);
+        const news = this.#news.get(effect.peer) ?? new Set();
+        this.#news.set(effect.peer, news);
+        for (const chunk of effect.chunks) news.add(chunk);
         return;
       }
       case 'request':
@@ -230,6 +230,7 @@ export class Download {
         this.#bytes.drop(effect.chunk, effect.peer);
         return;
       case 'discard':
+        for (const news of this.#news.values()) news.delete(effect.chunk);
         return this.#bytes.discard(effect.chunk);
       case 'lay-out':
         this.#bytes.layout = effect.layout;
@@ -281,8 +282,8 @@ export class Download {
   }
 
   #sendNews(): void {
-    for (const [peer, chunks] of this.#context.serving ? this.#news : [])
-      while (chunks.length > 0) {
+    for (const [peer, news] of this.#context.serving ? this.#news : [])
+      for (const chunks = [...news]; chunks.length > 0; ) {
         const value = { content: this.content, chunks: chunks.splice(0, MAX_CHUNKS_PER_GOT) };
         this.#context.send(peer, { case: 'got', value });
       }

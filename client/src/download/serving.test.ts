@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { makeManifest } from '@zauberflote/convert';
 import { HashAlgorithm } from '@zauberflote/proto';
 import { NEWS_MS } from './download.ts';
-import { Bench, digestOf, FILE, settle, until } from './test-bench.ts';
+import { Bench, digestOf, FILE, HASH, settle, until } from './test-bench.ts';
 
 describe('DownloadManager of a visitor who saves data', () => {
   let bench: Bench;
@@ -95,5 +95,42 @@ describe('DownloadManager of a visitor who saves data', () => {
     bench.serve(1n);
     await result;
     assert.deepEqual(news(), [[0], [1, 2], [3]]);
+  });
+
+  it('tells nobody of chunks that were thrown away before it told of them', async () => {
+    const content = {
+      algorithm: HashAlgorithm.SHA1,
+      digest: Uint8Array.from(Buffer.from(HASH, 'hex')),
+    };
+    const news = () => bench.told(2n, 'got').map(({ chunks = [] }) => chunks);
+    const sizes = () => bench.told(2n, 'holdings').map(({ size }) => Number(size));
+    const bodies: ReadableStreamDefaultController[] = [];
+    bench.answer = () => {
+      const start = (body: ReadableStreamDefaultController) => void bodies.push(body);
+      const headers = { 'content-length': `${FILE.length}` };
+      return new Response(new ReadableStream({ start }), { headers });
+    };
+    bench.state = 'unavailable';
+    bench.now = 1_000;
+    bench.manager.download(HASH, { fallback: '/f' }).catch(() => {});
+    bench.open.add(2n);
+    bench.handlers.onOpen(2n);
+    await until(() => bodies.length === 1);
+    const wrong = Buffer.from(FILE).fill('x');
+    bench.hear(2n, {
+      case: 'holdings',
+      value: { content, size: BigInt(FILE.length), chunkSize: 16_384 },
+    });
+    await until(() => sizes().at(-1) === FILE.length);
+    bodies[0]?.enqueue(wrong.subarray(0, 16_384));
+    await until(() => news().length === 1);
+    bodies[0]?.enqueue(wrong.subarray(16_384));
+    bodies[0]?.close();
+    // It has the wrong hash: it is fetched anew, and peers hear that nothing is here.
+    await until(() => bench.told(2n, 'holdings').length === 2);
+    bench.now += NEWS_MS;
+    bodies.at(-1)?.enqueue(FILE.subarray(0, 16_384));
+    await until(() => news().length > 1);
+    assert.deepEqual(news(), [[0], [0]]);
   });
 });
