@@ -274,6 +274,34 @@ describe('TrackerClient with several trackers', () => {
     await session(first);
   });
 
+  it('does not count rounds in which nobody was there for sessions that broke off', async () => {
+    const urls = [first.url, second.url];
+    await Promise.all([first.close(), second.close()]);
+    const client = connect(urls);
+    for (let rounds = 0; rounds <= SHORT_SESSIONS; rounds++) {
+      await state('waiting');
+      if (rounds < SHORT_SESSIONS) elapse();
+    }
+    await first.listen(Number(new URL(urls[0] as string).port));
+    await second.listen(Number(new URL(urls[1] as string).port));
+    elapse();
+    const socket = await session(first);
+    wantAgain(client);
+    socket.terminate();
+    await state('waiting');
+    elapse();
+    await session(first);
+    assert.equal(second.sockets.size, 0);
+  });
+
+  it('goes to the next at once when one welcomes, but does not answer', async () => {
+    connect();
+    say(await first.sockets.next(), { case: 'welcome', value: { peerId: 7n } });
+    await state('open');
+    assert.equal(elapse(), RESPONSE_TIMEOUT_MS);
+    await session(second);
+  });
+
   it('comes back to the first as soon as sessions last again', async () => {
     const client = connect();
     for (let sessions = 0; sessions < 3 * SHORT_SESSIONS; sessions++) {

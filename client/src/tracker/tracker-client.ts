@@ -59,6 +59,8 @@ export class TrackerClient implements Tracker {
   #socket: WebSocket | undefined;
   #welcomedAt: number | undefined;
   #failures = 0;
+  /** Sessions in a row that broke off before they had lasted. */
+  #broken = 0;
   #flushing = false;
   #cancelPause: (() => void) | undefined;
   #cancelDeadline: (() => void) | undefined;
@@ -312,16 +314,18 @@ export class TrackerClient implements Tracker {
   /**
    * Goes to the next at once; after a session, pauses and goes to the first again.
    * @param retryAfterMs for how long this one is left alone; infinite: it is no tracker
+   * @param isSilent it has not answered in time
    */
-  #lost(retryAfterMs: number): void {
+  #lost(retryAfterMs: number, isSilent = false): void {
     const now = this.#platform.now();
     const stable = now - (this.#welcomedAt ?? now) >= STABLE_MS;
     this.#place!.freeAt = now + retryAfterMs;
-    if (stable) this.#failures = 0;
     // One that sends its clients away knows why. Else it may be this visitor's network, and who
     // went elsewhere alone would meet nobody there; or it restarts, and all would go at once.
-    const broke = this.#welcomedAt !== undefined && retryAfterMs === 0;
-    if (broke && this.#failures < SHORT_SESSIONS) this.#round = [];
+    const broke = this.#welcomedAt !== undefined && retryAfterMs === 0 && (stable || !isSilent);
+    if (stable) this.#failures = this.#broken = 0;
+    else if (broke) this.#broken++;
+    if (broke && this.#broken <= SHORT_SESSIONS) this.#round = [];
     else if (stable) this.#begin(now);
     this.#dropSocket();
     // It breaks off for all at the same time.
@@ -369,8 +373,8 @@ export class TrackerClient implements Tracker {
     const due = this.#platform.now() + ms;
     this.#cancelDeadline = this.#platform.setTimer(ms, () => {
       const isWelcomeNext = this.#socket?.readyState === OPEN && this.#welcomedAt === undefined;
-      if (!isWelcomeNext && this.#platform.now() < due + HELD_UP_MS) return this.#lost(0);
-      this.#cancelDeadline = this.#platform.setTimer(HELD_UP_MS, () => this.#lost(0));
+      if (!isWelcomeNext && this.#platform.now() < due + HELD_UP_MS) return this.#lost(0, true);
+      this.#cancelDeadline = this.#platform.setTimer(HELD_UP_MS, () => this.#lost(0, true));
     });
   }
 
