@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import { ErrorCode } from '@zauberflote/proto';
 import { WebSocket } from 'ws';
 import { Client } from '../test-support/client.ts';
 import { want } from '../test-support/messages.ts';
 import { Counters, countIn, Tally } from './counters.ts';
 import type { LogLevel } from './log.ts';
+import { logOf } from './log.ts';
 import type { RunningTracker } from './server.ts';
 import { startTracker } from './server.ts';
 
@@ -79,6 +83,33 @@ describe('log', () => {
   it('says nothing when it is silent', async () => {
     await happenings('silent');
     assert.deepEqual(lines, []);
+  });
+});
+
+describe('a log', () => {
+  it('has name, message and place of an error, and no other property, such as a URL', () => {
+    const lines: string[] = [];
+    const error = Object.assign(new TypeError('Invalid URL'), { input: '/?token=abc' });
+    logOf('error', { write: (line) => lines.push(line) }).error({ err: error }, 'a fault');
+    const { err, msg } = JSON.parse(lines.join(''));
+    assert.deepEqual([err.type, err.message, msg], ['TypeError', 'Invalid URL', 'a fault']);
+    assert.match(err.stack, /log\.test\.ts/);
+    assert.ok(!lines.join('').includes('token'));
+  });
+
+  it('that cannot be written ends nothing', async () => {
+    const log = new URL('log.ts', import.meta.url).href;
+    const script = `
+      const { logOf } = await import('${log}');
+      const log = logOf('info');
+      for (let i = 0; i < 10; i++) log.info('lost');
+      console.log('lives');`;
+    const full = openSync('/dev/full', 'w');
+    const args = ['--input-type=module', '--eval', script];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', full] });
+    closeSync(full);
+    const [out, [code]] = await Promise.all([child.stdout!.toArray(), once(child, 'exit')]);
+    assert.deepEqual([out.join(''), code], ['lives\n', 0]);
   });
 });
 

@@ -7,7 +7,7 @@ export const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** Lines that a program can read. Addresses of visitors are for `debug` only. */
-export type Log = Pick<Logger, Exclude<LogLevel, 'silent'>>;
+export type Log = Pick<Logger, Exclude<LogLevel, 'silent'> | 'isLevelEnabled'>;
 
 /**
  * A log of one JSON object a line, with the time as text and the level by name.
@@ -20,6 +20,8 @@ export function logOf(level: LogLevel, to: DestinationStream = stderr()): Log {
       // Process and machine are known to whoever collects it.
       base: undefined,
       timestamp: stdTimeFunctions.isoTime,
+      // Other properties of an error may hold an address, or a URL with its token.
+      serializers: { err: ({ name, message, stack }: Error) => ({ type: name, message, stack }) },
       formatters: { level: (label) => ({ level: label }) },
     },
     to,

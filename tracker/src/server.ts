@@ -24,7 +24,7 @@ import { DEFAULTS } from './config/settings.ts';
 import { Http2 } from './connect/http2.ts';
 import { rpcHandlers } from './connect/rpc.ts';
 import { Sniffer } from './connect/sniff.ts';
-import { Counters, countIn, Tally } from './counters.ts';
+import { Counters, Tally } from './counters.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { Refusal } from './http.ts';
 import { answer, checkUpgrade, firstFrames, refuseUpgrade } from './http.ts';
@@ -151,6 +151,10 @@ export async function startTracker({
     log,
   });
   const tally = new Tally(counters);
+  const tellTally = () => {
+    const turnedAway = tally.since();
+    if (turnedAway) log.info(turnedAway, 'visitors were turned away since the last such line');
+  };
   // The one that is dead cannot read why, but one that merely never answers pings can.
   const heartbeat = new Heartbeat<SessionSocket>(
     heartbeatMs,
@@ -158,8 +162,7 @@ export async function startTracker({
     () => {
       sessions.tick();
       admission.tick(now());
-      const turnedAway = tally.since();
-      if (turnedAway) log.info(turnedAway, 'visitors were turned away since the last such line');
+      tellTally();
     },
   );
 
@@ -219,10 +222,7 @@ export async function startTracker({
   server.on('upgrade', (request, stream, head) => {
     const refused = (refusal: Refusal) => refuseUpgrade(stream, refusal);
     const wrong = checkUpgrade(request);
-    if (wrong) {
-      countIn(counters.refused, wrong.status);
-      return refused(wrong);
-    }
+    if (wrong) return gate.refuse(request, wrong, refused);
     gate.enter(request, stream, () => welcome(request, stream, head), refused);
   });
 
@@ -337,6 +337,7 @@ export async function startTracker({
     await stopped;
     clearTimeout(timer);
     await admin?.close();
+    tellTally();
     log.info('stopped');
   }
 }

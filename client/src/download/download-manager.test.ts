@@ -69,10 +69,7 @@ describe('DownloadManager', () => {
     await settle();
     const content = { algorithm: HashAlgorithm.MANIFEST_SHA256, digest: digestOf(manifest.id) };
     const holdings = { content, size: BigInt(FILE.length), chunkSize: manifest.chunkSize };
-    for (const peer of [1n, 2n]) {
-      bench.open.add(peer);
-      bench.handlers.onOpen(peer);
-    }
+    bench.opens(1n, 2n);
     // Nobody named them: they introduce themselves, one with the first chunk, one with none.
     bench.hear(1n, { case: 'holdings', value: { ...holdings, bitfield: Uint8Array.of(0x80) } });
     bench.hear(2n, { case: 'holdings', value: holdings });

@@ -23,10 +23,7 @@ describe('DownloadManager of a visitor who saves data', () => {
     bench.manager.addManifest(manifest);
     const result = bench.manager.download(id);
     await settle();
-    for (const peer of [1n, 2n]) {
-      bench.open.add(peer);
-      bench.handlers.onOpen(peer);
-    }
+    bench.opens(1n, 2n);
     bench.hear(1n, { case: 'holdings', value: { ...holdings, bitfield: Uint8Array.of(0x80) } });
     bench.hear(2n, { case: 'holdings', value: holdings });
     await until(() => bench.requests(1n).length > 0);
@@ -62,10 +59,7 @@ describe('DownloadManager of a visitor who saves data', () => {
     bench.manager.addManifest(manifest);
     const result = bench.manager.download(id);
     await settle();
-    for (const peer of [1n, 2n]) {
-      bench.open.add(peer);
-      bench.handlers.onOpen(peer);
-    }
+    bench.opens(1n, 2n);
     bench.now = 1_000;
     bench.hear(2n, { case: 'holdings', value: holdings });
     bench.hear(1n, { case: 'holdings', value: { ...holdings, bitfield: Uint8Array.of(0x80) } });
@@ -113,8 +107,7 @@ describe('DownloadManager of a visitor who saves data', () => {
     bench.state = 'unavailable';
     bench.now = 1_000;
     bench.manager.download(HASH, { fallback: '/f' }).catch(() => {});
-    bench.open.add(2n);
-    bench.handlers.onOpen(2n);
+    bench.opens(2n);
     await until(() => bodies.length === 1);
     const wrong = Buffer.from(FILE).fill('x');
     bench.hear(2n, {

@@ -93,6 +93,11 @@ export class Bench {
       totalHolders: peers.length,
       totalPartial: 0,
     });
+    this.opens(...peers);
+  }
+
+  /** Their connections open. */
+  opens(...peers: bigint[]): void {
     for (const peer of peers) {
       this.open.add(peer);
       this.handlers.onOpen(peer);

@@ -29,7 +29,7 @@ export interface GateOptions {
   /** Hears of faults of the tracker's own. */
   readonly onFault: (error: unknown) => void;
   /** Hears who came, from where. */
-  readonly log: Pick<Log, 'debug'>;
+  readonly log: Pick<Log, 'debug' | 'isLevelEnabled'>;
 }
 
 const BUSY: Refusal = {
@@ -59,21 +59,10 @@ export class Gate {
     admitted: () => void,
     refused: (refusal: Refusal) => void,
   ): void {
-    const { admission, counters, closed, keys, now, onFault, log } = this.#options;
-    // A token may be in the path, so that is left out.
-    const visitor = () => ({
-      address: admission.addressOf(request),
-      origin: request.headers.origin,
-    });
-    const refuse = (refusal: Refusal) => {
-      const { status, limit, text } = refusal;
-      log.debug({ ...visitor(), status, limit }, `refused: ${text}`);
-      countIn(counters.refused, refusal.status);
-      if (refusal.limit) countIn(counters.limits, refusal.limit);
-      safely(() => refused(refusal), onFault);
-    };
+    const { admission, closed, keys, now, onFault } = this.#options;
+    const refuse = (refusal: Refusal) => this.refuse(request, refusal, refused);
     const admit = () => {
-      log.debug(visitor(), 'let in');
+      this.#note(request, 'let in');
       if (!safely(admitted, onFault)) refuse(FAULT);
     };
     const leave = closed() ?? admission.admit(request, now());
@@ -99,6 +88,24 @@ export class Gate {
         else admit();
       })
       .catch(onFault);
+  }
+
+  /** Counts it, and calls `refused`. */
+  refuse(request: Requested, refusal: Refusal, refused: (refusal: Refusal) => void): void {
+    const { counters, onFault } = this.#options;
+    const { status, limit, text } = refusal;
+    this.#note(request, `refused: ${text}`, { status, limit });
+    countIn(counters.refused, status);
+    if (limit) countIn(counters.limits, limit);
+    safely(() => refused(refusal), onFault);
+  }
+
+  /** Logs who came. A token may be in the path, so that is left out. */
+  #note({ headers, socket }: Requested, what: string, more: object = {}): void {
+    const { admission, log } = this.#options;
+    if (!log.isLevelEnabled('debug')) return;
+    const address = admission.addressOf({ headers, socket });
+    log.debug({ address, origin: headers.origin, ...more }, what);
   }
 
   async #check(request: Requested, keys: readonly TokenKey[]): Promise<Refusal | undefined> {

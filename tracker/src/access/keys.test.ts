@@ -77,6 +77,12 @@ describe('keys for tokens', () => {
       says: /neither PEM/,
     },
     { what: 'one in base64', content: der.toString('base64'), says: /neither PEM, nor a JWKS/ },
+    { what: 'one in hex', content: der.toString('hex'), says: /neither PEM, nor a JWKS/ },
+    {
+      what: 'a private key in base64',
+      content: ED25519.privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64'),
+      says: /neither PEM/,
+    },
     {
       what: 'one in PEM without its first line',
       content: pem(RSA.publicKey).replace(/^.*\n/, ''),

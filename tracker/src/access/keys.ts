@@ -111,7 +111,11 @@ function keyOf(key: KeyObject, id: string | undefined): TokenKey {
 function secretOf(text: string): KeyObject {
   // What is public is no secret: whoever knows it could sign with it (RFC 8725, section 2.1). So what
   // might be a key in another format, a page of an error, or several lines, is refused.
-  if (/[^A-Za-z0-9+/=_-]/.test(text) || isPublicKey(Buffer.from(text, 'base64')))
+  const encodings = ['base64', 'hex'] as const;
+  if (
+    /[^A-Za-z0-9+/=_-]/.test(text) ||
+    encodings.some((encoding) => isKey(Buffer.from(text, encoding)))
+  )
     throw new KeyError(
       'This is neither PEM, nor a JWKS, nor a secret, which is one line of letters, digits and +/=_- (make one with: openssl rand -hex 32). Convert a key into PEM or a JWKS.',
     );
@@ -125,10 +129,17 @@ function secret(bytes: Buffer): KeyObject {
   );
 }
 
-function isPublicKey(key: Buffer): boolean {
-  return (['spki', 'pkcs1'] as const).some((type) => {
+function isKey(key: Buffer): boolean {
+  const format = 'der';
+  return [
+    () => createPublicKey({ key, format, type: 'spki' }),
+    () => createPublicKey({ key, format, type: 'pkcs1' }),
+    () => createPrivateKey({ key, format, type: 'pkcs8' }),
+    () => createPrivateKey({ key, format, type: 'pkcs1' }),
+    () => createPrivateKey({ key, format, type: 'sec1' }),
+  ].some((read) => {
     try {
-      return createPublicKey({ key, format: 'der', type }) !== undefined;
+      return read() !== undefined;
     } catch {
       return false;
     }

@@ -9,7 +9,12 @@ type Handler = NonNullable<Parameters<typeof createServer>[1]>;
 export class Http2 {
   readonly #server: Http2Server;
   readonly #timer: NodeJS.Timeout;
-  readonly #sessions = new Map<ServerHttp2Session, 'alive' | 'waiting'>();
+  readonly #sessions = new Map<
+    ServerHttp2Session,
+    { state: 'alive' | 'waiting'; readonly socket: Socket }
+  >();
+  /** Of the session that begins. */
+  #arriving: Socket | undefined;
 
   /** @param heartbeatMs pause between pings, and the time to answer one, in milliseconds */
   constructor(handler: Handler, heartbeatMs: number) {
@@ -17,7 +22,8 @@ export class Http2 {
     const options = { maxSessionMemory: limits.MAX_HTTP2_MEGABYTES, settings };
     this.#server = createServer(options, handler);
     this.#server.on('session', (session) => {
-      this.#sessions.set(session, 'alive');
+      // Told within `accept`.
+      this.#sessions.set(session, { state: 'alive', socket: this.#arriving as Socket });
       session.on('error', () => {});
       session.on('close', () => this.#sessions.delete(session));
     });
@@ -30,7 +36,9 @@ export class Http2 {
     socket.once('finish', () => socket.destroy());
     // One that has closed its half will read no reply for long: its peers are gone.
     socket.once('end', () => socket.end());
+    this.#arriving = socket;
     this.#server.emit('connection', socket);
+    this.#arriving = undefined;
   };
 
   /** Takes no more streams; connections end with their last one. */
@@ -41,20 +49,19 @@ export class Http2 {
 
   /** Ends every connection. */
   destroy(): void {
-    for (const session of this.#sessions.keys()) session.destroy();
+    for (const { socket } of this.#sessions.values()) socket.destroy();
   }
 
   #beat(): void {
-    for (const [session, state] of this.#sessions) {
-      // One that is ending is here until its socket has closed, and may not be pinged.
-      if (session.destroyed || session.closed) continue;
-      if (state === 'waiting') {
-        session.destroy();
+    for (const [session, entry] of this.#sessions) {
+      // One that is ending waits for what it has to send. A client that does not read would keep it.
+      if (session.destroyed || entry.state === 'waiting') {
+        entry.socket.destroy();
         continue;
       }
-      this.#sessions.set(session, 'waiting');
+      entry.state = 'waiting';
       session.ping((error) => {
-        if (!error && this.#sessions.has(session)) this.#sessions.set(session, 'alive');
+        if (!error) entry.state = 'alive';
       });
     }
   }

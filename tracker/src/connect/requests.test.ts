@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { ClientHttp2Session } from 'node:http2';
 import { connect as connectHttp2 } from 'node:http2';
 import type { Socket } from 'node:net';
 import { connect } from 'node:net';
@@ -72,6 +73,16 @@ for (const access of ['without tokens', 'with tokens'] as const)
       await lives();
     });
 
+    const askSession = (session: ClientHttp2Session) => {
+      const stream = session.request({
+        ':method': 'POST',
+        ':path': `${SESSION}${query}`,
+        'content-type': 'application/grpc',
+        te: 'trailers',
+      });
+      stream.on('error', () => {});
+      return stream;
+    };
     /** A connection with a session of a peer, by an HTTP/2 client. */
     const opened = async () => {
       let socket: Socket | undefined;
@@ -82,14 +93,7 @@ for (const access of ['without tokens', 'with tokens'] as const)
         },
       });
       session.on('error', () => {});
-      const stream = session.request({
-        ':method': 'POST',
-        ':path': `${SESSION}${query}`,
-        'content-type': 'application/grpc',
-        te: 'trailers',
-      });
-      stream.on('error', () => {});
-      await once(stream, 'data');
+      await once(askSession(session), 'data');
       assert.equal(tracker.stats().peers, 1);
       return { socket: socket as Socket, session };
     };
@@ -108,23 +112,20 @@ for (const access of ['without tokens', 'with tokens'] as const)
       await forgotten();
     });
 
-    it('of HTTP/2 that are cancelled at once leave no peer', async () => {
-      await start({ heartbeatMs: 3_600_000 });
+    it('of HTTP/2 that are cancelled at once, or when they have begun, leave no peer', async () => {
+      await start({ heartbeatMs: 3_600_000, adminPort: 0 });
       const session = connectHttp2(`http://127.0.0.1:${tracker.port}`);
       for (let round = 0; round < 50; round++) {
-        const stream = session.request({
-          ':method': 'POST',
-          ':path': `${SESSION}${query}`,
-          'content-type': 'application/grpc',
-          te: 'trailers',
-        });
-        stream.on('error', () => {});
+        const stream = askSession(session);
+        if (round % 2 === 0) await once(stream, 'data');
         stream.close(8);
         await once(stream, 'close');
       }
       session.close();
       await once(session, 'close');
       await forgotten();
-      await lives();
+      const metrics = await fetch(`http://127.0.0.1:${tracker.adminPort}/metrics`);
+      const [, sessions] = /^zauberflote_sessions_total (\d+)$/m.exec(await metrics.text()) ?? [];
+      assert.ok(Number(sessions) >= 25, `${sessions} sessions`);
     });
   });

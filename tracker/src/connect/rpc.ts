@@ -11,12 +11,17 @@ import { trackerService } from './service.ts';
 
 export interface RpcOptions {
   readonly tracker: Tracker;
-  readonly gate: Pick<Gate, 'enter'>;
+  readonly gate: Pick<Gate, 'enter' | 'refuse'>;
   /** Answers all that is no call over HTTP/1.1, and /healthz and /readyz over HTTP/2. */
   readonly otherwise: (request: IncomingMessage, response: ServerResponse) => void;
 }
 
 const PREFIX = `/${TrackerService.typeName}/`;
+
+const NO_HOST: Refusal = {
+  status: 400,
+  text: 'Name the host of the tracker: Host: HOST:PORT',
+};
 
 /**
  * Handlers of requests over HTTP/1.1 and over HTTP/2: calls of TrackerService in gRPC or Connect (JSON or
@@ -33,22 +38,15 @@ export function rpcHandlers({ tracker, gate, otherwise }: RpcOptions) {
   const admitted = (
     request: IncomingMessage | Http2ServerRequest,
     response: ServerResponse | Http2ServerResponse,
-  ) =>
-    gate.enter(
-      request as IncomingMessage,
-      response as ServerResponse,
-      () => {
-        // The adapter throws at these.
-        const authority = 'authority' in request ? request.authority : request.headers.host;
-        if (URL.canParse(`http://${authority ?? ' '}`)) call(request, response);
-        else
-          refuse(response, {
-            status: 400,
-            text: 'Name the host of the tracker: Host: HOST:PORT\n',
-          });
-      },
-      (refusal) => refuse(response, { ...refusal, text: `${refusal.text}\n` }),
-    );
+  ) => {
+    const asked = request as IncomingMessage;
+    const refused = (refusal: Refusal) =>
+      refuse(response, { ...refusal, text: `${refusal.text}\n` });
+    // The adapter throws at these.
+    const authority = 'authority' in request ? request.authority : request.headers.host;
+    if (!URL.canParse(`http://${authority ?? ' '}`)) return gate.refuse(asked, NO_HOST, refused);
+    gate.enter(asked, response as ServerResponse, () => call(request, response), refused);
+  };
   return {
     http1(request: IncomingMessage, response: ServerResponse): void {
       if (request.url?.startsWith(PREFIX)) admitted(request, response);

@@ -265,8 +265,8 @@ export class Registry<C> {
   }
 
   /**
-   * When all have announced too much, one who announced about the most is turned away to make
-   * room for one who announced clearly less: at most one for each message, then the announcer.
+   * When all have announced too much, one of those who announced about the most is turned away,
+   * which may be the announcer: at most one other for each message, then the announcer.
    */
   #have(
     peer: Peer<C>,
