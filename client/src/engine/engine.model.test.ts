@@ -68,6 +68,40 @@ const scenario: fc.Arbitrary<Scenario> = fc.record({
   tracker,
 });
 
+/** Worlds found by chance in which it once went wrong. */
+const found: [Scenario][] = [
+  // A size of which a peer lied was given up while a range past the real end was on its way.
+  [
+    {
+      seed: 0,
+      verification: 'whole',
+      size: 1_048_577,
+      chunkSize: 16_384,
+      layoutAt: 0,
+      origin: { kind: 'wrong', bytesPerMs: 500, latencyMs: 200, sizeOff: 0 },
+      fallbackAt: 0,
+      peers: [
+        {
+          honest: true,
+          has: 0.5,
+          growsMs: 0,
+          comes: 'first',
+          connects: true,
+          bytesPerMs: 20,
+          latencyMs: 0,
+          silentAfter: never,
+          leavesAt: 0,
+          comesBack: false,
+          refuses: 'none',
+          repeats: false,
+          sizeOff: 2_000_000,
+        },
+      ],
+      tracker: { answersMs: 0, leases: 'mute', awayAt: [63], missing: false },
+    },
+  ],
+];
+
 describe('DownloadEngine in a simulated world', () => {
   it('ends with the right bytes if a source stays, else ends, whatever happens in whatever order', () => {
     const outcomes = new Map<string, number>();
@@ -80,7 +114,7 @@ describe('DownloadEngine in a simulated world', () => {
         const key = `${scenario.verification} ${outcome}`;
         outcomes.set(key, (outcomes.get(key) ?? 0) + 1);
       }),
-      { numRuns: RUNS },
+      { numRuns: RUNS, examples: found },
     );
     // If one of these did not occur, the worlds would not test what they are for.
     for (const verification of ['chunks', 'whole'])

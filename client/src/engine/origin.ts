@@ -283,7 +283,11 @@ export class Origin {
     for (const range of [...this.#ranges.values()]) {
       let chunk = Math.floor(range.at / chunkSize);
       const end = Math.min(range.end, size);
-      if (range.at >= end) continue;
+      if (range.at >= end) {
+        // Asked for when the content was said to be longer: nothing of it is of use.
+        if (range.start >= size) this.#abort(range);
+        continue;
+      }
       while (chunk < count && chunk * chunkSize < end && !chunks.isMissing(chunk)) chunk++;
       if (chunk * chunkSize >= end || chunk >= count) this.#abort(range);
       else if (this.#isOutdone(range, situation)) {
