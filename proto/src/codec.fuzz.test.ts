@@ -5,23 +5,30 @@ import fc from 'fast-check';
 import { FILES } from '../testdata/make.ts';
 import { frameOf } from '../testdata/types.ts';
 import { checkWire } from '../testdata/wire-oracle.ts';
-import { PeerMessageSchema, SessionRequestSchema, SessionResponseSchema } from './full.ts';
-import type { PeerMessage, SessionRequest, SessionResponse } from './index.ts';
 import {
+  NodeMessageSchema,
+  PeerMessageSchema,
+  SessionRequestSchema,
+  SessionResponseSchema,
+} from './full.ts';
+import type { NodeMessage, PeerMessage, SessionRequest, SessionResponse } from './index.ts';
+import {
+  decodeNodeMessage,
   decodePeerMessage,
   decodeSessionRequest,
   decodeSessionResponse,
   ErrorCode,
+  encodeNodeMessage,
   encodePeerMessage,
   encodeSessionRequest,
   encodeSessionResponse,
   ProtocolError,
 } from './index.ts';
 
-/** Per kind of message and of frame: 3 × 2 × 12,000 = 72,000 in all. */
+/** Per kind of message and of frame: 4 × 2 × 12,000 = 96,000 in all. */
 const RUNS = { numRuns: 12_000, seed: 2015 };
 
-type Message = SessionRequest | SessionResponse | PeerMessage;
+type Message = SessionRequest | SessionResponse | PeerMessage | NodeMessage;
 
 interface Kind<T extends Message> {
   readonly file: string;
@@ -51,6 +58,12 @@ const KINDS = [
     schema: PeerMessageSchema,
     decode: decodePeerMessage,
     encode: (message) => encodePeerMessage(message.body),
+  }),
+  kind({
+    file: 'node_message.json',
+    schema: NodeMessageSchema,
+    decode: decodeNodeMessage,
+    encode: (message) => encodeNodeMessage(message.node, message.body),
   }),
 ];
 

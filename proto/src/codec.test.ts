@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { SessionRequestBody } from './index.ts';
 import {
   checkContentId,
+  decodeNodeMessage,
   decodePeerMessage,
   decodeSessionRequest,
   decodeSessionResponse,
@@ -16,6 +17,7 @@ import {
   MAX_FRAGMENT_BYTES,
   MAX_HOLDERS_PER_SWARM,
   MAX_IDS_PER_MESSAGE,
+  MAX_NODE_MESSAGE_BYTES,
   MAX_PEER_MESSAGE_BYTES,
   MAX_RAW_SDP_BYTES,
   MAX_REQUEST_BYTES,
@@ -177,6 +179,7 @@ describe('codec', () => {
       [decodeSessionRequest, MAX_SESSION_MESSAGE_BYTES],
       [decodeSessionResponse, MAX_SESSION_RESPONSE_BYTES],
       [decodePeerMessage, MAX_PEER_MESSAGE_BYTES],
+      [decodeNodeMessage, MAX_NODE_MESSAGE_BYTES],
     ] as const;
     for (const [decode, limit] of decoders) {
       refuses(ErrorCode.TOO_LARGE, new RegExp(`${limit + 1} bytes.*${limit}`), () =>

@@ -3,15 +3,18 @@ import type {
   ContentId,
   DepositedOffer,
   Lease,
+  NodeMessage,
   PeerMessage,
   SessionDescription,
   SessionRequest,
   SessionResponse,
   Signal,
+  Swarm,
 } from '../gen/compact.ts';
 import {
   DtlsSetup,
   ErrorCode,
+  NodeMessageTable,
   PeerMessageTable,
   SessionRequestTable,
   SessionResponseTable,
@@ -46,6 +49,7 @@ export type Init<T> = T extends { case: infer Case; value: infer Value }
 export type SessionRequestBody = Init<SessionRequest['body']>;
 export type SessionResponseBody = Init<SessionResponse['body']>;
 export type PeerMessageBody = Init<PeerMessage['body']>;
+export type NodeMessageBody = Init<NodeMessage['body']>;
 
 /** One WebSocket frame or stream message to the tracker. */
 export function encodeSessionRequest(body: SessionRequestBody): Uint8Array<ArrayBuffer> {
@@ -60,6 +64,11 @@ export function encodeSessionResponse(body: SessionResponseBody): Uint8Array<Arr
 /** One data channel message. */
 export function encodePeerMessage(body: PeerMessageBody): Uint8Array<ArrayBuffer> {
   return write(PeerMessageTable, { body });
+}
+
+/** One message from a node to another. */
+export function encodeNodeMessage(node: string, body: NodeMessageBody): Uint8Array<ArrayBuffer> {
+  return write(NodeMessageTable, { node, body });
 }
 
 /**
@@ -114,15 +123,7 @@ export function decodeSessionResponse(frame: Uint8Array): SessionResponse {
       checkPeerId(message.body.value.peerId);
       break;
     case 'peers':
-      checkIds(message.body.value.swarms.map((swarm) => swarm.content));
-      for (const { holders } of message.body.value.swarms) {
-        if (holders.length > limits.MAX_HOLDERS_PER_SWARM) malformed('too many holders in a swarm');
-        for (const holder of holders) {
-          checkPeerId(holder.peerId);
-          checkSize(holder.size);
-          if (holder.offer) checkDeposited(holder.offer);
-        }
-      }
+      checkSwarms(message.body.value.swarms);
       break;
     case 'grant':
       checkContentId(message.body.value.content);
@@ -184,6 +185,34 @@ export function decodePeerMessage(frame: Uint8Array): PeerMessage {
   return message;
 }
 
+/**
+ * Decodes and checks what another node sent; see {@link decodeSessionRequest}.
+ * @throws {ProtocolError}
+ */
+export function decodeNodeMessage(frame: Uint8Array): NodeMessage {
+  const message = decode<NodeMessage>(NodeMessageTable, frame, limits.MAX_NODE_MESSAGE_BYTES);
+  if (message.body.case !== undefined && !NODE.test(message.node))
+    malformed('the name of a node is not 1 to 64 letters and digits');
+  switch (message.body.case) {
+    case 'inquiry':
+      if (message.body.value.number === 0) malformed('number is 0');
+      checkIds(message.body.value.contents.map(({ content }) => content));
+      break;
+    case 'findings':
+      checkSwarms(message.body.value.swarms);
+      break;
+    case 'delivery':
+      checkPeerId(message.body.value.to);
+      if (!message.body.value.signal) malformed('a delivery without a signal');
+      checkSignal(message.body.value.signal);
+      break;
+    case 'rejection':
+      checkPeerId(message.body.value.to);
+      checkPeerId(message.body.value.undeliverable?.peerId ?? 0n);
+  }
+  return message;
+}
+
 /** @throws {ProtocolError} if the algorithm is unknown or the digest's length is not its. */
 export function checkContentId(id: ContentId | undefined): asserts id is ContentId {
   if (!id) malformed('a content id is missing');
@@ -227,6 +256,18 @@ function checkIds(ids: readonly (ContentId | undefined)[]): void {
     seen.add(contentKey(id));
   }
   if (seen.size !== ids.length) malformed('a content id is repeated');
+}
+
+function checkSwarms(swarms: readonly Swarm[]): void {
+  checkIds(swarms.map(({ content }) => content));
+  for (const { holders } of swarms) {
+    if (holders.length > limits.MAX_HOLDERS_PER_SWARM) malformed('too many holders in a swarm');
+    for (const holder of holders) {
+      checkPeerId(holder.peerId);
+      checkSize(holder.size);
+      if (holder.offer) checkDeposited(holder.offer);
+    }
+  }
 }
 
 function checkSize(size: bigint): void {
@@ -284,6 +325,7 @@ export const ICE_PWD = /^[A-Za-z0-9+/]{22,256}$/;
 // Tokens go into an SDP text, so nothing that could end a line or a field.
 const ICE_OPTION = /^[A-Za-z0-9+/_-]{1,64}$/;
 const FOUNDATION = /^[A-Za-z0-9+/]{1,32}$/;
+const NODE = /^[A-Za-z0-9_-]{1,64}$/;
 const ADDRESS = /^[A-Za-z0-9.:-]{1,255}$/;
 
 function checkDescription(description: SessionDescription, kind: 'offer' | 'answer'): void {

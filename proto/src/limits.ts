@@ -9,6 +9,9 @@ export const MAX_SESSION_MESSAGE_BYTES = 65_536;
 /** Largest SessionResponse, in bytes: 64 swarms of 64 holders take 95,556 bytes. */
 export const MAX_SESSION_RESPONSE_BYTES = 131_072;
 
+/** Largest NodeMessage, in bytes: a Signal of MAX_SESSION_MESSAGE_BYTES, or the Swarms of a SessionResponse. */
+export const MAX_NODE_MESSAGE_BYTES = 131_072;
+
 /** Most content ids in one Want, Have or Drop: a page of 30 assets in one message, twice over. */
 export const MAX_IDS_PER_MESSAGE = 64;
 

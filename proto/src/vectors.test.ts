@@ -15,6 +15,7 @@ import { FILES, format } from '../testdata/make.ts';
 import type { Hex, Ignored, Malformed, Valid, Vector } from '../testdata/types.ts';
 import { frameOf } from '../testdata/types.ts';
 import {
+  file_zauberflote_v1_backplane,
   file_zauberflote_v1_content,
   file_zauberflote_v1_manifest,
   file_zauberflote_v1_peer,
@@ -23,16 +24,19 @@ import {
   GetSwarmRequestSchema,
   GetSwarmResponseSchema,
   ManifestSchema,
+  NodeMessageSchema,
   PeerMessageSchema,
   SessionRequestSchema,
   SessionResponseSchema,
 } from './full.ts';
 import {
   decodeManifest,
+  decodeNodeMessage,
   decodePeerMessage,
   decodeSessionRequest,
   decodeSessionResponse,
   ErrorCode,
+  NodeMessageTable,
   PeerMessageTable,
   ProtocolError,
   SessionRequestTable,
@@ -54,6 +58,12 @@ const SUITES: readonly Suite[] = [
     schema: ManifestSchema,
     table: ManifestTable,
     decode: decodeManifest,
+  },
+  {
+    file: 'node_message.json',
+    schema: NodeMessageSchema,
+    table: NodeMessageTable,
+    decode: decodeNodeMessage,
   },
   {
     file: 'peer_message.json',
@@ -158,6 +168,7 @@ describe('golden vectors', () => {
 
   it('use every message of a session, every field, every oneof case and every enum value', () => {
     const missing = everythingIn([
+      file_zauberflote_v1_backplane,
       file_zauberflote_v1_content,
       file_zauberflote_v1_manifest,
       file_zauberflote_v1_peer,

@@ -1,6 +1,7 @@
 /** Writes the golden vectors: `node proto/testdata/make.ts`. A test compares them with the files. */
 import { writeFileSync } from 'node:fs';
 import { MANIFEST } from './manifest.ts';
+import { NODE_MESSAGE } from './node-message.ts';
 import { PEER_MESSAGE } from './peer-message.ts';
 import { SESSION_REQUEST } from './session-request.ts';
 import { SESSION_RESPONSE } from './session-response.ts';
@@ -9,6 +10,7 @@ import type { Vector } from './types.ts';
 /** Content of each file of vectors, by its name. */
 export const FILES: Readonly<Record<string, readonly Vector[]>> = {
   'manifest.json': MANIFEST,
+  'node_message.json': NODE_MESSAGE,
   'peer_message.json': PEER_MESSAGE,
   'session_request.json': SESSION_REQUEST,
   'session_response.json': SESSION_RESPONSE,
