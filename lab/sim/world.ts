@@ -89,7 +89,7 @@ export class World {
 
   #carryOut(effects: readonly Effect<Visitor>[]): void {
     for (const effect of effects) {
-      if ('close' in effect) throw new Error(`the registry refused a visitor: ${effect.message}`);
+      if (!('send' in effect)) throw new Error('the registry refused a visitor, or asked others');
       this.clock.after(this.scenario.rttMs / 2, () => this.#deliver(effect.to, effect.send));
     }
   }

@@ -87,8 +87,7 @@ export class World {
 
   #carryOut(effects: Effect<Visitor>[]): void {
     for (const effect of effects) {
-      if (!('send' in effect))
-        throw new Error(`the registry closed a connection: ${effect.message}`);
+      if (!('send' in effect)) throw new Error('the registry closed a connection, or asked others');
       const frame = encodeSessionResponse(effect.send);
       this.send(() => this.#deliver(effect.to, decodeSessionResponse(frame)));
     }

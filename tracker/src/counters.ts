@@ -27,6 +27,15 @@ export class Counters {
   keyFileFailures = 0;
   /** How often a new certificate could not be used. */
   certificateFailures = 0;
+  /** Wants for which other nodes were asked, and those that were answered without all of them. */
+  inquiries = 0;
+  lateInquiries = 0;
+  /** Messages to other nodes, those that nobody heard among them, and from them. */
+  nodeSent = 0;
+  nodeUnheard = 0;
+  nodeReceived = 0;
+  /** Messages from other nodes that could not be read. */
+  nodeMalformed = 0;
 }
 
 const ERROR_NAMES = new Map<number, string>(

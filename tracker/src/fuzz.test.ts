@@ -127,6 +127,7 @@ function undisturbed(): void {
     introductions: 1,
     attempts: 0,
     leases: 0,
+    strangers: 0,
   });
 }
 

@@ -80,6 +80,12 @@ export const MAX_HOLDINGS = 1_000_000;
 export const DEFAULT_HOLDERS_PER_SWARM = 12;
 
 /**
+ * Part of the places for partial holders that is kept for those of other nodes, if there are any:
+ * each peer then has some neighbours elsewhere, which keeps the crowds of all nodes one swarm.
+ */
+export const SHARE_OF_OTHER_NODES = 0.25;
+
+/**
  * Most holders named in one Peers message, over all its swarms. At 20 bytes each it stays far
  * within a session message, whatever was asked; 64 contents get 8 holders each.
  */
@@ -173,6 +179,48 @@ export const RELEND_MS = 2_000;
  * forgets its own, and some units are fetched twice.
  */
 export const MAX_LEASE_UNITS = 4_194_304;
+
+/**
+ * How long a node that ended without a word stays in the directory, in milliseconds. Its clients are
+ * not named all the same: it does not answer.
+ */
+export const NODE_TTL_MS = 30_000;
+
+/** Time in which a node says of all its contents again that it has them, in milliseconds. */
+export const ANNOUNCE_MS = 10_000;
+
+/** Parts in which it does so. */
+export const ANNOUNCE_SLICES = 100;
+
+/** Pause between two messages of a node to itself, in milliseconds. */
+export const PROBE_MS = 1_000;
+
+/** After so long without one, other nodes count as out of reach, in milliseconds. */
+export const DOWN_AFTER_MS = 3_000;
+
+/**
+ * After so long it connects to Redis anew, in milliseconds: a subscription can be lost without an error
+ * (slots of a cluster that moved), and a connection be dead without an end.
+ */
+export const REJOIN_MS = 10_000;
+
+/** Commands to Redis that wait, of each connection; of more, each fails at once. */
+export const MAX_COMMANDS = 20_000;
+
+/** Other nodes asked for one content, chosen by chance: each names a sample of what it has. */
+export const MAX_NODES_ASKED = 4;
+
+/**
+ * Longest that a client waits for holders of other nodes, in milliseconds: some hundred times what two
+ * nodes in one data centre take (0.5 ms measured on one machine).
+ */
+export const INQUIRY_MS = 250;
+
+/** Wants for which other nodes are asked at once; beyond, they are answered with what is known here. */
+export const MAX_INQUIRIES = 4_096;
+
+/** Inquiries are numbered from 1 to this, then again: long after the first was answered. */
+export const MAX_INQUIRY_NUMBER = 2 ** 32 - 1;
 
 /**
  * Tries at a free peer id. The first one fails with a chance of MAX_PEERS / 2^64; when 8 do, the

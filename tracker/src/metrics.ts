@@ -11,6 +11,8 @@ export interface MetricSources {
   /** See Registry. */
   readonly introductionsForgotten: () => number;
   readonly stats: () => RegistryStats;
+  /** Whether other nodes can be reached; undefined: there are none. */
+  readonly isJoined: (() => boolean) | undefined;
 }
 
 const STATS = {
@@ -20,6 +22,7 @@ const STATS = {
   introductions: 'Pairs of clients one of which may send the other an offer',
   attempts: 'Connection attempts whose signals are relayed',
   leases: 'Units of contents lent to one client',
+  strangers: 'Clients of other nodes that clients here were named',
 } as const satisfies Record<keyof RegistryStats, string>;
 
 const TOTALS = {
@@ -35,11 +38,17 @@ const TOTALS = {
   ],
   holds: ['holds_total', 'Times a client that sent too much was not read from for a while'],
   sessions: ['sessions_total', 'Sessions begun'],
+  inquiries: ['inquiries_total', 'Times that other nodes were asked for holders'],
+  lateInquiries: ['late_inquiries_total', 'Times that some of them did not answer in time'],
+  nodeSent: ['node_sent_messages_total', 'Messages to other nodes'],
+  nodeUnheard: ['node_unheard_messages_total', 'Messages to other nodes that nobody heard'],
+  nodeReceived: ['node_received_messages_total', 'Messages from other nodes'],
+  nodeMalformed: ['node_malformed_messages_total', 'Messages from other nodes that made no sense'],
 } as const satisfies Partial<Record<keyof Counters, readonly [string, string]>>;
 
 /** The metrics of one tracker, and those of its process. Nothing is counted here. */
 export function metricsOf(sources: MetricSources): Registry {
-  const { counters, maxPeers, stats, isOverloaded, introductionsForgotten } = sources;
+  const { counters, maxPeers, stats, isOverloaded, introductionsForgotten, isJoined } = sources;
   const register = new Registry();
   const registers = [register];
   collectDefaultMetrics({ register });
@@ -77,6 +86,15 @@ export function metricsOf(sources: MetricSources): Registry {
   new Gauge({ name: 'zauberflote_max_peers', help: 'Most clients, as set', registers }).set(
     maxPeers,
   );
+  if (isJoined)
+    new Gauge({
+      name: 'zauberflote_joined',
+      help: '1 while other nodes can be reached by Redis',
+      registers,
+      collect() {
+        this.set(isJoined() ? 1 : 0);
+      },
+    });
   new Gauge({
     name: 'zauberflote_overloaded',
     help: '1 while new clients are refused because the event loop is late',

@@ -53,6 +53,7 @@ describe('tracker over real sockets', () => {
       introductions: 1,
       attempts: 0,
       leases: 0,
+      strangers: 0,
     });
   });
 
@@ -139,6 +140,7 @@ describe('tracker over real sockets', () => {
       introductions: 0,
       attempts: 0,
       leases: 0,
+      strangers: 0,
     });
   });
 

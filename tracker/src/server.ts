@@ -17,6 +17,8 @@ import type { TokenKey } from './access/keys.ts';
 import type { AdminServer } from './admin.ts';
 import { startAdmin } from './admin.ts';
 import { Admission } from './admission.ts';
+import { Exchange } from './backplane/exchange.ts';
+import { joinNodes } from './backplane/join.ts';
 import type { Pair } from './certificate.ts';
 import { Certificate, CertificateError } from './certificate.ts';
 import type { Config } from './config/settings.ts';
@@ -113,8 +115,31 @@ export async function startTracker({
   const log = logOf(config.logLevel, logTo);
   const onFault = (error: unknown) =>
     log.error({ err: error }, 'a fault of the tracker ended a session');
-  const registry = new Registry<Socket>({ ...config, isCongested });
+  const backplane = joinNodes(
+    config,
+    {
+      onMessage: (message) => exchange.receive(message),
+      keys: () => registry.keys(),
+      count: () => registry.counts().swarms,
+    },
+    log,
+  );
+  const registry = new Registry<Socket>({
+    ...config,
+    isCongested,
+    isAlone: () => !backplane.isUp,
+    onSwarm: (key, isThere) => backplane.note(key, isThere),
+  });
+  const exchange: Exchange<Socket> = new Exchange({
+    backplane,
+    registry,
+    perform: (socket, act) => sessions.perform(socket, act),
+    counters,
+    now,
+    random: secureRandom,
+  });
   const sessions = new Sessions({
+    nodes: exchange,
     registry,
     rates: config,
     counters,
@@ -196,7 +221,7 @@ export async function startTracker({
         sessions.closed(stream);
       },
       end: (stream, code, message) => sessions.end(stream, code, message),
-      swarm: (content) => registry.swarm(content),
+      count: (content) => exchange.count(content),
     },
     gate,
     otherwise: respond,
@@ -278,6 +303,7 @@ export async function startTracker({
           isOverloaded: () => overload.isOverloaded,
           introductionsForgotten: () => registry.introductionsForgotten,
           stats: () => registry.stats(),
+          isJoined: config.redis === undefined ? undefined : () => backplane.isUp,
         }),
         status: () => statusOf({ registry, counters, maxPeers, readiness }),
         otherwise: respond,
@@ -287,6 +313,7 @@ export async function startTracker({
     keyFile?.close();
     http2.close();
     server.close();
+    void backplane.close();
     throw error;
   }
   certificate?.watch();
@@ -337,6 +364,7 @@ export async function startTracker({
     await stopped;
     clearTimeout(timer);
     await admin?.close();
+    await backplane.close();
     tellTally();
     log.info('stopped');
   }

@@ -8,6 +8,7 @@ import {
 } from '@zauberflote/proto';
 import type { Rates } from './abuse/meter.ts';
 import { Meter } from './abuse/meter.ts';
+import type { Exchange } from './backplane/exchange.ts';
 import type { Counters } from './counters.ts';
 import { countIn, errorName } from './counters.ts';
 import * as limits from './limits.ts';
@@ -40,6 +41,8 @@ export interface SessionsOptions {
   readonly rates: Rates;
   readonly counters: Counters;
   readonly log: Pick<Log, 'debug'>;
+  /** Where effects on other nodes go. @default there are none */
+  readonly nodes?: Pick<Exchange<Socket>, 'seek' | 'send'>;
 }
 
 /**
@@ -54,9 +57,11 @@ export class Sessions {
   readonly #rates: Rates;
   readonly #counters: Counters;
   readonly #log: Pick<Log, 'debug'>;
+  readonly #nodes: Pick<Exchange<Socket>, 'seek' | 'send'> | undefined;
   readonly #open = new Map<Socket, Meter>();
 
-  constructor({ now, random, onFault, registry, rates, counters, log }: SessionsOptions) {
+  constructor({ nodes, now, random, onFault, registry, rates, counters, log }: SessionsOptions) {
+    this.#nodes = nodes;
     this.#log = log;
     this.#counters = counters;
     this.#rates = rates;
@@ -74,7 +79,7 @@ export class Sessions {
   open(socket: Socket): void {
     this.#counters.sessions++;
     this.#open.set(socket, new Meter(this.#rates, this.#now()));
-    this.#guard(socket, () => this.#registry.connect(socket, this.#random));
+    this.perform(socket, () => this.#registry.connect(socket, this.#random));
   }
 
   /** A whole message arrived. After the session ended it is ignored. */
@@ -87,7 +92,7 @@ export class Sessions {
     const owedMs = meter.frame(frame.byteLength, now);
     // Not even decoded. Else it is held once, for the longer of the two.
     if (owedMs > limits.MAX_HOLD_MS) return void this.#pay(socket, meter, owedMs);
-    this.#guard(socket, () => {
+    this.perform(socket, () => {
       if (!isBinary)
         throw new ProtocolError(
           ErrorCode.MALFORMED,
@@ -144,13 +149,15 @@ export class Sessions {
     return false;
   }
 
-  #guard(socket: Socket, act: () => Effect<Socket>[]): void {
+  /** Carries out what `act` says; if that fails, the session that it was for is ended, if any. */
+  perform(socket: Socket | undefined, act: () => readonly Effect<Socket>[]): void {
     try {
       for (const effect of act()) this.#carryOut(effect);
     } catch (error) {
-      if (error instanceof ProtocolError) return this.end(socket, error.code, error.message);
+      if (socket && error instanceof ProtocolError)
+        return this.end(socket, error.code, error.message);
       this.#onFault(error);
-      this.end(socket, ErrorCode.INTERNAL, 'the tracker failed at this; connect again');
+      if (socket) this.end(socket, ErrorCode.INTERNAL, 'the tracker failed at this; connect again');
     }
   }
 
@@ -159,6 +166,8 @@ export class Sessions {
       countIn(this.#counters.limits, effect.limit);
       return this.end(effect.to, effect.close, effect.message, effect.retryAfterMs);
     }
+    if ('node' in effect) return this.#nodes?.send(effect.node, effect.message);
+    if ('seek' in effect) return this.#nodes?.seek(effect.to, effect.seek);
     if (effect.send.case === 'peers') this.#counters.named += namedIn(effect.send.value);
     this.#send(effect.to, effect.send);
     if (effect.to.bufferedAmount > limits.MAX_BUFFERED_BYTES)

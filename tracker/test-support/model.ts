@@ -106,6 +106,7 @@ export class Model {
       introductions: this.introductions.size,
       attempts: open.length,
       leases: [...this.leases.values()].reduce((sum, { lent }) => sum + lent.size, 0),
+      strangers: 0,
     };
   }
 

@@ -15,6 +15,7 @@ export const EMPTY: RegistryStats = {
   introductions: 0,
   attempts: 0,
   leases: 0,
+  strangers: 0,
 };
 
 /** Either what a connection is sent, as it decodes it, or that it is to end. */
@@ -60,8 +61,9 @@ export class Room {
   }
 }
 
-// Encoding shows that what the registry makes is a valid message.
-function see(effect: Effect<string>): Seen {
+/** Encoding shows that what the registry makes is a valid message. */
+export function see(effect: Effect<string>): Seen {
+  if (!('to' in effect) || 'seek' in effect) return assert.fail('there are no other nodes here');
   const { to } = effect;
   if ('close' in effect) return { to, close: effect.close, retryAfterMs: effect.retryAfterMs };
   return { to, body: decodeSessionResponse(encodeSessionResponse(effect.send)).body };

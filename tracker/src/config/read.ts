@@ -47,6 +47,8 @@ export function readConfig(
     throw new ConfigError('--token-audience asks for no tokens without --token-keys-file');
   if ((config.tlsCertFile === undefined) !== (config.tlsKeyFile === undefined))
     throw new ConfigError('--tls-cert-file and --tls-key-file are needed both');
+  if (config.redisPasswordFile !== undefined && config.redis === undefined)
+    throw new ConfigError('--redis-password-file is of no use without --redis');
   return { kind: 'start', config };
 }
 
@@ -160,9 +162,13 @@ function check(setting: Setting, source: string, value: unknown): unknown {
           throw new ConfigError(`${source} takes ${setting.takes}, not ${JSON.stringify(entry)}`);
       return value;
     }
-    case 'text':
+    case 'text': {
       if (typeof value !== 'string' || value === '') throw wrong(`a ${setting.placeholder}`);
+      // Not shown: it may have a secret in it.
+      const problem = setting.problem?.(value);
+      if (problem !== undefined) throw new ConfigError(`${source} ${problem}`);
       return value;
+    }
     case 'file':
       if (typeof value !== 'string' || value === '') throw wrong('the path of a file');
       try {

@@ -30,6 +30,8 @@ interface TextSetting extends Described {
   /** What stands for the value in `--help`. */
   readonly placeholder: string;
   readonly default: string | undefined;
+  /** What is wrong with a value, for people; undefined: nothing. */
+  readonly problem?: (value: string) => string | undefined;
 }
 
 /** Several texts: comma-separated in flag and environment, an array in the file. */
@@ -60,6 +62,15 @@ interface SettingsByKey {
 }
 
 export type Setting = SettingsByKey[string];
+
+function redisProblem(value: string): string | undefined {
+  const url = URL.parse(value);
+  if (!url || !['redis:', 'rediss:'].includes(url.protocol) || url.hostname === '')
+    return 'has to be such as redis://host:6379, or rediss://host:6379 for TLS';
+  // Else everybody who may list processes could read it.
+  if (url.password !== '') return 'must not have a password; put it into --redis-password-file';
+  return undefined;
+}
 
 export const SETTINGS = {
   port: {
@@ -118,6 +129,20 @@ export const SETTINGS = {
     max: 600,
     default: 0,
     help: 'time from SIGTERM, in which /readyz says no, until clients are sent away, in seconds',
+  },
+  redis: {
+    kind: 'text',
+    group: 'Several trackers',
+    placeholder: 'URL',
+    default: undefined,
+    problem: redisProblem,
+    help: 'Redis or Valkey, 7 or later, that joins this tracker to others, such as redis://10.0.0.5:6379; also a cluster; without it this tracker is alone',
+  },
+  redisPasswordFile: {
+    kind: 'file',
+    group: 'Several trackers',
+    default: undefined,
+    help: 'its password',
   },
   maxPeers: {
     kind: 'integer',

@@ -13,7 +13,9 @@ export interface Tracker {
   readonly receive: (stream: StreamSocket, frame: Uint8Array) => void;
   readonly closed: (stream: StreamSocket) => void;
   readonly end: (stream: StreamSocket, code: ErrorCode, message: string) => void;
-  readonly swarm: (content: ContentId) => { readonly complete: number; readonly partial: number };
+  readonly count: (
+    content: ContentId,
+  ) => Promise<{ readonly complete: number; readonly partial: number }>;
 }
 
 /** Answers the calls of TrackerService. */
@@ -42,7 +44,7 @@ export function trackerService(tracker: Tracker): (router: ConnectRouter) => voi
         } catch (error) {
           throw new ConnectError((error as Error).message, Code.InvalidArgument);
         }
-        return tracker.swarm(content);
+        return tracker.count(content);
       },
     });
 }

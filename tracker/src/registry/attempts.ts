@@ -1,10 +1,10 @@
 import type { Signal } from '@zauberflote/proto';
-import type { Peer } from './peer.ts';
+import type { Party } from './peer.ts';
 
 /** An offer that was relayed, and what became of it. */
 export interface Attempt<C> {
-  readonly offerer: Peer<C>;
-  readonly recipient: Peer<C>;
+  readonly offerer: Party<C>;
+  readonly recipient: Party<C>;
   /** The offerer's number for it. */
   readonly number: number;
   /** Whether the offer was left with the tracker: the offerer did not choose the recipient. */
@@ -42,8 +42,8 @@ export class Attempts<C> {
    * relayed.
    */
   permit(
-    sender: Peer<C>,
-    recipient: Peer<C>,
+    sender: Party<C>,
+    recipient: Party<C>,
     { attempt: number, body }: Pick<Signal, 'attempt' | 'body'>,
     now: number,
   ): (() => void) | undefined {
@@ -52,7 +52,7 @@ export class Attempts<C> {
     const either = incoming ?? open(sender, recipient, number);
     switch (body.case) {
       case 'offer':
-        if (!sender.introductions.has(recipient)) return undefined;
+        if (!sender.knows(recipient)) return undefined;
         return () => this.#open(sender, recipient, number, now, false);
       case 'answer':
         if (incoming?.state !== 'offered') return undefined;
@@ -74,8 +74,8 @@ export class Attempts<C> {
    * or too many were given: returns what `take` does.
    */
   give<Offer extends { readonly attempt: number }>(
-    offerer: Peer<C>,
-    recipient: Peer<C>,
+    offerer: Party<C>,
+    recipient: Party<C>,
     take: () => Offer | undefined,
     now: number,
   ): Offer | undefined {
@@ -88,7 +88,7 @@ export class Attempts<C> {
   }
 
   /** Closes every attempt that `peer` takes part in. */
-  forget(peer: Peer<C>): void {
+  forget(peer: Party<C>): void {
     for (const attempt of peer.offered.values()) this.#close(attempt);
     for (const attempt of peer.received.values()) this.#close(attempt);
   }
@@ -101,7 +101,7 @@ export class Attempts<C> {
     }
   }
 
-  #open(offerer: Peer<C>, recipient: Peer<C>, number: number, now: number, given: boolean): void {
+  #open(offerer: Party<C>, recipient: Party<C>, number: number, now: number, given: boolean): void {
     const earlier = offerer.offered.get(recipient);
     if (earlier) this.#close(earlier);
     const attempt: Attempt<C> = { offerer, recipient, number, given, since: now, state: 'offered' };
@@ -121,7 +121,7 @@ export class Attempts<C> {
 }
 
 /** The open attempt of `offerer` to `recipient`, if `number` is its number. */
-function open<C>(offerer: Peer<C>, recipient: Peer<C>, number: number): Attempt<C> | undefined {
+function open<C>(offerer: Party<C>, recipient: Party<C>, number: number): Attempt<C> | undefined {
   const attempt = offerer.offered.get(recipient);
   return attempt?.number === number ? attempt : undefined;
 }

@@ -1,4 +1,12 @@
-import type { DepositedOffer, ErrorCode, SessionResponseBody } from '@zauberflote/proto';
+import type {
+  DepositedOffer,
+  ErrorCode,
+  Init,
+  NodeMessageBody,
+  SessionResponseBody,
+  Sought,
+  Want,
+} from '@zauberflote/proto';
 import { MAX_DEPOSITED_OFFERS } from '@zauberflote/proto';
 import type { LimitName } from '../limits.ts';
 import type { Attempt } from './attempts.ts';
@@ -17,32 +25,87 @@ export type Effect<C> =
       readonly retryAfterMs: number;
       /** The setting that was at its limit. */
       readonly limit: LimitName;
-    };
+    }
+  /** Look for holders at other nodes, then call `answer` with what they say, if anything. */
+  | { readonly to: C; readonly seek: Wanted }
+  /** Send a message to another node. */
+  | { readonly node: string; readonly message: NodeMessageBody };
 
-/** A connected peer and everything that is kept about it. */
-export class Peer<C> {
+/** What a peer wants and too few complete holders are connected here. */
+export interface Wanted {
+  readonly want: Want;
+  /** Who wants it. */
+  readonly peerId: bigint;
+  /** How many deposited offers others may add. */
+  readonly maxOffers: number;
+  /** What there is too little of. */
+  readonly sought: readonly Init<Sought>[];
+}
+
+/** What two peers that signal have in common, wherever they are connected. */
+export abstract class Party<C> {
   /** Random, never 0, not in use by another peer. */
   readonly id: bigint;
+  /** Peers to which this one was named. */
+  readonly introducedTo = new Set<Peer<C>>();
+  /** Its open attempts by recipient, the oldest first. */
+  readonly offered = new Map<Party<C>, Attempt<C>>();
+  /** How many of those began with an offer that it had left. */
+  given = 0;
+  /** Open attempts of others by offerer. */
+  readonly received = new Map<Party<C>, Attempt<C>>();
+
+  constructor(id: bigint) {
+    this.id = id;
+  }
+
+  /** Whether `other` was named to it. */
+  abstract knows(other: Party<C>): boolean;
+
+  /** Removes it from the introductions of every other. */
+  forgetIntroductions(): void {
+    for (const other of this.introducedTo) other.introductions.delete(this);
+    this.introducedTo.clear();
+  }
+}
+
+/** A peer that is connected to another node. Kept while somebody here was named it or signals with it. */
+export class Stranger<C> extends Party<C> {
+  readonly node: string;
+
+  constructor(id: bigint, node: string) {
+    super(id);
+    this.node = node;
+  }
+
+  /** What it may offer to whom was decided by its own node. */
+  knows(): boolean {
+    return true;
+  }
+
+  get isForgettable(): boolean {
+    return this.introducedTo.size + this.offered.size + this.received.size === 0;
+  }
+}
+
+/** A connected peer and everything that is kept about it. */
+export class Peer<C> extends Party<C> {
   readonly connection: C;
   /** What it announced, by content key. */
   readonly holdings = new Map<string, Membership<C>>();
   /** Peers that were named to this one, the oldest first: it may send them offers. */
-  readonly introductions = new Set<Peer<C>>();
-  /** Peers to which this one was named. */
-  readonly introducedTo = new Set<Peer<C>>();
-  /** Its open attempts by recipient, the oldest first. */
-  readonly offered = new Map<Peer<C>, Attempt<C>>();
-  /** How many of those began with an offer that it had left. */
-  given = 0;
-  /** Open attempts of others by offerer. */
-  readonly received = new Map<Peer<C>, Attempt<C>>();
+  readonly introductions = new Set<Party<C>>();
 
   /** Offers it left for whoever comes, the oldest first. */
   #deposits: { readonly offer: DepositedOffer; readonly since: number }[] = [];
 
   constructor(id: bigint, connection: C) {
-    this.id = id;
+    super(id);
     this.connection = connection;
+  }
+
+  knows(other: Party<C>): boolean {
+    return this.introductions.has(other);
   }
 
   /** Keeps offers for whoever comes; of too many, the latest. */
@@ -71,7 +134,7 @@ export class Peer<C> {
   }
 
   /** Names `other` to this peer; of too many introductions the oldest is forgotten. */
-  introduce(other: Peer<C>, max: number): void {
+  introduce(other: Party<C>, max: number): void {
     // Deleting first makes it the youngest again.
     this.introductions.delete(other);
     this.introductions.add(other);
@@ -89,12 +152,10 @@ export class Peer<C> {
     }
   }
 
-  /** Removes this peer from the introductions of every other. */
-  forgetIntroductions(): void {
+  override forgetIntroductions(): void {
+    super.forgetIntroductions();
     for (const other of this.introductions) other.introducedTo.delete(this);
-    for (const other of this.introducedTo) other.introductions.delete(this);
     this.introductions.clear();
-    this.introducedTo.clear();
   }
 }
 

@@ -202,6 +202,7 @@ describe('registry: swarms', () => {
       introductions: 1,
       attempts: 0,
       leases: 0,
+      strangers: 0,
     });
     const reply = swarms(room.send('asker', want([1, 2])));
     assert.deepEqual(

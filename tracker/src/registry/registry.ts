@@ -1,10 +1,12 @@
 import type {
   ContentId,
-  DepositedOffer,
+  Delivery,
   Holding,
+  Inquiry,
   Lease,
+  NodeMessageBody,
+  Rejection,
   SessionRequest,
-  SessionResponseBody,
   Signal,
   Want,
 } from '@zauberflote/proto';
@@ -19,8 +21,11 @@ import * as limits from '../limits.ts';
 import { Attempts } from './attempts.ts';
 import { Heaviest } from './heaviest.ts';
 import { LeaseBook } from './lease-book.ts';
-import type { Effect } from './peer.ts';
+import type { Found } from './naming.ts';
+import { Naming } from './naming.ts';
+import type { Effect, Party, Stranger } from './peer.ts';
 import { Peer } from './peer.ts';
+import { Strangers } from './strangers.ts';
 import { largest, Swarm } from './swarm.ts';
 
 /** How much a registry keeps. All 0 when every peer is gone. */
@@ -37,6 +42,8 @@ export interface RegistryStats {
   readonly attempts: number;
   /** Units of contents that one peer alone should fetch from the origin. */
   readonly leases: number;
+  /** Peers of other nodes that peers here were named, or signal with. */
+  readonly strangers: number;
 }
 
 export interface RegistryOptions<C> {
@@ -52,6 +59,10 @@ export interface RegistryOptions<C> {
   readonly maxIntroductions?: number;
   /** Most holders named for one content. @default MAX_HOLDERS_PER_SWARM */
   readonly holdersPerContent?: number;
+  /** Whether there is no other node that could be asked. @default always */
+  readonly isAlone?: () => boolean;
+  /** Hears of each content that somebody here begins to hold, and that nobody holds any more. */
+  readonly onSwarm?: (key: string, isThere: boolean) => void;
 }
 
 /**
@@ -70,8 +81,8 @@ export class Registry<C> {
   readonly #maxPeers: number;
   readonly #maxHoldings: number;
   readonly #holdingsPerPeer: number;
-  readonly #maxIntroductions: number;
-  readonly #holdersPerContent: number;
+  readonly #isAlone: () => boolean;
+  readonly #onSwarm: (key: string, isThere: boolean) => void;
   readonly #byConnection = new Map<C, Peer<C>>();
   readonly #byId = new Map<bigint, Peer<C>>();
   readonly #swarms = new Map<string, Swarm<C>>();
@@ -83,16 +94,23 @@ export class Registry<C> {
 
   readonly #leases = new LeaseBook<C>();
   readonly #holdings = new Heaviest<Peer<C>>();
-  readonly #introductions = new Heaviest<Peer<C>>();
-  #introductionsForgotten = 0;
+  readonly #strangers = new Strangers<C>((id) => this.#byId.has(id));
+  readonly #naming: Naming<C>;
 
   constructor(options: RegistryOptions<C> = {}) {
     this.#isCongested = options.isCongested ?? (() => false);
     this.#maxPeers = options.maxPeers ?? limits.MAX_PEERS;
     this.#maxHoldings = options.maxHoldings ?? limits.MAX_HOLDINGS;
     this.#holdingsPerPeer = options.holdingsPerPeer ?? limits.MAX_HOLDINGS_PER_PEER;
-    this.#maxIntroductions = options.maxIntroductions ?? limits.MAX_INTRODUCTIONS;
-    this.#holdersPerContent = options.holdersPerContent ?? MAX_HOLDERS_PER_SWARM;
+    this.#isAlone = options.isAlone ?? (() => true);
+    this.#onSwarm = options.onSwarm ?? (() => {});
+    this.#naming = new Naming({
+      swarms: this.#swarms,
+      attempts: this.#attempts,
+      strangers: this.#strangers,
+      holdersPerContent: options.holdersPerContent ?? MAX_HOLDERS_PER_SWARM,
+      maxIntroductions: options.maxIntroductions ?? limits.MAX_INTRODUCTIONS,
+    });
   }
 
   /**
@@ -125,7 +143,7 @@ export class Registry<C> {
     if (!peer) return [];
     switch (message.body.case) {
       case 'want':
-        return [{ to: connection, send: this.#want(peer, message.body.value, now, random) }];
+        return this.#want(peer, message.body.value, now, random);
       case 'have':
         return this.#have(peer, message.body.value.holdings, now, random);
       case 'deposit':
@@ -150,9 +168,7 @@ export class Registry<C> {
     this.#byConnection.delete(connection);
     this.#byId.delete(peer.id);
     for (const key of peer.holdings.keys()) this.#drop(peer, key, now);
-    const namedTo = [...peer.introducedTo];
-    peer.forgetIntroductions();
-    for (const other of [peer, ...namedTo]) this.#weighIntroductions(other);
+    this.#naming.forget(peer);
     this.#attempts.forget(peer);
   }
 
@@ -162,6 +178,52 @@ export class Registry<C> {
     for (const peer of this.#byConnection.values()) peer.expireDeposits(limits.DEPOSIT_TTL_MS, now);
     this.#attempts.expire(now);
     this.#leases.expire(now);
+    this.#strangers.sweep();
+  }
+
+  /** A Want that was sought is answered, with what other nodes said. Nothing if its peer has left. */
+  answer(
+    connection: C,
+    want: Want,
+    found: readonly Found[],
+    now: number,
+    random: () => number,
+  ): Effect<C>[] {
+    const peer = this.#byConnection.get(connection);
+    if (!peer) return [];
+    return [{ to: connection, send: this.#naming.answer(peer, want, found, now, random) }];
+  }
+
+  /** Another node asks. */
+  inquired(node: string, inquiry: Inquiry, now: number, random: () => number): Effect<C> {
+    const value = this.#naming.inquired(node, inquiry, now, random);
+    return { node, message: { case: 'findings', value } };
+  }
+
+  /** A peer of another node signals to one of this. */
+  delivered(node: string, { to, signal }: Delivery, now: number): Effect<C>[] {
+    const { peerId, ...rest } = signal!;
+    const sender = this.#strangers.meet(peerId, node);
+    // Two peers with one id: of 2^64 there are enough that somebody must have made it up.
+    if (!sender) return [];
+    const recipient = this.#byId.get(to);
+    const effects = this.#relay(sender, recipient, { peerId: to, ...rest }, now);
+    if (sender.isForgettable) this.#strangers.forget(sender);
+    return effects;
+  }
+
+  /** Another node could not pass on what a peer of this one signalled. */
+  rejected(node: string, { to, undeliverable }: Rejection): Effect<C>[] {
+    const { peerId, reason } = undeliverable!;
+    const peer = this.#byId.get(to);
+    if (!peer || this.#strangers.get(peerId)?.node !== node) return [];
+    if (reason === UndeliverableReason.GONE) this.#naming.forgetStranger(peerId);
+    return [{ to: peer.connection, send: { case: 'undeliverable', value: undeliverable! } }];
+  }
+
+  /** The contents that somebody here holds. Goes on while they change. */
+  keys(): IterableIterator<string> {
+    return this.#swarms.keys();
   }
 
   /** Counts what is kept; looks at every swarm with leases. */
@@ -169,15 +231,16 @@ export class Registry<C> {
     return {
       ...this.counts(),
       holdings: this.#holdings.total,
-      introductions: this.#introductions.total,
+      introductions: this.#naming.introductions,
       attempts: this.#attempts.size,
       leases: this.#leases.lent,
+      strangers: this.#strangers.size,
     };
   }
 
   /** Introductions that were forgotten because there were too many of all peers, since the start. */
   get introductionsForgotten(): number {
-    return this.#introductionsForgotten;
+    return this.#naming.forgotten;
   }
 
   /** The swarms with most holders, the largest first; looks at MAX_SWARMS_RANKED of them. */
@@ -202,66 +265,16 @@ export class Registry<C> {
       const high = BigInt(Math.floor(random() * 2 ** 32));
       const low = BigInt(Math.floor(random() * 2 ** 32));
       const id = (high << 32n) | low;
-      if (id !== 0n && !this.#byId.has(id)) return id;
+      if (id !== 0n && !this.#byId.has(id) && !this.#strangers.get(id)) return id;
     }
     throw new Error('no free peer id found: the source of randomness repeats itself');
   }
 
-  #want(
-    peer: Peer<C>,
-    { contents, maxPeers, maxOffers }: Want,
-    now: number,
-    random: () => number,
-  ): SessionResponseBody {
-    let offersLeft = Math.min(maxOffers, limits.MAX_OFFERS_PER_REPLY);
-    const count = Math.min(
-      maxPeers || limits.DEFAULT_HOLDERS_PER_SWARM,
-      this.#holdersPerContent,
-      Math.floor(limits.MAX_HOLDERS_PER_REPLY / contents.length),
-    );
-    const swarms = contents.map((content) => {
-      const key = contentKey(content);
-      const swarm = this.#swarms.get(key);
-      const own = peer.holdings.get(key);
-      const holders = swarm?.sample(count, own, random) ?? [];
-      const named = holders.map(({ peer: holder, size, partial }) => {
-        const offer = offersLeft > 0 ? this.#offer(holder, peer, now) : undefined;
-        if (offer) offersLeft--;
-        this.#introduce(peer, holder, random);
-        return { peerId: holder.id, size, partial, offer };
-      });
-      return {
-        content,
-        holders: named,
-        totalHolders: (swarm?.complete ?? 0) - (own && !own.partial ? 1 : 0),
-        totalPartial: (swarm?.partial ?? 0) - (own?.partial ? 1 : 0),
-      };
-    });
-    return { case: 'peers', value: { swarms } };
-  }
-
-  /** An offer that `holder` left, for a newcomer: who knows it already has had one. */
-  #offer(holder: Peer<C>, newcomer: Peer<C>, now: number): DepositedOffer | undefined {
-    if (newcomer.introductions.has(holder)) return undefined;
-    const take = () => holder.takeDeposit(limits.DEPOSIT_TTL_MS, now);
-    return this.#attempts.give(holder, newcomer, take, now);
-  }
-
-  /** Names `holder` to a peer. Of too many introductions, one who has about the most loses half. */
-  #introduce(peer: Peer<C>, holder: Peer<C>, random: () => number): void {
-    if (this.#introductions.total >= this.#maxIntroductions && !peer.introductions.has(holder)) {
-      const heavy = this.#introductions.pick(random)!;
-      const count = Math.ceil(heavy.introductions.size / 2);
-      heavy.forgetOldestIntroductions(count);
-      this.#introductionsForgotten += count;
-      this.#weighIntroductions(heavy);
-    }
-    peer.introduce(holder, limits.MAX_INTRODUCTIONS_PER_PEER);
-    this.#weighIntroductions(peer);
-  }
-
-  #weighIntroductions(peer: Peer<C>): void {
-    this.#introductions.set(peer, peer.introductions.size);
+  /** Answers a Want, or has it sought elsewhere first. */
+  #want(peer: Peer<C>, want: Want, now: number, random: () => number): Effect<C>[] {
+    const lacking = this.#isAlone() ? undefined : this.#naming.lacking(peer, want);
+    if (lacking) return [{ to: peer.connection, seek: lacking }];
+    return [{ to: peer.connection, send: this.#naming.answer(peer, want, [], now, random) }];
   }
 
   /**
@@ -298,13 +311,19 @@ export class Registry<C> {
         effects.push(turnAway(connection, message, 'max-holdings', random));
         if (connection === peer.connection) return effects;
       }
-      const swarm = this.#swarms.get(key) ?? new Swarm<C>(key);
-      this.#swarms.set(key, swarm);
+      const swarm = this.#swarms.get(key) ?? this.#found(key);
       // The swarm's string, not an equal one of its own for each of its holders.
       peer.holdings.set(swarm.key, swarm.add(peer, size, partial));
       this.#holdings.set(peer, peer.holdings.size);
     }
     return effects;
+  }
+
+  #found(key: string): Swarm<C> {
+    const swarm = new Swarm<C>(key);
+    this.#swarms.set(key, swarm);
+    this.#onSwarm(key, true);
+    return swarm;
   }
 
   #drop(peer: Peer<C>, key: string, now: number): void {
@@ -317,6 +336,7 @@ export class Registry<C> {
     swarm.remove(membership);
     if (swarm.complete + swarm.partial > 0) return;
     this.#swarms.delete(key);
+    this.#onSwarm(key, false);
     this.#leases.forget(swarm);
   }
 
@@ -332,25 +352,44 @@ export class Registry<C> {
   }
 
   #signal(sender: Peer<C>, signal: Signal, now: number): Effect<C>[] {
-    const recipient = this.#byId.get(signal.peerId);
-    if (!recipient) return undeliverable(sender, signal, UndeliverableReason.GONE);
+    const recipient = this.#byId.get(signal.peerId) ?? this.#strangers.get(signal.peerId);
+    return this.#relay(sender, recipient, signal, now);
+  }
+
+  #relay(
+    sender: Party<C>,
+    recipient: Party<C> | undefined,
+    signal: Signal,
+    now: number,
+  ): Effect<C>[] {
+    if (!recipient) return [undeliverable(sender, signal, UndeliverableReason.GONE)];
     const onRelay = this.#attempts.permit(sender, recipient, signal, now);
-    if (!onRelay) return undeliverable(sender, signal, UndeliverableReason.NOT_INTRODUCED);
-    if (this.#isCongested(recipient.connection))
-      return undeliverable(sender, signal, UndeliverableReason.CONGESTED);
+    if (!onRelay) return [undeliverable(sender, signal, UndeliverableReason.NOT_INTRODUCED)];
+    if (recipient instanceof Peer && this.#isCongested(recipient.connection))
+      return [undeliverable(sender, signal, UndeliverableReason.CONGESTED)];
     onRelay();
     const relayed = { ...signal, peerId: sender.id };
-    return [{ to: recipient.connection, send: { case: 'signal', value: relayed } }];
+    return [
+      recipient instanceof Peer
+        ? { to: recipient.connection, send: { case: 'signal', value: relayed } }
+        : deliver(recipient, { case: 'delivery', value: { to: recipient.id, signal: relayed } }),
+    ];
   }
 }
 
 function undeliverable<C>(
-  sender: Peer<C>,
+  sender: Party<C>,
   { peerId, attempt }: Signal,
   reason: UndeliverableReason,
-): Effect<C>[] {
+): Effect<C> {
   const value = { peerId, attempt, reason };
-  return [{ to: sender.connection, send: { case: 'undeliverable', value } }];
+  return sender instanceof Peer
+    ? { to: sender.connection, send: { case: 'undeliverable', value } }
+    : deliver(sender, { case: 'rejection', value: { to: sender.id, undeliverable: value } });
+}
+
+function deliver<C>(to: Party<C>, message: NodeMessageBody): Effect<C> {
+  return { node: (to as Stranger<C>).node, message };
 }
 
 function turnAway<C>(to: C, message: string, limit: LimitName, random: () => number): Effect<C> {

@@ -1,0 +1,203 @@
+import type {
+  ContentId,
+  Findings,
+  Init,
+  NodeMessage,
+  NodeMessageBody,
+  Rejection,
+  Sought,
+} from '@zauberflote/proto';
+import {
+  contentKey,
+  decodeNodeMessage,
+  encodeNodeMessage,
+  ProtocolError,
+  UndeliverableReason,
+} from '@zauberflote/proto';
+import type { Counters } from '../counters.ts';
+import * as limits from '../limits.ts';
+import type { Found } from '../registry/naming.ts';
+import type { Effect, Wanted } from '../registry/peer.ts';
+import type { Registry } from '../registry/registry.ts';
+import type { Backplane } from './backplane.ts';
+
+interface ExchangeOptions<C> {
+  readonly backplane: Backplane;
+  readonly registry: Registry<C>;
+  /** Carries out effects; a fault on the way ends the session of `connection`, if there is one. */
+  readonly perform: (connection: C | undefined, act: () => readonly Effect<C>[]) => void;
+  readonly counters: Pick<
+    Counters,
+    'inquiries' | 'lateInquiries' | 'nodeSent' | 'nodeReceived' | 'nodeUnheard' | 'nodeMalformed'
+  >;
+  /** Milliseconds of a clock that never runs backwards. */
+  readonly now: () => number;
+  /** Uniform over [0, 1), and not guessable. */
+  readonly random: () => number;
+}
+
+/** Something that other nodes were asked. */
+interface Asked {
+  /** Those that have not answered. */
+  readonly waiting: Set<string>;
+  readonly found: Found[];
+  readonly end: () => void;
+}
+
+/** Speaks with other nodes for a registry: asks them for holders, and passes signals to and fro. */
+export class Exchange<C> {
+  readonly #backplane: Backplane;
+  readonly #registry: Registry<C>;
+  readonly #perform: ExchangeOptions<C>['perform'];
+  readonly #counters: ExchangeOptions<C>['counters'];
+  readonly #now: () => number;
+  readonly #random: () => number;
+  readonly #asked = new Map<number, Asked>();
+  #lastNumber = 0;
+
+  constructor({ backplane, registry, perform, counters, now, random }: ExchangeOptions<C>) {
+    this.#backplane = backplane;
+    this.#registry = registry;
+    this.#perform = perform;
+    this.#counters = counters;
+    this.#now = now;
+    this.#random = random;
+  }
+
+  /** What other nodes were asked and have not answered. */
+  get pending(): number {
+    return this.#asked.size;
+  }
+
+  /** Answers a Want with what other nodes know, within `INQUIRY_MS`. */
+  seek(to: C, { want, peerId, maxOffers, sought }: Wanted): void {
+    void this.#ask(peerId, maxOffers, sought).then((found) =>
+      this.#perform(to, () => this.#registry.answer(to, want, found, this.#now(), this.#random)),
+    );
+  }
+
+  /** How many hold a content, or a part of it, at all nodes that answer (at most `MAX_NODES_ASKED`). */
+  async count(content: ContentId): Promise<{ complete: number; partial: number }> {
+    const found = await this.#ask(0n, 0, [{ content, holders: 0 }]);
+    // Not before: while others were asked it may have changed.
+    let { complete, partial } = this.#registry.swarm(content);
+    for (const { swarms } of found)
+      for (const { totalHolders, totalPartial } of swarms) {
+        complete += totalHolders;
+        partial += totalPartial;
+      }
+    return { complete, partial };
+  }
+
+  /** Sends a message to another node. */
+  send(node: string, message: NodeMessageBody): void {
+    void this.#isHeard(node, message).then((isHeard) => {
+      if (isHeard || message.case !== 'delivery') return;
+      const { to = 0n, signal } = message.value;
+      const { peerId = 0n, attempt = 0 } = signal ?? {};
+      const undeliverable = { peerId: to, attempt, reason: UndeliverableReason.GONE };
+      this.#reject(node, { to: peerId, undeliverable });
+    });
+  }
+
+  /** A message from another node; one that is malformed is ignored. */
+  receive(frame: Uint8Array): void {
+    this.#counters.nodeReceived++;
+    let message: NodeMessage;
+    try {
+      message = decodeNodeMessage(frame);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#counters.nodeMalformed++;
+      return;
+    }
+    const { node, body } = message;
+    const perform = (act: () => readonly Effect<C>[]) => this.#perform(undefined, act);
+    switch (body.case) {
+      case 'inquiry':
+        return perform(() => [
+          this.#registry.inquired(node, body.value, this.#now(), this.#random),
+        ]);
+      case 'findings':
+        return this.#findings(node, body.value);
+      case 'delivery':
+        return perform(() => this.#registry.delivered(node, body.value, this.#now()));
+      case 'rejection':
+        return this.#reject(node, body.value);
+    }
+  }
+
+  #reject(node: string, rejection: Rejection): void {
+    this.#perform(undefined, () => this.#registry.rejected(node, rejection));
+  }
+
+  #findings(node: string, { number, swarms }: Findings): void {
+    const asked = this.#asked.get(number);
+    if (!asked?.waiting.delete(node)) return;
+    asked.found.push({ node, swarms });
+    if (asked.waiting.size === 0) asked.end();
+  }
+
+  /** What the nodes that have something say in time; nothing where none can be asked. */
+  #ask(
+    peerId: bigint,
+    maxOffers: number,
+    sought: readonly Init<Sought>[],
+  ): Promise<readonly Found[]> {
+    if (!this.#backplane.isUp || this.#asked.size >= limits.MAX_INQUIRIES)
+      return Promise.resolve([]);
+    this.#counters.inquiries++;
+    this.#lastNumber = (this.#lastNumber % limits.MAX_INQUIRY_NUMBER) + 1;
+    const number = this.#lastNumber;
+    return new Promise((resolve) => {
+      const end = () => {
+        clearTimeout(timer);
+        this.#asked.delete(number);
+        resolve(asked.found);
+      };
+      const asked: Asked = { waiting: new Set(), found: [], end };
+      const timer = setTimeout(() => {
+        this.#counters.lateInquiries++;
+        end();
+      }, limits.INQUIRY_MS);
+      this.#asked.set(number, asked);
+      this.#inquire(number, asked, peerId, maxOffers, sought).catch(end);
+    });
+  }
+
+  async #inquire(
+    number: number,
+    { waiting, end }: Asked,
+    peerId: bigint,
+    maxOffers: number,
+    sought: readonly Init<Sought>[],
+  ): Promise<void> {
+    const nodes = await Promise.all(
+      sought.map(({ content }) => this.#backplane.nodesWith(contentKey(content as ContentId))),
+    );
+    // Too late: offers given now would be lost.
+    if (!this.#asked.has(number)) return;
+    const byNode = new Map<string, Init<Sought>[]>();
+    sought.forEach((content, i) => {
+      for (const node of nodes[i]!) byNode.set(node, [...(byNode.get(node) ?? []), content]);
+    });
+    for (const node of byNode.keys()) waiting.add(node);
+    if (waiting.size === 0) return end();
+    // An offer that is given and not needed is lost.
+    const each = Math.ceil(maxOffers / byNode.size);
+    for (const [node, contents] of byNode) {
+      const value = { number, peerId, maxOffers: each, contents };
+      void this.#isHeard(node, { case: 'inquiry', value }).then((isHeard) => {
+        if (!isHeard && waiting.delete(node) && waiting.size === 0) end();
+      });
+    }
+  }
+
+  async #isHeard(node: string, message: NodeMessageBody): Promise<boolean> {
+    this.#counters.nodeSent++;
+    const frame = encodeNodeMessage(this.#backplane.node, message);
+    const isHeard = await this.#backplane.send(node, frame).catch(() => false);
+    if (!isHeard) this.#counters.nodeUnheard++;
+    return isHeard;
+  }
+}

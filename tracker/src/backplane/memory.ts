@@ -1,0 +1,50 @@
+import { MAX_NODES_ASKED } from '../limits.ts';
+import type { Backplane, BackplaneEnd } from './backplane.ts';
+
+/** Joins trackers of one process: what one that is alone uses. */
+export class MemoryHub {
+  readonly #nodes = new Map<string, Pick<BackplaneEnd, 'onMessage'>>();
+  readonly #holders = new Map<string, Set<string>>();
+  readonly #random: () => number;
+
+  constructor(random: () => number) {
+    this.#random = random;
+  }
+
+  /** Contents in the directory. */
+  get size(): number {
+    return this.#holders.size;
+  }
+
+  join(node: string, end: Pick<BackplaneEnd, 'onMessage'>): Backplane {
+    const [nodes, holders, random] = [this.#nodes, this.#holders, this.#random];
+    nodes.set(node, end);
+    const note = (key: string, isThere: boolean) => {
+      const there = holders.get(key) ?? new Set();
+      if (isThere) holders.set(key, there.add(node));
+      else if (there.delete(node) && there.size === 0) holders.delete(key);
+    };
+    return {
+      node,
+      get isUp() {
+        return nodes.size > 1;
+      },
+      note,
+      async nodesWith(key) {
+        const others = [...(holders.get(key) ?? [])].filter((other) => other !== node);
+        while (others.length > MAX_NODES_ASKED)
+          others.splice(Math.floor(random() * others.length), 1);
+        return others;
+      },
+      async send(other, message) {
+        const there = nodes.get(other);
+        there?.onMessage(message);
+        return there !== undefined;
+      },
+      async close() {
+        nodes.delete(node);
+        for (const key of holders.keys()) note(key, false);
+      },
+    };
+  }
+}

@@ -1,0 +1,245 @@
+import assert from 'node:assert/strict';
+import { contentKey, UndeliverableReason } from '@zauberflote/proto';
+import { Client } from '../../test-support/client.ts';
+import { content, deposit, drop, have, signal, want } from '../../test-support/messages.ts';
+import { RedisServer, startCluster, TrackerProcess, until } from '../../test-support/redis.ts';
+import { NODE_TTL_MS } from '../limits.ts';
+
+describe('trackers that share a Redis', function () {
+  this.timeout(180_000);
+  let redis: RedisServer;
+  const trackers: TrackerProcess[] = [];
+  const clients: Client[] = [];
+  let lastContent = 0;
+
+  /** One that no other test uses, held at a node; returns when another node knows of it. */
+  async function held(node: number, knowing: number): Promise<{ id: number; holder: Client }> {
+    const id = ++lastContent;
+    const holder = await enter(node);
+    await announce(holder, id, knowing);
+    return { id, holder };
+  }
+
+  async function announce(holder: Client, id: number, ...knowing: readonly number[]) {
+    holder.send(have([id]));
+    for (const node of knowing)
+      await until('other nodes know of it', async () => {
+        const { complete = 0 } = await trackers[node]!.count(content(id).digest);
+        return complete > 0;
+      });
+  }
+
+  async function enter(node: number): Promise<Client> {
+    const client = await Client.open(trackers[node]!.url);
+    clients.push(client);
+    return client;
+  }
+
+  async function named(client: Client, id: number, maxOffers = 0) {
+    const reply = await client.ask(want([id], 0, maxOffers));
+    assert.ok(reply.case === 'peers');
+    return reply.value.swarms[0]!.holders;
+  }
+
+  async function namedIds(client: Client, id: number) {
+    return (await named(client, id)).map(({ peerId }) => peerId);
+  }
+
+  before(async () => {
+    redis = await RedisServer.start();
+    for (let i = 0; i < 3; i++) trackers.push(await TrackerProcess.start('--redis', redis.url));
+  });
+  afterEach(async () => {
+    for (const client of clients.splice(0)) client.socket.terminate();
+  });
+  after(async () => {
+    for (const tracker of trackers) await tracker.end();
+    await redis.remove();
+  });
+
+  it('introduce peers of different nodes, and pass on what they signal', async () => {
+    const { id, holder } = await held(0, 1);
+    const asker = await enter(1);
+    assert.deepEqual(await namedIds(asker, id), [holder.id]);
+    asker.send(signal('offer', holder.id, 7));
+    const offer = await holder.next();
+    assert.ok(offer.case === 'signal' && offer.value.body.case === 'offer');
+    assert.equal(offer.value.peerId, asker.id);
+    holder.send(signal('candidates', asker.id, 7));
+    holder.send(signal('answer', asker.id, 7));
+    asker.send(signal('candidates', holder.id, 7));
+    for (const kind of ['candidates', 'answer']) {
+      const reply = await asker.next();
+      assert.ok(reply.case === 'signal' && reply.value.body.case === kind, reply.case);
+      assert.equal(reply.value.peerId, holder.id);
+    }
+    const candidates = await holder.next();
+    assert.ok(candidates.case === 'signal' && candidates.value.body.case === 'candidates');
+  });
+
+  it('refuse signals to peers of other nodes who were not named to the sender', async () => {
+    const { holder } = await held(0, 1);
+    const stranger = await enter(1);
+    const reply = await stranger.ask(signal('offer', holder.id, 1));
+    assert.ok(reply.case === 'undeliverable');
+    assert.equal(reply.value.reason, UndeliverableReason.GONE);
+  });
+
+  it('give away offers that were left at another node, each once', async () => {
+    const { id, holder } = await held(2, 0);
+    holder.send(deposit(5));
+    // Its answer says that the Deposit before it has arrived.
+    await holder.ask(want([id]));
+    const asker = await enter(0);
+    const [first] = await named(asker, id, 8);
+    assert.equal(first?.offer?.attempt, 5);
+    const [again] = await named(await enter(1), id, 8);
+    assert.equal(again?.peerId, holder.id);
+    assert.equal(again?.offer, undefined);
+    asker.send(signal('answer', holder.id, 5));
+    const answer = await holder.next();
+    assert.ok(answer.case === 'signal' && answer.value.body.case === 'answer');
+    assert.equal(answer.value.peerId, asker.id);
+  });
+
+  it('count all holders, and forget those who leave at once', async () => {
+    const { id, holder } = await held(0, 2);
+    await announce(await enter(1), id, 2);
+    const { digest } = content(id);
+    await until('both are counted', async () => (await trackers[2]!.count(digest)).complete === 2);
+    holder.send(drop([id]));
+    await until('one is', async () => (await trackers[2]!.count(digest)).complete === 1);
+    const asker = await enter(2);
+    const gone = await namedIds(asker, id);
+    assert.equal(gone.length, 1);
+    assert.notEqual(gone[0], holder.id);
+  });
+
+  it('tell a peer whose partner at another node has left', async () => {
+    const { id, holder } = await held(0, 1);
+    const asker = await enter(1);
+    await named(asker, id);
+    await holder.leave();
+    await until('it is known', async () => {
+      const reply = await asker.ask(signal('offer', holder.id, 1));
+      return reply.case === 'undeliverable' && reply.value.reason === UndeliverableReason.GONE;
+    });
+    assert.deepEqual(await namedIds(asker, id), []);
+  });
+
+  it('keep nothing in Redis of what nobody holds', async () => {
+    for (const client of clients) await client.leave();
+    await until('it is empty', async () => (await redis.ask('dbsize')) === '0');
+  });
+
+  it('do without a node that was killed: it is not named, nor waited for', async () => {
+    const extra = await TrackerProcess.start('--redis', redis.url);
+    trackers.push(extra);
+    const { id, holder } = await held(3, 0);
+    const asker = await enter(0);
+    assert.deepEqual(await namedIds(asker, id), [holder.id]);
+    await extra.end('SIGKILL');
+    trackers.pop();
+    assert.deepEqual(await namedIds(asker, id), []);
+    const reply = await asker.ask(signal('offer', holder.id, 1));
+    assert.ok(reply.case === 'undeliverable');
+    assert.equal(reply.value.reason, UndeliverableReason.GONE);
+    // What it left behind goes by itself.
+    const key = `zf:{${contentKey(content(id))}}`;
+    const leftMs = Number(await redis.ask('pttl', key));
+    assert.ok(leftMs <= NODE_TTL_MS && leftMs !== -1, `${leftMs} ms`);
+  });
+
+  for (const { way, away, back } of [
+    {
+      way: 'killed and started',
+      away: () => redis.stop(),
+      back: () => redis.run(),
+    },
+    {
+      way: 'frozen and thawed',
+      away: async () => redis.signal('SIGSTOP'),
+      back: async () => redis.signal('SIGCONT'),
+    },
+  ])
+    it(`go on alone while Redis is away, and find each other again (${way})`, async () => {
+      const { id, holder } = await held(0, 1);
+      const [near, far] = [await enter(0), await enter(1)];
+      assert.deepEqual(await namedIds(far, id), [holder.id]);
+      await away();
+      const [early, late] = [await enter(0), ++lastContent];
+      for (let i = 0; i < 20; i++) assert.deepEqual(await namedIds(near, id), [holder.id]);
+      near.send(signal('offer', holder.id, 3));
+      const offer = await holder.next();
+      assert.ok(offer.case === 'signal' && offer.value.peerId === near.id);
+      assert.deepEqual(await namedIds(far, id), []);
+      const lost = await far.ask(signal('offer', holder.id, 1));
+      assert.ok(lost.case === 'undeliverable');
+      // Announced while nobody could be told.
+      early.send(have([late]));
+      await early.ask(want([late]));
+      await back();
+      for (const [known, by] of [
+        [id, holder],
+        [late, early],
+      ] as const)
+        await until('they meet again', async () => (await namedIds(far, known)).includes(by.id));
+      far.send(signal('offer', holder.id, 2));
+      const again = await holder.next();
+      assert.ok(again.case === 'signal' && again.value.peerId === far.id);
+    });
+
+  it('start without Redis, and join when it comes', async () => {
+    await redis.stop();
+    const extra = await TrackerProcess.start('--redis', redis.url);
+    trackers.push(extra);
+    const holder = await enter(3);
+    const id = ++lastContent;
+    holder.send(have([id]));
+    await redis.run();
+    const asker = await enter(0);
+    await until('they meet', async () => (await namedIds(asker, id)).includes(holder.id));
+    await extra.end();
+    trackers.pop();
+  });
+});
+
+describe('trackers that share a Redis with a password', function () {
+  this.timeout(60_000);
+
+  it('is taken from a file', async () => {
+    const redis = await RedisServer.start('--requirepass', 'Papagena');
+    await redis.remove();
+  });
+});
+
+describe('trackers that share a cluster of Redis', function () {
+  this.timeout(180_000);
+
+  it('introduce peers of different nodes, whichever slots that takes', async () => {
+    const servers = await startCluster();
+    const trackers: TrackerProcess[] = [];
+    try {
+      for (let i = 0; i < 2; i++)
+        trackers.push(await TrackerProcess.start('--redis', servers[0]!.url));
+      const [holder, asker] = await Promise.all(trackers.map(({ url }) => Client.open(url)));
+      // So many that some are on each server.
+      const ids = Array.from({ length: 12 }, (_, i) => i + 1);
+      holder!.send(have(ids));
+      await until('all are named', async () => {
+        const reply = await asker!.ask(want(ids));
+        assert.ok(reply.case === 'peers');
+        return reply.value.swarms.every(({ holders }) => holders[0]?.peerId === holder!.id);
+      });
+      for (const server of servers) assert.notEqual(await server.ask('dbsize'), '0');
+      asker!.send(signal('offer', holder!.id, 1));
+      const offer = await holder!.next();
+      assert.ok(offer.case === 'signal' && offer.value.peerId === asker!.id);
+      holder!.socket.terminate();
+      asker!.socket.terminate();
+    } finally {
+      for (const tracker of trackers) await tracker.end();
+      for (const server of servers) await server.remove();
+    }
+  });
+});

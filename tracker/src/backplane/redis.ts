@@ -1,0 +1,173 @@
+import { setTimeout as setTimeoutAsync } from 'node:timers/promises';
+import { encodeNodeMessage } from '@zauberflote/proto';
+import * as limits from '../limits.ts';
+import type { Log } from '../log.ts';
+import type { Backplane, BackplaneEnd } from './backplane.ts';
+import type { Redis } from './redis-link.ts';
+import { connectRedis } from './redis-link.ts';
+
+export interface RedisBackplaneOptions extends BackplaneEnd {
+  readonly url: string;
+  readonly password: string | undefined;
+  /** Name of this node. */
+  readonly node: string;
+  readonly log: Pick<Log, 'info' | 'warn'>;
+}
+
+/**
+ * Joins trackers by a Redis or Valkey, from version 7 on, a single one or a cluster (backplane.proto says
+ * what is kept there). Starts whether it can be reached or not, and joins again by itself.
+ */
+export class RedisBackplane implements Backplane {
+  readonly node: string;
+  readonly #options: RedisBackplaneOptions;
+  readonly #timers: readonly NodeJS.Timeout[];
+  #redis: Redis | undefined;
+  #attempt = new AbortController();
+  #attemptAt = 0;
+  #isUp = false;
+  #lastError = 'no answer';
+  /** The last message to itself. */
+  #probe = new Uint8Array();
+  #probes = 0;
+  #heardAt = Number.NEGATIVE_INFINITY;
+  /** What is still to be announced of this round, how much of it is due, and whether it is the first. */
+  #round: Iterator<string> | undefined;
+  #due = 0;
+  #isNew = true;
+
+  constructor(options: RedisBackplaneOptions) {
+    this.#options = options;
+    this.node = options.node;
+    this.#timers = [
+      setInterval(() => this.#check(), limits.PROBE_MS),
+      setInterval(() => this.#announce(), limits.ANNOUNCE_MS / limits.ANNOUNCE_SLICES),
+    ];
+    this.#join();
+  }
+
+  get isUp(): boolean {
+    return this.#isUp;
+  }
+
+  note(key: string, isThere: boolean): void {
+    if (!this.#isUp) return;
+    const noted = isThere
+      ? this.#redis?.zfEnter(keyOf(key), this.node)
+      : this.#redis?.zRem(keyOf(key), this.node);
+    // What gets lost is said again with all the rest, or expires.
+    noted?.catch(() => {});
+  }
+
+  async nodesWith(key: string): Promise<readonly string[]> {
+    // One more, as this one may be among them.
+    const nodes = await this.#reached().zfNodes(keyOf(key), limits.MAX_NODES_ASKED + 1);
+    return nodes.filter((node) => node !== this.node).slice(0, limits.MAX_NODES_ASKED);
+  }
+
+  async send(node: string, message: Uint8Array): Promise<boolean> {
+    return (await this.#reached().sPublish(channelOf(node), bufferOf(message))) > 0;
+  }
+
+  async close(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    // What was said last is still on its way: that nobody here holds anything any more.
+    if (this.#isUp)
+      await Promise.race([
+        this.#redis?.close().catch(() => {}),
+        setTimeoutAsync(limits.DOWN_AFTER_MS, undefined, { ref: false }),
+      ]);
+    this.#isUp = false;
+    this.#attempt.abort();
+  }
+
+  #reached(): Redis {
+    if (!this.#redis) throw new Error('Redis is not connected');
+    return this.#redis;
+  }
+
+  /** Connects, in place of what there is. */
+  #join(): void {
+    this.#attempt.abort();
+    this.#redis = undefined;
+    const attempt = new AbortController();
+    this.#attempt = attempt;
+    this.#attemptAt = performance.now();
+    const onError = (error: Error) => {
+      // That of an attempt that was given up says nothing.
+      if (!attempt.signal.aborted) this.#lastError = error.message || error.name;
+    };
+    connectRedis({
+      ...this.#options,
+      channel: channelOf(this.node),
+      onMessage: (message) => this.#onMessage(message),
+      onError,
+      signal: attempt.signal,
+    }).then((redis) => {
+      if (attempt.signal.aborted) return;
+      this.#redis = redis;
+      this.#check();
+    }, onError);
+  }
+
+  /**
+   * Sends something to itself, and looks whether that arrives: no state of a connection says whether
+   * others are heard.
+   */
+  #check(): void {
+    const now = performance.now();
+    if (this.#isUp && now - this.#heardAt > limits.DOWN_AFTER_MS) {
+      this.#isUp = false;
+      this.#options.log.warn(
+        `Redis cannot be reached (${this.#lastError}): this tracker is on its own until it can`,
+      );
+    }
+    if (now - Math.max(this.#heardAt, this.#attemptAt) > limits.REJOIN_MS) {
+      if (this.#heardAt < 0)
+        this.#options.log.warn(`Redis cannot be reached (${this.#lastError}): trying again`);
+      return this.#join();
+    }
+    this.#probes = (this.#probes + 1) % 2 ** 32;
+    this.#probe = encodeNodeMessage(this.node, { case: 'probe', value: { number: this.#probes } });
+    this.#redis?.sPublish(channelOf(this.node), bufferOf(this.#probe)).catch(() => {});
+  }
+
+  #onMessage(message: Uint8Array): void {
+    if (!bufferOf(this.#probe).equals(message)) return this.#options.onMessage(message);
+    this.#heardAt = performance.now();
+    if (this.#isUp) return;
+    this.#isUp = true;
+    this.#round = undefined;
+    this.#due = 0;
+    this.#isNew = true;
+    this.#options.log.info({ node: this.node }, 'joined other trackers by Redis');
+  }
+
+  /** Says of a part of the contents that this node has them; soon of all, when it has just come. */
+  #announce(): void {
+    if (!this.#isUp) return;
+    const share = this.#isNew ? 10 : 1;
+    this.#due += (this.#options.count() * share) / limits.ANNOUNCE_SLICES;
+    for (; this.#due >= 1; this.#due--) {
+      this.#round ??= this.#options.keys()[Symbol.iterator]();
+      const { done, value } = this.#round.next();
+      if (done) {
+        this.#round = undefined;
+        this.#isNew = false;
+      } else this.note(value, true);
+    }
+  }
+}
+
+/** In braces what is hashed to a slot of a cluster. */
+function keyOf(content: string): string {
+  return `zf:{${content}}`;
+}
+
+function channelOf(node: string): string {
+  return `node:${node}`;
+}
+
+function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength);
+}

@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { setImmediate } from 'node:timers/promises';
+import { seeded } from '../../demo/random.ts';
+import { Exchange } from '../src/backplane/exchange.ts';
+import { MemoryHub } from '../src/backplane/memory.ts';
+import { Counters } from '../src/counters.ts';
+import type { Effect } from '../src/registry/peer.ts';
+import type { RegistryOptions } from '../src/registry/registry.ts';
+import { Registry } from '../src/registry/registry.ts';
+import type { Body } from './messages.ts';
+import { received } from './messages.ts';
+import type { Seen } from './room.ts';
+import { see } from './room.ts';
+
+interface Node {
+  readonly registry: Registry<string>;
+  readonly exchange: Exchange<string>;
+  /** Nothing of it is heard any more, nor does it hear anything. */
+  kill(): void;
+}
+
+/** Registries that are joined in memory. Connections are names; a clock is set by hand. */
+export class Nodes {
+  readonly hub: MemoryHub;
+  readonly nodes: readonly Node[];
+  readonly counters = new Counters();
+  readonly ids = new Map<string, bigint>();
+  now = 0;
+  readonly #at = new Map<string, Node>();
+  readonly #random: () => number;
+  #seen: Seen[] = [];
+
+  constructor(count: number, options: RegistryOptions<string> = {}, seed = 1) {
+    this.#random = seeded(seed);
+    this.hub = new MemoryHub(this.#random);
+    this.nodes = Array.from({ length: count }, (_, i) => this.#start(`node-${i}`, options));
+  }
+
+  #start(name: string, options: RegistryOptions<string>): Node {
+    let isDead = false;
+    const backplane = this.hub.join(name, {
+      onMessage: (frame) => {
+        // As over a network, it is heard later, and as other bytes.
+        const copy = frame.slice();
+        queueMicrotask(() => !isDead && exchange.receive(copy));
+      },
+    });
+    const registry = new Registry<string>({
+      ...options,
+      isAlone: () => !backplane.isUp,
+      onSwarm: (key, isThere) => backplane.note(key, isThere),
+    });
+    const exchange = new Exchange<string>({
+      backplane,
+      registry,
+      perform: (_, act) => !isDead && this.#carryOut(exchange, act()),
+      counters: this.counters,
+      now: () => this.now,
+      random: this.#random,
+    });
+    return {
+      registry,
+      exchange,
+      kill() {
+        isDead = true;
+      },
+    };
+  }
+
+  /** Connects a client to a node. */
+  async enter(node: number, ...names: readonly string[]): Promise<void> {
+    const at = this.nodes[node]!;
+    for (const name of names) {
+      this.#at.set(name, at);
+      const [seen] = await this.#after(at, at.registry.connect(name, this.#random));
+      assert.ok(seen && 'body' in seen && seen.body.case === 'welcome');
+      this.ids.set(name, seen.body.value.peerId);
+    }
+  }
+
+  id(name: string): bigint {
+    return this.ids.get(name) ?? assert.fail(`${name} has never been here`);
+  }
+
+  /** Whether two are connected to the same node. */
+  areTogether(one: string, other: string): boolean {
+    return this.#at.get(one) === this.#at.get(other);
+  }
+
+  /** What anybody was sent because a client sent this. */
+  async send(name: string, body: Body): Promise<Seen[]> {
+    const at = this.#at.get(name);
+    if (!at) return [];
+    return this.#after(at, at.registry.receive(name, received(body), this.now, this.#random));
+  }
+
+  leave(name: string): void {
+    this.#at.get(name)?.registry.disconnect(name, this.now);
+    this.#at.delete(name);
+  }
+
+  tick(): void {
+    for (const { registry } of this.nodes) registry.tick(this.now);
+  }
+
+  async #after(at: Node, effects: readonly Effect<string>[]): Promise<Seen[]> {
+    this.#carryOut(at.exchange, effects);
+    // All that is passed on meanwhile are microtasks.
+    await setImmediate();
+    return this.#seen.splice(0);
+  }
+
+  #carryOut(exchange: Exchange<string>, effects: readonly Effect<string>[]): void {
+    for (const effect of effects) {
+      if ('node' in effect) exchange.send(effect.node, effect.message);
+      else if ('seek' in effect) exchange.seek(effect.to, effect.seek);
+      else this.#seen.push(see(effect));
+    }
+  }
+}
