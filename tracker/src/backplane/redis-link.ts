@@ -35,14 +35,38 @@ return redis.call('ZRANDMEMBER', KEYS[1], ARGV[1])`,
 };
 
 const clientOf = (options: RedisClientOptions) => createClient({ ...options, scripts });
-const clusterOf = (defaults: Omit<RedisClientOptions, 'socket'>) =>
-  createCluster({ rootNodes: [defaults], defaults, scripts });
+// The defaults hold for all of its servers, which have addresses of their own.
+const clusterOf = ({ socket, database: _, ...defaults }: Settings) =>
+  createCluster({
+    rootNodes: [{ socket }],
+    defaults: { ...defaults, ...(socket.tls ? { socket: { tls: true } } : {}) },
+    scripts,
+  });
+
+type Settings = ReturnType<typeof settingsOf>;
+
+/** Not as a URL, which the client takes apart in a way that loses the password of a user. */
+function settingsOf({ url, password }: Pick<RedisLinkOptions, 'url' | 'password'>) {
+  const { hostname, port, protocol, username, pathname } = new URL(url);
+  const host = hostname.replace(/^\[(.*)\]$/, '$1');
+  const tls = protocol === 'rediss:' ? { tls: true as const } : {};
+  return {
+    socket: { host, port: Number(port || 6379), ...tls },
+    ...(username === '' ? {} : { username: decodeURIComponent(username) }),
+    ...(password === undefined ? {} : { password }),
+    database: Number(pathname.slice(1)),
+    name: 'zauberflote-tracker',
+    // What waits here would come too late, and take memory for as long as the server is away.
+    disableOfflineQueue: true,
+    commandsQueueMaxLength: limits.MAX_COMMANDS,
+  };
+}
 
 /** A server, or a cluster of them. */
 export type Redis = ReturnType<typeof clientOf> | ReturnType<typeof clusterOf>;
 
 export interface RedisLinkOptions {
-  /** `redis://` or `rediss://`, with or without a user, without a password. */
+  /** `redis://` or `rediss://`, with or without a user and the number of a database; without a password. */
   readonly url: string;
   readonly password?: string | undefined;
   /** What is listened to. */
@@ -60,15 +84,8 @@ export interface RedisLinkOptions {
  * @throws what the server said, or why it was ended
  */
 export async function connectRedis(options: RedisLinkOptions): Promise<Redis> {
-  const { url, password, channel, onMessage, onError, signal } = options;
-  const settings = {
-    url,
-    ...(password === undefined ? {} : { password }),
-    name: 'zauberflote-tracker',
-    // What waits here would come too late, and take memory for as long as the server is away.
-    disableOfflineQueue: true,
-    commandsQueueMaxLength: limits.MAX_COMMANDS,
-  };
+  const { channel, onMessage, onError, signal } = options;
+  const settings = settingsOf(options);
   const open = async <R extends Redis>(redis: R): Promise<R> => {
     redis.on('error', onError);
     signal.addEventListener('abort', () => destroy(redis));

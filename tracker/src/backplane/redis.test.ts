@@ -4,6 +4,8 @@ import { Client } from '../../test-support/client.ts';
 import { content, deposit, drop, have, signal, want } from '../../test-support/messages.ts';
 import { RedisServer, startCluster, TrackerProcess, until } from '../../test-support/redis.ts';
 import { NODE_TTL_MS } from '../limits.ts';
+import { logOf } from '../log.ts';
+import { RedisBackplane } from './redis.ts';
 
 describe('trackers that share a Redis', function () {
   this.timeout(180_000);
@@ -204,42 +206,98 @@ describe('trackers that share a Redis', function () {
   });
 });
 
-describe('trackers that share a Redis with a password', function () {
+describe('RedisBackplane', function () {
   this.timeout(60_000);
 
-  it('is taken from a file', async () => {
+  async function joined(url: string, password?: string) {
+    const backplane = new RedisBackplane({
+      url,
+      password,
+      node: 'one',
+      log: logOf('silent'),
+      onMessage: () => {},
+      keys: () => [],
+      count: () => 0,
+    });
+    await until('it has joined', async () => backplane.isUp);
+    return backplane;
+  }
+
+  it('gives its password, as a user if the address names one', async () => {
     const redis = await RedisServer.start('--requirepass', 'Papagena');
-    await redis.remove();
+    try {
+      await (await joined(redis.url, 'Papagena')).close();
+      const asAdmin = ['-a', 'Papagena', '--no-auth-warning'];
+      const rule = ['on', '>Glockenspiel', '+@all', '~zf:*', '&node:*'];
+      assert.equal(await redis.ask(...asAdmin, 'acl', 'setuser', 'papageno', ...rule), 'OK');
+      const url = redis.url.replace('//', '//papageno@');
+      await (await joined(url, 'Glockenspiel')).close();
+    } finally {
+      await redis.remove();
+    }
   });
 });
 
 describe('trackers that share a cluster of Redis', function () {
   this.timeout(180_000);
 
+  let servers: readonly RedisServer[];
+  const trackers: TrackerProcess[] = [];
+  let holder: Client;
+  let asker: Client;
+  // So many that some are on each server.
+  const ids = Array.from({ length: 12 }, (_, i) => i + 1);
+
+  before(async () => {
+    servers = await startCluster();
+    for (let i = 0; i < 2; i++)
+      trackers.push(await TrackerProcess.start('--redis', servers[0]!.url));
+    [holder, asker] = (await Promise.all(trackers.map(({ url }) => Client.open(url)))) as [
+      Client,
+      Client,
+    ];
+    holder.send(have(ids));
+  });
+  after(async () => {
+    for (const client of [holder, asker]) client.socket.terminate();
+    for (const tracker of trackers) await tracker.end();
+    for (const server of servers) await server.remove();
+  });
+
+  async function allAreNamed(): Promise<boolean> {
+    const reply = await asker.ask(want(ids));
+    assert.ok(reply.case === 'peers');
+    return reply.value.swarms.every(({ holders }) => holders[0]?.peerId === holder.id);
+  }
+
   it('introduce peers of different nodes, whichever slots that takes', async () => {
-    const servers = await startCluster();
-    const trackers: TrackerProcess[] = [];
-    try {
-      for (let i = 0; i < 2; i++)
-        trackers.push(await TrackerProcess.start('--redis', servers[0]!.url));
-      const [holder, asker] = await Promise.all(trackers.map(({ url }) => Client.open(url)));
-      // So many that some are on each server.
-      const ids = Array.from({ length: 12 }, (_, i) => i + 1);
-      holder!.send(have(ids));
-      await until('all are named', async () => {
-        const reply = await asker!.ask(want(ids));
-        assert.ok(reply.case === 'peers');
-        return reply.value.swarms.every(({ holders }) => holders[0]?.peerId === holder!.id);
-      });
-      for (const server of servers) assert.notEqual(await server.ask('dbsize'), '0');
-      asker!.send(signal('offer', holder!.id, 1));
-      const offer = await holder!.next();
-      assert.ok(offer.case === 'signal' && offer.value.peerId === asker!.id);
-      holder!.socket.terminate();
-      asker!.socket.terminate();
-    } finally {
-      for (const tracker of trackers) await tracker.end();
-      for (const server of servers) await server.remove();
-    }
+    await until('all are named', allAreNamed);
+    for (const server of servers) assert.notEqual(await server.ask('dbsize'), '0');
+    asker.send(signal('offer', holder.id, 1));
+    const offer = await holder.next();
+    assert.ok(offer.case === 'signal' && offer.value.peerId === asker.id);
+  });
+
+  it('find each other again after the slots of their channels moved', async () => {
+    const owners = await Promise.all(servers.map((server) => server.ask('cluster', 'myid')));
+    const channels = await Promise.all(
+      servers.map(async (server) => (await server.ask('pubsub', 'shardchannels')).split('\n')),
+    );
+    assert.equal(channels.flat().filter(Boolean).length, trackers.length);
+    for (const [i, those] of channels.entries())
+      for (const channel of those.filter(Boolean)) {
+        const slot = await servers[i]!.ask('cluster', 'keyslot', channel);
+        const next = (i + 1) % servers.length;
+        for (const each of [servers[next]!, ...servers])
+          await each.ask('cluster', 'setslot', slot, 'node', owners[next]!);
+      }
+    await until('all are named', allAreNamed);
+  });
+
+  it('find each other again after a server was away', async () => {
+    await servers[1]!.stop();
+    assert.equal(await allAreNamed(), false);
+    await servers[1]!.run();
+    await until('all are named', allAreNamed);
   });
 });

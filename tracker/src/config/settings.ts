@@ -67,6 +67,8 @@ function redisProblem(value: string): string | undefined {
   const url = URL.parse(value);
   if (!url || !['redis:', 'rediss:'].includes(url.protocol) || url.hostname === '')
     return 'has to be such as redis://host:6379, or rediss://host:6379 for TLS';
+  if (!/^(\/\d*)?$/.test(url.pathname) || url.search !== '' || url.hash !== '')
+    return 'has nothing after its port but the number of a database, such as redis://host:6379/1';
   // Else everybody who may list processes could read it.
   if (url.password !== '') return 'must not have a password; put it into --redis-password-file';
   return undefined;
