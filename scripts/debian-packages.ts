@@ -31,13 +31,14 @@ export const NEEDS: readonly Need[] = [
   { debianPackage: 'git', programs: ['git'] },
 ];
 
-/** What the tests need besides: hosts, shaped links, an origin, relays; certificates. */
+/** What the tests need besides: hosts, shaped links, an origin, relays; certificates; what joins trackers. */
 export const LAB_NEEDS: readonly Need[] = [
   { debianPackage: 'openssl', programs: ['openssl'] },
   { debianPackage: 'iproute2', programs: ['tc', '/usr/sbin/tc'] },
   { debianPackage: 'nftables', programs: ['nft', '/usr/sbin/nft'] },
   { debianPackage: 'socat', programs: ['socat'] },
   { debianPackage: 'nginx-light', programs: ['nginx', '/usr/sbin/nginx'] },
+  { debianPackage: 'redis-server', programs: ['redis-server'] },
   { debianPackage: 'coturn', programs: ['turnserver'] },
   { debianPackage: 'procps', programs: ['ps'] },
 ];

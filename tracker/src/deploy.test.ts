@@ -1,5 +1,10 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { Client } from '../test-support/client.ts';
+import { have, want } from '../test-support/messages.ts';
+import { Nginx } from '../test-support/nginx.ts';
+import { RedisServer, TrackerProcess, until } from '../test-support/redis.ts';
+import { readConfig } from './config/read.ts';
 import { startTracker } from './server.ts';
 
 const read = (name: string) => readFileSync(new URL(`../deploy/${name}`, import.meta.url), 'utf8');
@@ -11,7 +16,12 @@ describe('files to deploy with', () => {
   let known: Set<string>;
 
   before(async () => {
-    const tracker = await startTracker({ port: 0, host: '127.0.0.1', adminPort: 0 });
+    // Never there, but then the metrics of several trackers are.
+    const redis = 'redis://127.0.0.1:1';
+    const tracker = await startTracker({
+      ...{ port: 0, host: '127.0.0.1', adminPort: 0, redis },
+      logLevel: 'silent',
+    });
     const text = await (await fetch(`http://127.0.0.1:${tracker.adminPort}/metrics`)).text();
     known = new Set(Array.from(text.matchAll(/^# TYPE (\w+)/gm), ([, name]) => name as string));
     await tracker.close();
@@ -43,5 +53,59 @@ describe('files to deploy with', () => {
     const alerts = Array.from(rules.matchAll(/alert: (\w+)/g), ([, name]) => name as string);
     assert.ok(alerts.length > 3);
     for (const alert of alerts) assert.ok(runbook.includes(`\`${alert}\``), alert);
+  });
+
+  it('containers that set only what there is to set', () => {
+    const text = readFileSync(new URL('../compose.yaml', import.meta.url), 'utf8');
+    const variables = Array.from(text.matchAll(/^ +(ZF_\w+): "?([^"\n]*)/gm), ([, name, value]) => [
+      name,
+      value,
+    ]);
+    assert.ok(variables.length >= 3);
+    const command = readConfig([], Object.fromEntries(variables));
+    assert.ok(command.kind === 'start' && command.config.redis !== undefined);
+  });
+});
+
+describe('the load balancer of compose.yaml', function () {
+  this.timeout(60_000);
+  let redis: RedisServer;
+  let balancer: Nginx;
+  const trackers: TrackerProcess[] = [];
+
+  before(async () => {
+    redis = await RedisServer.start();
+    for (let i = 0; i < 2; i++) trackers.push(await TrackerProcess.start('--redis', redis.url));
+    let conf = read('nginx.conf');
+    for (const [i, { url }] of trackers.entries())
+      conf = conf.replace(`tracker-${i + 1}:8080`, new URL(url).host);
+    balancer = await Nginx.start(conf);
+  });
+  after(async () => {
+    await balancer?.stop();
+    for (const tracker of trackers) await tracker.end();
+    await redis?.remove();
+  });
+
+  it('leads visitors to a tracker that is there, where they find those of the other', async () => {
+    const sites = Array.from({ length: 32 }, (_, i) => `https://site-${i}.example`);
+    const holders = await Promise.all(sites.map((origin) => Client.open(balancer.url, { origin })));
+    const ids = sites.map((_, i) => i + 1);
+    holders.forEach((holder, i) => void holder.send(have([ids[i]!])));
+    const asker = await Client.open(balancer.url);
+    const named = async () => {
+      const reply = await asker.ask(want(ids));
+      assert.ok(reply.case === 'peers');
+      return reply.value.swarms.filter(({ holders }) => holders.length > 0).length;
+    };
+    await until('all are named', async () => (await named()) === ids.length);
+
+    await trackers[0]!.end('SIGKILL');
+    const isGone = (client: Client) => client.socket.readyState === client.socket.CLOSED;
+    await until('those of the dead one are cut', async () => holders.some(isGone));
+    const gone = holders.filter(isGone).length;
+    assert.ok(gone > 0 && gone < holders.length, 'both had some');
+    for (const origin of sites) await (await Client.open(balancer.url, { origin })).leave();
+    for (const client of [asker, ...holders]) client.socket.terminate();
   });
 });

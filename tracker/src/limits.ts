@@ -80,10 +80,10 @@ export const MAX_HOLDINGS = 1_000_000;
 export const DEFAULT_HOLDERS_PER_SWARM = 12;
 
 /**
- * Part of the places for partial holders that is kept for those of other nodes, if there are any:
- * each peer then has some neighbours elsewhere, which keeps the crowds of all nodes one swarm.
+ * Of so many places for partial holders one is kept for those of other nodes, if there are any: each
+ * peer then has some neighbours elsewhere, which keeps the crowds of all nodes one swarm.
  */
-export const SHARE_OF_OTHER_NODES = 0.25;
+export const PLACES_PER_STRANGER = 4;
 
 /**
  * Most holders named in one Peers message, over all its swarms. At 20 bytes each it stays far

@@ -15,7 +15,8 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const COMMAND = fileURLToPath(new URL('../bin/zauberflote-tracker.ts', import.meta.url));
 
-async function freePort(): Promise<number> {
+/** A TCP port of loopback that nobody listens on now. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -140,6 +141,12 @@ export class TrackerProcess {
     });
     assert.equal(response.status, 200);
     return (await response.json()) as { complete?: number; partial?: number };
+  }
+
+  /** How many clients are connected, and contents that they hold. */
+  async health(): Promise<{ peers: number; swarms: number }> {
+    const response = await fetch(new URL('/healthz', this.url.replace('ws:', 'http:')));
+    return (await response.json()) as { peers: number; swarms: number };
   }
 
   async end(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {

@@ -241,7 +241,7 @@ export function merge<
   const complete = [...here.filter(isComplete), ...there.filter(isComplete)].slice(0, count);
   const left = count - complete.length;
   const others = there.filter(isPartial);
-  const kept = Math.min(others.length, Math.floor(left * limits.SHARE_OF_OTHER_NODES));
+  const kept = Math.min(others.length, Math.floor(left / limits.PLACES_PER_STRANGER));
   const ours = here.filter(isPartial).slice(0, left - kept);
   return [...complete, ...ours, ...others.slice(0, left - ours.length)];
 }
