@@ -13,6 +13,8 @@ export interface Platform {
   readonly WebSocket: typeof WebSocket | undefined;
   /** Absent where the browser or its owner switched WebRTC off. */
   readonly RTCPeerConnection: typeof RTCPeerConnection | undefined;
+  /** Whether an offerer's candidates must not be sent before it has the answer. @default false */
+  readonly hasLateCandidates?: boolean;
   readonly fetch: typeof fetch;
   /** Absent in browsers that do not tell, as Firefox and Safari. */
   readonly networkInformation?: NetworkInformation | undefined;

@@ -324,7 +324,7 @@ export const ICE_UFRAG = /^[A-Za-z0-9+/]{4,256}$/;
 export const ICE_PWD = /^[A-Za-z0-9+/]{22,256}$/;
 // Tokens go into an SDP text, so nothing that could end a line or a field.
 const ICE_OPTION = /^[A-Za-z0-9+/_-]{1,64}$/;
-const FOUNDATION = /^[A-Za-z0-9+/]{1,32}$/;
+const FOUNDATION = /^[A-Za-z0-9+/]{0,32}$/;
 const NODE = /^[A-Za-z0-9_-]{1,64}$/;
 const ADDRESS = /^[A-Za-z0-9.:-]{1,255}$/;
 
@@ -360,8 +360,10 @@ function checkCandidates(candidates: readonly Candidate[]): void {
   if (candidates.length > limits.MAX_CANDIDATES) malformed('too many candidates');
   for (const candidate of candidates) {
     if (!FOUNDATION.test(candidate.foundation))
-      malformed('foundation is not 1 to 32 ice characters');
-    if (!ADDRESS.test(candidate.address)) malformed('a candidate address has other characters');
+      malformed('foundation is not up to 32 ice characters');
+    const { address, packedAddress: packed } = candidate;
+    if (packed.length === 0 ? !ADDRESS.test(address) : address || ![4, 16].includes(packed.length))
+      malformed('a candidate address has other characters, or another length');
     if (candidate.port > 65_535) malformed('a candidate port is beyond 65535');
   }
 }

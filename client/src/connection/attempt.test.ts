@@ -72,7 +72,7 @@ function remote(kind: 'offer' | 'answer', sdp: string): SessionDescription {
   return decoded.value.body.value;
 }
 
-const candidate = (n: number) => `candidate:9 1 udp ${n} 192.0.2.9 ${n} typ host`;
+const candidate = (n: number) => `candidate:${n} 1 udp ${n} 192.0.2.9 ${n} typ host`;
 const received = (n: number) => parseCandidate(candidate(n)) as Candidate;
 
 function setUp(offer?: SessionDescription) {
@@ -252,7 +252,7 @@ describe('Attempt', () => {
 
   describe('of an offer that is left with the tracker', () => {
     const ofType = (n: number, type: string) =>
-      `candidate:9 1 udp ${n} 192.0.2.9 ${n} typ ${type}${type === 'host' ? '' : ' raddr 0.0.0.0 rport 0'}`;
+      `candidate:${n} 1 udp ${n} 192.0.2.9 ${n} typ ${type}${type === 'host' ? '' : ' raddr 0.0.0.0 rport 0'}`;
     const hosts = Array.from({ length: 12 }, (_, n) => ofType(9000 + n, 'host'));
     const others = [ofType(800, 'srflx'), ofType(700, 'srflx'), ofType(60, 'relay')];
     const all = [

@@ -139,8 +139,18 @@ export class Attempt {
     this.#route = { ...this.#route, peer };
     this.#cancelTimeout();
     this.#cancelTimeout = this.#platform.setTimer(ATTEMPT_TIMEOUT_MS, () => this.#fail());
-    const late = firstOfEachType(this.#late).slice(0, MAX_CANDIDATES);
-    if (late.length > 0) this.#route.signaling.sendCandidates(peer, this.#route.id, late);
+    if (!this.#isHolding) this.#sendLate();
+  }
+
+  /** Whether the other side must not check before its answer is here. */
+  get #isHolding(): boolean {
+    return !!this.#platform.hasLateCandidates && this.role === 'offerer' && !this.#remoteReady;
+  }
+
+  #sendLate(): void {
+    const { signaling, peer, id } = this.#route;
+    const late = firstOfEachType(this.#late.splice(0)).slice(0, MAX_CANDIDATES);
+    if (late.length > 0 && peer !== undefined) signaling.sendCandidates(peer, id, late);
   }
 
   /** Whether an offer is out and has no answer. */
@@ -186,7 +196,7 @@ export class Attempt {
   async answered(answer: SessionDescription): Promise<void> {
     if (this.#state !== 'offered') return;
     this.#state = 'connecting';
-    await this.#setRemote(answer, 'answer');
+    if (await this.#setRemote(answer, 'answer')) this.#sendLate();
   }
 
   addCandidates(candidates: readonly Candidate[]): void {
@@ -312,9 +322,9 @@ export class Attempt {
     let description: DescriptionInit = describe(this.#pc.localDescription!.sdp);
     const { candidates = [] } = description;
     this.#described = new Set(candidates.map(key));
-    if (peer === undefined) {
+    if (peer === undefined || this.#isHolding) {
       this.#late = firstOfEachType(candidates);
-      const kept = this.#late.splice(0, MAX_DEPOSITED_CANDIDATES);
+      const kept = this.#late.splice(0, this.#isHolding ? 0 : MAX_DEPOSITED_CANDIDATES);
       description = { ...description, candidates: kept };
     }
     const sent =
@@ -330,7 +340,7 @@ export class Attempt {
     if (!candidate || this.#described!.has(key(candidate))) return;
     const { signaling, peer, id } = this.#route;
     this.#hasStraggled = true;
-    if (peer === undefined) this.#late.push(candidate);
+    if (peer === undefined || this.#isHolding) this.#late.push(candidate);
     else signaling.sendCandidates(peer, id, [candidate]);
   }
 }

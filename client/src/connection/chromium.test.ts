@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { stripTypeScriptTypes } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { nodeResolve } from '@rollup/plugin-node-resolve';
 import * as codec from '@zauberflote/proto';
@@ -180,7 +181,10 @@ describe('ConnectionManager in Chromium', function () {
       let running = true;
       // One after the other, as a tracker relays them: candidates before their offer are dropped.
       let injected: Promise<unknown> = Promise.resolve();
+      const sent: unknown[] = [];
       net.route = (_, signal) => {
+        const { case: kind, value } = signal.body;
+        sent.push([kind, kind === 'offer' && value.candidates.length === 0]);
         const bytes = [...codec.encodeSessionRequest({ case: 'signal', value: signal })];
         const inject = () => driver.executeScript('inject(...arguments)', page, node, bytes);
         injected = injected.then(inject);
@@ -192,6 +196,8 @@ describe('ConnectionManager in Chromium', function () {
         while (running) {
           const frames = await driver.executeScript<number[][]>('return outbox.splice(0)');
           for (const frame of frames) {
+            // Chromium's first checks are here before its answer, as they may be in any network.
+            await setTimeout(30);
             const { body } = codec.decodeSessionRequest(Uint8Array.from(frame));
             assert.ok(body.case === 'signal');
             peer.signaling.receive({ ...body.value, peerId: BigInt(page) });
@@ -203,6 +209,12 @@ describe('ConnectionManager in Chromium', function () {
       await pump;
       await injected;
       await inPage(`await expectTold([${page}, 'open', ${node}]);`);
+      // Else those checks would have come before the answer.
+      if (offerer === 'Node')
+        assert.deepEqual(sent.slice(0, 2), [
+          ['offer', true],
+          ['candidates', false],
+        ]);
       peer.connections.send(BigInt(page), { case: 'cancel', value: { requestId: 9 } });
       await inPage(`
         await expectTold([${page}, 'cancel', 9]);

@@ -50,6 +50,10 @@ export function nodePlatform(): Platform {
     ...browserPlatform(),
     WebSocket: globalThis.WebSocket,
     RTCPeerConnection: NodePeerConnection as unknown as typeof RTCPeerConnection,
+    // A browser checks as soon as it has answered. What comes here before its answer does, libjuice
+    // never gets over: of 15 offers to Chromium whose answers took 0 to 1 s, 3 stayed in `checking`
+    // (measured), of 30 without candidates none.
+    hasLateCandidates: true,
   };
 }
 

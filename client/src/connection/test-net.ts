@@ -181,6 +181,11 @@ export class TestNet {
       .map(({ signal }) => signal.body.case);
   }
 
+  /** The same without candidates, which in Node come apart from offers. */
+  steps(from: PeerId): (string | undefined)[] {
+    return this.sent(from).filter((kind) => kind !== 'candidates');
+  }
+
   close(): void {
     for (const peer of this.peers.values()) peer.connections.close();
   }

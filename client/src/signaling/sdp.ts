@@ -22,10 +22,12 @@ const TYPE = ['host', 'srflx', 'prflx', 'relay'];
 /** By Transport. UDP has none. */
 const TCP_TYPE = ['', 'active', 'passive', 'so'];
 const CANDIDATE =
-  /^(?:a=)?candidate:([a-z0-9+/]{1,32}) 1 (udp|tcp) (\d+) (\S+) (\d+) typ (\w+)(?:.* tcptype (\w+))?/i;
+  /^(?:a=)?candidate:[a-z0-9+/]{1,32} 1 (udp|tcp) (\d+) (\S+) (\d+) typ (\w+)(?:.* tcptype (\w+))?/i;
 // Any host name but an mDNS one (a single label under .local) would be a DNS query of the sender's
 // choosing.
 const ADDRESS = /^(?:[0-9.]+|[0-9a-f.]*:[0-9a-f.:]+|[a-z0-9-]+\.local)$/i;
+const IPV4 = /^(\d+)\.(\d+)\.(\d+)\.(\d+)$/;
+const MDNS = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}\.local$/;
 
 /**
  * The local description `sdp` as it travels: its fields, or the whole text where it does not fit
@@ -113,7 +115,7 @@ function sctpInitOf(base64 = ''): Uint8Array<ArrayBuffer> {
 export function parseCandidate(line: string): CandidateInit | undefined {
   const match = CANDIDATE.exec(line);
   if (!match) return undefined;
-  const [, foundation, protocol, priority, address, port, typ, tcpType] = match;
+  const [, protocol, priority, address, port, typ, tcpType] = match;
   const type = TYPE.indexOf(typ!.toLowerCase());
   const isUdp = protocol!.toLowerCase() === 'udp';
   const transport = isUdp ? Transport.UNSPECIFIED : TCP_TYPE.indexOf(tcpType ?? '-');
@@ -127,18 +129,34 @@ export function parseCandidate(line: string): CandidateInit | undefined {
   )
     return undefined;
   return {
-    foundation: foundation!,
+    // Left out: what stands for it differs for candidates of different bases as well.
     priority: Number(priority),
     transport,
-    address: address!,
+    ...pack(address!),
     port: Number(port),
     type,
   };
 }
 
+/** IPv4 addresses and the names that browsers make for mDNS in few bytes, others as they are. */
+function pack(address: string): Pick<CandidateInit, 'address' | 'packedAddress'> {
+  const bytes = MDNS.test(address)
+    ? fromHex(address)
+    : Uint8Array.from(IPV4.exec(address)?.slice(1) ?? [], Number);
+  return unpack(bytes) === address ? { packedAddress: bytes } : { address };
+}
+
+function unpack(bytes: Uint8Array): string {
+  return bytes.length === 4
+    ? bytes.join('.')
+    : `${toHex(bytes).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')}.local`;
+}
+
 /** A received candidate as `RTCPeerConnection.addIceCandidate` takes it; undefined: discard it. */
 export function formatCandidate(candidate: CandidateInit): string | undefined {
-  const { foundation, priority = 0, transport = 0, address = '', port = 0, type = 0 } = candidate;
+  const { priority = 0, transport = 0, packedAddress, port = 0, type = 0 } = candidate;
+  const foundation = candidate.foundation || priority;
+  const address = packedAddress?.length ? unpack(packedAddress) : (candidate.address ?? '');
   const typ = TYPE[type];
   const tcpType = TCP_TYPE[transport];
   if (!typ || tcpType === undefined || !ADDRESS.test(address)) return undefined;
