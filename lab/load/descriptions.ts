@@ -1,4 +1,5 @@
-import { DtlsSetup } from '@zauberflote/proto';
+import { describe } from '../../client/src/signaling/sdp.ts';
+import type { DescriptionInit } from '../../client/src/tracker/types.ts';
 import { seeded } from '../../demo/random.ts';
 
 /** One end's session description, in the forms in which the two trackers carry it. */
@@ -7,22 +8,8 @@ export interface Description {
   readonly pwd: string;
   /** As text, for bittorrent-tracker. */
   readonly sdp: string;
-  /** As fields, for Zauberflöte. */
-  readonly compact: {
-    readonly iceUfrag: string;
-    readonly icePwd: string;
-    readonly fingerprintSha256: Uint8Array<ArrayBuffer>;
-    readonly setup: DtlsSetup;
-    readonly iceOptions: string[];
-    readonly maxMessageSize: number;
-    readonly candidates: {
-      readonly foundation: string;
-      readonly priority: number;
-      readonly address: string;
-      readonly port: number;
-      readonly type?: number;
-    }[];
-  };
+  /** As fields, for Zauberflöte: as its client makes them of that text and the line of ICE options. */
+  readonly compact: DescriptionInit;
 }
 
 export interface OfferAndAnswer {
@@ -52,12 +39,12 @@ function makePairs(random: () => number): OfferAndAnswer[] {
   const pairs = new Map<string, OfferAndAnswer>();
   while (pairs.size < COUNT) {
     const ufrag = letters(BASE64, 4);
-    const offer = describe(ufrag, 'actpass');
-    pairs.set(ufrag, { offer, answer: describe(ufrag, 'active') });
+    const offer = make(ufrag, 'actpass');
+    pairs.set(ufrag, { offer, answer: make(ufrag, 'active') });
   }
   return [...pairs.values()];
 
-  function describe(ufrag: string, role: 'actpass' | 'active'): Description {
+  function make(ufrag: string, role: 'actpass' | 'active'): Description {
     const pwd = letters(BASE64, 24);
     const fingerprint = Uint8Array.from({ length: 32 }, () => random() * 256);
     const name = [8, 4, 4, 4, 12].map((length) => letters(HEX, length)).join('-');
@@ -87,16 +74,8 @@ function makePairs(random: () => number): OfferAndAnswer[] {
       'a=max-message-size:262144',
       '',
     ];
-    const compact = {
-      iceUfrag: ufrag,
-      icePwd: pwd,
-      fingerprintSha256: fingerprint,
-      setup: role === 'actpass' ? DtlsSetup.ACTPASS : DtlsSetup.ACTIVE,
-      iceOptions: ['trickle'],
-      maxMessageSize: 262_144,
-      candidates: [host, reflexive],
-    };
-    return { ufrag, pwd, sdp: lines.join('\r\n'), compact };
+    const sdp = lines.join('\r\n');
+    return { ufrag, pwd, sdp, compact: describe(`${sdp}a=ice-options:trickle\r\n`) };
   }
 
   function letters(alphabet: string, length: number): string {

@@ -37,6 +37,27 @@ export const GOOD_SIGNALS: readonly (readonly [string, string, Json])[] = [
     },
   ],
   [
+    'offer, packed',
+    'As our client sends it: no foundations, a name of mDNS and an IPv4 address in bytes.',
+    {
+      ...to,
+      offer: {
+        ...offer,
+        iceOptions: ['trickle'],
+        maxMessageSize: 262144,
+        candidates: [
+          { priority: 2113937151, port: 54321, packedAddress: 'XhwfCmpbTD2ejwEjRWeJqw==' },
+          {
+            priority: 1677729535,
+            port: 61234,
+            type: 'CANDIDATE_TYPE_SERVER_REFLEXIVE',
+            packedAddress: 'wAACBw==',
+          },
+        ],
+      },
+    },
+  ],
+  [
     'offer without candidates',
     'They follow; the other fields have the defaults.',
     { ...to, offer },
@@ -153,10 +174,16 @@ export const BAD_SIGNALS: readonly (readonly [string, string, Json])[] = [
   ['SCTP port 65536', 'at most 65535', offering({ sctpPort: 65536 })],
   ['33 candidates in an offer', 'at most 32', offering({ candidates: Array(33).fill(host) })],
   ['33 candidates', 'at most 32', { ...to, candidates: { candidates: Array(33).fill(host) } }],
-  ['no foundation', '1 to 32 characters', naming({ foundation: '' })],
-  ['foundation of 33', '1 to 32 characters', naming({ foundation: '1'.repeat(33) })],
+  ['foundation of 33', 'at most 32 characters', naming({ foundation: '1'.repeat(33) })],
   ['foundation with a space', 'it would add a field', naming({ foundation: '1 1' })],
   ['no address', '1 to 255 characters', naming({ address: '' })],
+  ['two addresses', 'one of the two', naming({ packedAddress: 'wAACBw==' })],
+  ['packed address of 3', '4 or 16 bytes', naming({ address: '', packedAddress: 'wAAC' })],
+  [
+    'packed address of 17',
+    '4 or 16 bytes',
+    naming({ address: '', packedAddress: `${'A'.repeat(23)}=` }),
+  ],
   ['address of 256', '1 to 255 characters', naming({ address: 'a'.repeat(256) })],
   ['address with LF', 'it would end a line', naming({ address: '192.0.2.7\n' })],
   ['address with a space', 'it would add a field', naming({ address: '192.0.2.7 9' })],

@@ -5,6 +5,7 @@ import {
   DtlsSetup,
   decodeSessionRequest,
   encodeSessionRequest,
+  fromHex,
   MAX_CANDIDATES,
   MAX_RAW_SDP_BYTES,
   ProtocolError,
@@ -56,18 +57,16 @@ describe('describe and rebuild', () => {
       sctpInit: new Uint8Array(),
       candidates: [
         {
-          foundation: '2729070223',
           priority: 2113942271,
           transport: Transport.UNSPECIFIED,
-          address: '9b258598-8ba2-4255-8157-911951dd3ac5.local',
+          packedAddress: fromHex('9b2585988ba242558157911951dd3ac5'),
           port: 60280,
           type: CandidateType.UNSPECIFIED,
         },
         {
-          foundation: '1775013743',
           priority: 2113937151,
           transport: Transport.UNSPECIFIED,
-          address: 'ce3eebf5-d14a-4779-b3aa-e35d3aba62d2.local',
+          packedAddress: fromHex('ce3eebf5d14a4779b3aae35d3aba62d2'),
           port: 51381,
           type: CandidateType.UNSPECIFIED,
         },
@@ -103,8 +102,8 @@ a=fingerprint:sha-256 DE:51:06:72:FD:79:05:D0:C7:6C:1C:A4:CC:7B:8C:C1:E6:AA:3D:C
 a=setup:active
 a=sctp-port:5000
 a=max-message-size:262144
-a=candidate:3502138275 1 udp 2113942271 fd00::2 33114 typ host
-a=candidate:467182147 1 udp 2113937151 192.0.2.2 44031 typ host
+a=candidate:2113942271 1 udp 2113942271 fd00::2 33114 typ host
+a=candidate:2113937151 1 udp 2113937151 192.0.2.2 44031 typ host
 `.replaceAll('\n', '\r\n'),
     );
   });
@@ -184,13 +183,44 @@ describe('candidates', () => {
   const base = { foundation: '1', priority: 5, address: '192.0.2.1', port: 9 };
 
   it('are read with or without a=, and written without', () => {
-    const text = 'candidate:1 1 udp 5 192.0.2.1 9 typ host';
+    const text = 'candidate:5 1 udp 5 192.0.2.1 9 typ host';
     assert.deepEqual(parseCandidate(`a=${text} generation 0`), parseCandidate(text));
     assert.equal(formatCandidate(parseCandidate(text)!), text);
   });
 
+  it('have their priority for a foundation where there is none', () => {
+    const [parsed] = [parseCandidate('candidate:77 1 udp 5 192.0.2.1 9 typ host')!];
+    assert.equal(parsed.foundation, undefined);
+    assert.equal(formatCandidate(parsed), 'candidate:5 1 udp 5 192.0.2.1 9 typ host');
+    assert.equal(formatCandidate(base), 'candidate:1 1 udp 5 192.0.2.1 9 typ host');
+  });
+
+  it('are packed where that says the same, and nowhere else', () => {
+    const packed = [
+      '192.0.2.1',
+      '0.0.0.0',
+      '255.255.255.255',
+      '01234567-89ab-cdef-0123-456789abcdef.local',
+    ];
+    const others = [
+      '192.0.2.01',
+      '192.0.2.256',
+      '192.0.2',
+      '2001:db8::1',
+      'ab-12.local',
+      '01234567-89AB-cdef-0123-456789abcdef.local',
+      '01234567-89ab-cdef-0123-456789abcdef0.local',
+    ];
+    for (const address of [...packed, ...others]) {
+      const text = `candidate:5 1 udp 5 ${address} 9 typ host`;
+      const parsed = parseCandidate(text)!;
+      assert.equal(parsed.address, packed.includes(address) ? undefined : address);
+      assert.equal(formatCandidate(parsed), text);
+    }
+  });
+
   it('of passive TCP and of relays keep what ICE needs', () => {
-    const tcp = 'candidate:1 1 tcp 5 192.0.2.1 9 typ host tcptype passive';
+    const tcp = 'candidate:5 1 tcp 5 192.0.2.1 9 typ host tcptype passive';
     assert.equal(formatCandidate(parseCandidate(tcp)!), tcp);
     assert.equal(
       formatCandidate({ ...base, type: CandidateType.RELAYED }),
@@ -246,8 +276,13 @@ describe('a hostile description', () => {
       { iceOptions: ['a b'] },
       { fingerprintSha256: new Uint8Array(33) },
       { candidates: [{ ...good.candidates![0]!, foundation: evil }] },
-      { candidates: [{ ...good.candidates![0]!, address: '192.0.2.1\r\na=x' }] },
-      { candidates: [{ ...good.candidates![0]!, address: '192.0.2.1 9 typ host' }] },
+      { candidates: [{ ...good.candidates![0]!, address: '192.0.2.1' }] },
+      ...['192.0.2.1\r\na=x', '192.0.2.1 9 typ host'].map((address) => ({
+        candidates: [{ address }],
+      })),
+      ...[1, 3, 5, 15, 17].map((length) => ({
+        candidates: [{ packedAddress: new Uint8Array(length) }],
+      })),
       { setup: 77 as DtlsSetup },
     ])
       assert.throws(() => overTheWire({ ...good, ...bad } as DescriptionInit), ProtocolError);
@@ -265,6 +300,10 @@ describe('a hostile description', () => {
       priority: uint32,
       transport: fc.nat(5),
       address: text,
+      packedAddress: fc.oneof(
+        { weight: 3, arbitrary: fc.constant(new Uint8Array()) },
+        fc.uint8Array({ maxLength: 17 }),
+      ),
       port: fc.nat(70_000),
       type: fc.nat(5),
     });

@@ -141,7 +141,7 @@ export function parseCandidate(line: string): CandidateInit | undefined {
 /** IPv4 addresses and the names that browsers make for mDNS in few bytes, others as they are. */
 function pack(address: string): Pick<CandidateInit, 'address' | 'packedAddress'> {
   const bytes = MDNS.test(address)
-    ? fromHex(address)
+    ? fromHex(address.slice(0, 36))
     : Uint8Array.from(IPV4.exec(address)?.slice(1) ?? [], Number);
   return unpack(bytes) === address ? { packedAddress: bytes } : { address };
 }
