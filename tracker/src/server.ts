@@ -289,6 +289,7 @@ export async function startTracker({
     log.info('the certificate was read again');
   }
 
+  const isJoined = config.redis === undefined ? undefined : () => backplane.isUp;
   let admin: AdminServer | undefined;
   try {
     server.listen({ port, host });
@@ -303,9 +304,9 @@ export async function startTracker({
           isOverloaded: () => overload.isOverloaded,
           introductionsForgotten: () => registry.introductionsForgotten,
           stats: () => registry.stats(),
-          isJoined: config.redis === undefined ? undefined : () => backplane.isUp,
+          isJoined,
         }),
-        status: () => statusOf({ registry, counters, maxPeers, readiness }),
+        status: () => statusOf({ registry, counters, maxPeers, readiness, isJoined }),
         otherwise: respond,
       });
   } catch (error) {

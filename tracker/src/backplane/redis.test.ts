@@ -4,7 +4,6 @@ import { Client } from '../../test-support/client.ts';
 import { content, deposit, drop, have, signal, want } from '../../test-support/messages.ts';
 import { RedisServer, startCluster, TrackerProcess, until } from '../../test-support/redis.ts';
 import { NODE_TTL_MS } from '../limits.ts';
-import { logOf } from '../log.ts';
 import { RedisBackplane } from './redis.ts';
 
 describe('trackers that share a Redis', function () {
@@ -209,12 +208,12 @@ describe('trackers that share a Redis', function () {
 describe('RedisBackplane', function () {
   this.timeout(60_000);
 
-  async function joined(url: string, password?: string) {
+  async function joined(url: string, password?: string, warned: string[] = []) {
     const backplane = new RedisBackplane({
       url,
       password,
       node: 'one',
-      log: logOf('silent'),
+      log: { info: () => {}, warn: (text: string) => warned.push(text) } as never,
       onMessage: () => {},
       keys: () => [],
       count: () => 0,
@@ -231,7 +230,26 @@ describe('RedisBackplane', function () {
       const rule = ['on', '>Glockenspiel', '+@all', '~zf:*', '&node:*'];
       assert.equal(await redis.ask(...asAdmin, 'acl', 'setuser', 'papageno', ...rule), 'OK');
       const url = redis.url.replace('//', '//papageno@');
-      await (await joined(url, 'Glockenspiel')).close();
+      const able = await joined(url, 'Glockenspiel');
+      able.note('5:00', true);
+      await until('it is noted', async () => (await able.nodesWith('5:00')).length === 0);
+      await able.close();
+    } finally {
+      await redis.remove();
+    }
+  });
+
+  it('says so, once, when Redis takes nothing', async () => {
+    const redis = await RedisServer.start();
+    try {
+      const warned: string[] = [];
+      const backplane = await joined(redis.url, undefined, warned);
+      await redis.ask('config', 'set', 'maxmemory', '1');
+      for (let i = 0; i < 3; i++) backplane.note(`5:0${i}`, true);
+      await until('it is said', async () => warned.length > 0);
+      await backplane.close();
+      assert.deepEqual(warned.length, 1);
+      assert.match(warned[0]!, /does not keep who holds what \(OOM/);
     } finally {
       await redis.remove();
     }

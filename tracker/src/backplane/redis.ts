@@ -1,4 +1,5 @@
 import { setTimeout as setTimeoutAsync } from 'node:timers/promises';
+import { ErrorReply } from '@redis/client';
 import { encodeNodeMessage } from '@zauberflote/proto';
 import * as limits from '../limits.ts';
 import type { Log } from '../log.ts';
@@ -35,6 +36,7 @@ export class RedisBackplane implements Backplane {
   #round: Iterator<string> | undefined;
   #due = 0;
   #isNew = true;
+  #hasComplained = false;
 
   constructor(options: RedisBackplaneOptions) {
     this.#options = options;
@@ -56,12 +58,17 @@ export class RedisBackplane implements Backplane {
       ? this.#redis?.zfEnter(keyOf(key), this.node)
       : this.#redis?.zRem(keyOf(key), this.node);
     // What gets lost is said again with all the rest, or expires.
-    noted?.catch(() => {});
+    noted?.catch((error: Error) => this.#refused(error));
   }
 
   async nodesWith(key: string): Promise<readonly string[]> {
     // One more, as this one may be among them.
-    const nodes = await this.#reached().zfNodes(keyOf(key), limits.MAX_NODES_ASKED + 1);
+    const nodes = await this.#reached()
+      .zfNodes(keyOf(key), limits.MAX_NODES_ASKED + 1)
+      .catch((error: Error) => {
+        this.#refused(error);
+        throw error;
+      });
     return nodes.filter((node) => node !== this.node).slice(0, limits.MAX_NODES_ASKED);
   }
 
@@ -79,6 +86,13 @@ export class RedisBackplane implements Backplane {
       ]);
     this.#isUp = false;
     this.#attempt.abort();
+  }
+
+  /** Redis is there and does not do what it is told: no memory left, or not allowed. Said once. */
+  #refused(error: Error): void {
+    if (!(error instanceof ErrorReply) || this.#hasComplained) return;
+    this.#hasComplained = true;
+    this.#options.log.warn(`Redis does not keep who holds what (${error.message})`);
   }
 
   #reached(): Redis {
@@ -140,6 +154,7 @@ export class RedisBackplane implements Backplane {
     this.#round = undefined;
     this.#due = 0;
     this.#isNew = true;
+    this.#hasComplained = false;
     this.#options.log.info({ node: this.node }, 'joined other trackers by Redis');
   }
 

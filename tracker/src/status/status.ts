@@ -10,10 +10,12 @@ export interface StatusSources {
   readonly counters: Counters;
   readonly maxPeers: number;
   readonly readiness: () => string;
+  /** Whether other nodes can be reached; undefined: there are none. */
+  readonly isJoined: (() => boolean) | undefined;
 }
 
 /** What `/status.json` answers: how the tracker is, and what it has done since it started. */
-export function statusOf({ registry, counters, maxPeers, readiness }: StatusSources) {
+export function statusOf({ registry, counters, maxPeers, readiness, isJoined }: StatusSources) {
   const { received, receivedBytes, sent, sentBytes, named, sessions, holds } = counters;
   return {
     version: manifest.version,
@@ -21,6 +23,8 @@ export function statusOf({ registry, counters, maxPeers, readiness }: StatusSour
     uptimeSeconds: Math.floor(process.uptime()),
     memoryBytes: process.memoryUsage.rss(),
     maxPeers,
+    /** Missing where there are no others. */
+    joined: isJoined?.(),
     ...registry.stats(),
     totals: { sessions, received, receivedBytes, sent, sentBytes, named, holds },
     limits: Object.fromEntries(counters.limits),
