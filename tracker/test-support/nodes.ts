@@ -94,6 +94,18 @@ export class Nodes {
     return this.#after(at, at.registry.receive(name, received(body), this.now, this.#random));
   }
 
+  /** The same without waiting for what comes of it. */
+  sendSoon(name: string, body: Body): void {
+    const at = this.#at.get(name)!;
+    const effects = at.registry.receive(name, received(body), this.now, this.#random);
+    this.#carryOut(at.exchange, effects);
+  }
+
+  /** What anybody was sent since this was asked last. */
+  takeSeen(): Seen[] {
+    return this.#seen.splice(0);
+  }
+
   leave(name: string): void {
     this.#at.get(name)?.registry.disconnect(name, this.now);
     this.#at.delete(name);
@@ -107,7 +119,7 @@ export class Nodes {
     this.#carryOut(at.exchange, effects);
     // All that is passed on meanwhile are microtasks.
     await setImmediate();
-    return this.#seen.splice(0);
+    return this.takeSeen();
   }
 
   #carryOut(exchange: Exchange<string>, effects: readonly Effect<string>[]): void {
