@@ -79,12 +79,30 @@ export class Candidates {
     const now = typeof this.#soloist === 'bigint' ? this.peers.get(this.#soloist) : undefined;
     if (now && now.state !== 'spent' && now.size === size) return undefined;
     this.isolate();
-    let next: Peer | undefined;
-    for (const peer of this.peers.all())
-      if (peer.state !== 'spent' && peer.has === 'all' && peer.size > 0)
-        if (!next || (next.size !== size && peer.size === size)) next = peer;
-    if (next?.size === size && next) this.#soloist = next.id;
+    // Of this size, and then who has let the fewest requests pass.
+    const [next] = this.#soloists().sort(
+      (a, b) => Number(b.size === size) - Number(a.size === size) || a.timeouts - b.timeouts,
+    );
+    if (next && next.size === size) this.#soloist = next.id;
     return next?.size;
+  }
+
+  /**
+   * In isolation, ends the turn of a silent peer if another may have it that was less so.
+   * @returns whether it did
+   */
+  passTurn({ id, timeouts }: Peer): boolean {
+    if (this.#soloist !== id || this.#soloists().every((peer) => peer.timeouts >= timeouts))
+      return false;
+    this.isolate();
+    return true;
+  }
+
+  /** Who may have a turn. */
+  #soloists(): Peer[] {
+    return [...this.peers.all()].filter(
+      ({ state, has, size }) => state !== 'spent' && has === 'all' && size > 0,
+    );
   }
 
   #sort(): Sorted {

@@ -202,6 +202,18 @@ describe('DownloadEngine with slow and silent peers', () => {
     for (let i = 0; i < 10; i++) assert.deepEqual(bench.tell({ type: 'wake' }).said('cancel'), []);
   });
 
+  it('takes requests that were sent one after the other for one silence', () => {
+    const bench = new Bench({ origin: false }).open(40 * CHUNK, 1n);
+    for (const { chunk } of bench.said('request').slice(0, 3)) {
+      bench.now += 500;
+      bench.deliver(1n, chunk);
+    }
+    bench.pass((MAX_SILENT_TIMEOUTS - 1) * REQUEST_TIMEOUT_MS);
+    assert.equal(bench.engine.ended, false);
+    bench.pass(REQUEST_TIMEOUT_MS);
+    assert.deepEqual(bench.effects.at(-1), { type: 'fail', reason: 'no-source' });
+  });
+
   it('asks one that was late only for what no better peer has, one chunk at a time', () => {
     const [late, good] = [1n, 2n];
     const bench = new Bench({ origin: false }).startChunks(40).seeders(40 * CHUNK, late);

@@ -41,6 +41,8 @@ export class DownloadEngine {
   #askAt = 0;
   /** When anything last came of it: it is given up some time after that. */
   #progressAt = 0;
+  /** The same for giving up: as each silent peer is left once, or a few times, that ends as well. */
+  #hopeAt = 0;
   #now = 0;
 
   /** @param hasOrigin whether there is a fallback URL */
@@ -80,7 +82,7 @@ export class DownloadEngine {
     let at = Math.min(this.#swarm.wakeAt(now), this.#origin.wakeAt(now), this.#use.wakeAt(now));
     if (this.#use.reach === 'there') at = Math.min(at, this.#askAt);
     if (this.#checking.size === 0 && this.#originIsOut())
-      at = Math.min(at, this.#progressAt + GIVE_UP_MS);
+      at = Math.min(at, Math.max(this.#progressAt, this.#hopeAt) + GIVE_UP_MS);
     return at;
   }
 
@@ -169,7 +171,7 @@ export class DownloadEngine {
       this.#startOver();
     }
     // First: whoever is given up over it does not count any more.
-    if (this.#peersAre === 'trusted') this.#swarm.expire(now);
+    if (this.#peersAre === 'trusted' && this.#swarm.expire(now)) this.#hopeAt = now;
     this.#chooseSize();
     if (this.#chunks?.complete) return this.#finish();
     if (this.#peersAre === 'trusted') this.#swarm.proceed(now, random);
@@ -402,7 +404,7 @@ export class DownloadEngine {
 
   /** A tracker that is away may come back with holders, so it is waited for; a missing one is not. */
   #isHopeless(): boolean {
-    if (this.#now >= this.#progressAt + GIVE_UP_MS) return true;
+    if (this.#now >= Math.max(this.#progressAt, this.#hopeAt) + GIVE_UP_MS) return true;
     return !this.#swarm.hasCandidates && (this.#use.isAnswered || this.#use.reach === 'missing');
   }
 

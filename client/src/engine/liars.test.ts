@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { Bench, CHUNK } from '../../test-support/engine/bench.ts';
-import { ASK_PATIENCE_MS } from './tuning.ts';
+import { ASK_PATIENCE_MS, REQUEST_TIMEOUT_MS } from './tuning.ts';
 
 describe('DownloadEngine with liars under a whole-file id', () => {
   it('discards the copy, bars the only supplier and asks the origin', () => {
@@ -52,6 +52,27 @@ describe('DownloadEngine with liars under a whole-file id', () => {
       bench.verified(peer === 3n);
       if (peer !== 3n) assert.equal(bench.sole('bar').peer, peer);
     }
+    assert.deepEqual(bench.effects.at(-1), { type: 'complete' });
+  });
+
+  it('lets silent ones have a turn of one request each, however many there are', () => {
+    const silent = Array.from({ length: 20 }, (_, i) => BigInt(i + 2));
+    const bench = new Bench({ origin: false }).start().seeders(CHUNK, 1n, ...silent);
+    bench
+      .connected(1n)
+      .deliver(1n, 0)
+      .verified(false)
+      .connected(...silent);
+    const turns = new Set<bigint>();
+    // Each time as long as one request may take, in all far longer than a download that gets nothing.
+    while (!bench.engine.ended && turns.size < silent.length) {
+      for (const { peer } of bench.said('request')) turns.add(peer);
+      bench.pass(REQUEST_TIMEOUT_MS);
+    }
+    assert.equal(bench.engine.ended, false);
+    assert.equal(turns.size, silent.length);
+    const last = [...turns].at(-1)!;
+    bench.deliver(last, 0).verified(true);
     assert.deepEqual(bench.effects.at(-1), { type: 'complete' });
   });
 

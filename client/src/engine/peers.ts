@@ -43,6 +43,8 @@ export interface Peer {
   timeouts: number;
   /** It is asked for nothing before: it said that it is busy. */
   busyUntil: number;
+  /** When it last let one pass. */
+  timedOutAt: number;
   readonly requests: Map<number, OpenRequest>;
   /** Bytes it was asked for and has not sent. */
   inFlight: number;
@@ -86,6 +88,7 @@ export class Peers {
       lastHeard: now,
       timeouts: 0,
       busyUntil: 0,
+      timedOutAt: Number.NEGATIVE_INFINITY,
       requests: new Map(),
       inFlight: 0,
       meter: new Meter(),

@@ -11,6 +11,7 @@ import {
   MAX_PEERS,
   MAX_SILENT_TIMEOUTS,
   MORE_PEERS_MS,
+  REQUEST_TIMEOUT_MS,
 } from './tuning.ts';
 import type { Effect, EventOf, HolderInfo, PeerId } from './types.ts';
 
@@ -101,16 +102,28 @@ export class Swarm {
   /**
    * Requests whose time is over go to other peers. Where there is none better, they stay with twice
    * the time: asking the same peer anew would throw away what is on its way.
+   * @returns whether there is less to wait for: a silent peer was given up, or another has its turn
    */
-  expire(now: number): void {
+  expire(now: number): boolean {
+    let isLess = false;
     for (const peer of this.#candidates.sorted.connected) {
       if (now < dueFirst(peer)) continue;
       const late = [...peer.requests.values()].filter((request) => now >= dueAt(peer, request));
-      peer.timeouts++;
+      // Requests sent one after the other pass one after the other: that is one silence.
+      if (now >= peer.timedOutAt + REQUEST_TIMEOUT_MS) {
+        peer.timeouts++;
+        peer.timedOutAt = now;
+      }
       const silent = late.every(({ sentAt }) => peer.lastHeard <= sentAt);
-      if (silent && peer.timeouts >= MAX_SILENT_TIMEOUTS) this.#spend(peer);
+      if (silent && peer.timeouts >= MAX_SILENT_TIMEOUTS) {
+        this.#spend(peer);
+        isLess = true;
+      } else if (silent && this.#candidates.passTurn(peer)) {
+        this.#requests.release(peer);
+        isLess = true;
+      }
       const better = this.#assignment.betterThan(peer);
-      for (const request of peer.state === 'spent' ? [] : late)
+      for (const request of peer.requests.size === 0 ? [] : late)
         if (better.some((other) => holdsChunk(other, request.chunk)))
           this.#requests.giveUp(peer, request);
         else {
@@ -119,6 +132,7 @@ export class Swarm {
           request.timeout *= 2;
         }
     }
+    return isLess;
   }
 
   /** Opens connections and hands out requests, as far as there is anything to do. */
