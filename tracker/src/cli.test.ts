@@ -74,6 +74,25 @@ describe('zauberflote-tracker', () => {
     await exit;
   });
 
+  it('ends with 2 when it cannot use a file, also where it is to join others', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'zf-cli-'));
+    try {
+      const bad = join(folder, 'short');
+      writeFileSync(bad, '');
+      const redis = ['--port', '0', '--redis', 'redis://127.0.0.1:1'];
+      for (const [flag, says] of [
+        ['--token-keys-file', /at least 32 bytes/],
+        ['--redis-password-file', /is empty/],
+      ] as const) {
+        const { code, stderr } = await run(...redis, flag, bad);
+        assert.equal(code, 2);
+        assert.match(stderr, says);
+      }
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   it('explains itself', async () => {
     const { code, stdout } = await run('--help');
     assert.equal(code, 0);
@@ -143,6 +162,25 @@ describe('zauberflote-tracker', () => {
       const { site, aud, iat, exp } = payload;
       assert.deepEqual({ site, aud }, { site: ['a.test', '*.b.test'], aud: 'me' });
       assert.equal(exp! - iat!, 900);
+    });
+
+    it('ends with 2 when it cannot use a file, also where it is to join others', async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'zf-cli-'));
+      try {
+        const bad = join(folder, 'short');
+        writeFileSync(bad, '');
+        const redis = ['--port', '0', '--redis', 'redis://127.0.0.1:1'];
+        for (const [flag, says] of [
+          ['--token-keys-file', /at least 32 bytes/],
+          ['--redis-password-file', /is empty/],
+        ] as const) {
+          const { code, stderr } = await run(...redis, flag, bad);
+          assert.equal(code, 2);
+          assert.match(stderr, says);
+        }
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
     });
 
     it('explains itself', async () => {

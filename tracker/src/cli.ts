@@ -39,7 +39,11 @@ export async function main(args: readonly string[]): Promise<void> {
     // After that, as who reads it may send one.
     console.log(`Zauberflöte tracker listening on ${tracker.url}`);
   } catch (error) {
-    if (error instanceof KeyError || error instanceof CertificateError)
+    if (
+      error instanceof KeyError ||
+      error instanceof CertificateError ||
+      error instanceof ConfigError
+    )
       return fail(2, error.message);
     const { code, message } = error as NodeJS.ErrnoException;
     const { host, port } = config;

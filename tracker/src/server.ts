@@ -97,6 +97,7 @@ export interface RunningTracker {
  * @throws {NodeJS.ErrnoException} if it cannot listen: EADDRINUSE, EACCES, EADDRNOTAVAIL, ENOTFOUND.
  * @throws {KeyError} if the file of token keys cannot be used.
  * @throws {CertificateError} if the certificate cannot be used.
+ * @throws {ConfigError} if the file with the password of Redis cannot be used.
  */
 export async function startTracker({
   heartbeatMs = limits.HEARTBEAT_MS,
@@ -115,6 +116,13 @@ export async function startTracker({
   const log = logOf(config.logLevel, logTo);
   const onFault = (error: unknown) =>
     log.error({ err: error }, 'a fault of the tracker ended a session');
+  const keyFile =
+    tokenKeysFile === undefined
+      ? undefined
+      : new KeyFile({ path: tokenKeysFile, pollMs: keyFilePollMs, onChange: keysChanged });
+  // Who meant a public key, and left a secret, sees it here.
+  if (keyFile) log.info({ algorithms: algorithmsOf(keyFile.keys) }, 'tokens are asked for');
+  // After all that may fail: from here on it has timers, and connections.
   const backplane = joinNodes(
     config,
     {
@@ -155,12 +163,6 @@ export async function startTracker({
   });
   const sockets = webSocketServer();
   const admission = new Admission(config);
-  const keyFile =
-    tokenKeysFile === undefined
-      ? undefined
-      : new KeyFile({ path: tokenKeysFile, pollMs: keyFilePollMs, onChange: keysChanged });
-  // Who meant a public key, and left a secret, sees it here.
-  if (keyFile) log.info({ algorithms: algorithmsOf(keyFile.keys) }, 'tokens are asked for');
   const overload = new Overload({ ...config, afterMs: overloadAfterMs });
   const gate = new Gate({
     ...config,

@@ -30,13 +30,20 @@ export class Nodes {
   readonly #random: () => number;
   #seen: Seen[] = [];
 
-  constructor(count: number, options: RegistryOptions<string> = {}, seed = 1) {
+  constructor(
+    count: number,
+    options: RegistryOptions<string> & { readonly maxInquiries?: number } = {},
+    seed = 1,
+  ) {
     this.#random = seeded(seed);
     this.hub = new MemoryHub(this.#random);
     this.nodes = Array.from({ length: count }, (_, i) => this.#start(`node-${i}`, options));
   }
 
-  #start(name: string, options: RegistryOptions<string>): Node {
+  #start(
+    name: string,
+    options: RegistryOptions<string> & { readonly maxInquiries?: number },
+  ): Node {
     let isDead = false;
     const backplane = this.hub.join(name, {
       onMessage: (frame) => {
@@ -44,13 +51,16 @@ export class Nodes {
         const copy = frame.slice();
         queueMicrotask(() => !isDead && exchange.receive(copy));
       },
+      keys: () => registry.keys(),
+      count: () => registry.counts().swarms,
     });
-    const registry = new Registry<string>({
+    const registry: Registry<string> = new Registry<string>({
       ...options,
       isAlone: () => !backplane.isUp,
       onSwarm: (key, isThere) => backplane.note(key, isThere),
     });
     const exchange = new Exchange<string>({
+      ...options,
       backplane,
       registry,
       perform: (_, act) => !isDead && this.#carryOut(exchange, act()),

@@ -4,7 +4,11 @@ import { encodeNodeMessage, UndeliverableReason } from '@zauberflote/proto';
 import { content, deposit, have, signal, want } from '../../test-support/messages.ts';
 import { Nodes } from '../../test-support/nodes.ts';
 import { fate, swarms } from '../../test-support/room.ts';
-import { INQUIRY_MS, MAX_INQUIRIES } from '../limits.ts';
+import { INQUIRY_MS } from '../limits.ts';
+import { MemoryHub } from './memory.ts';
+
+/** Questions that may be open in the test of that. */
+const MOST = 16;
 
 describe('the exchange between trackers', () => {
   it('names holders of all nodes that answer in time, and does not wait for the others', async () => {
@@ -74,6 +78,35 @@ describe('the exchange between trackers', () => {
     );
   });
 
+  it('takes no offer from elsewhere for a peer that knows peers there', async () => {
+    const nodes = new Nodes(2);
+    await nodes.enter(0, 'a', 'newcomer');
+    await nodes.enter(1, 'holder');
+    await nodes.send('holder', have([1]));
+    await nodes.send('holder', deposit(7, 8));
+    const offersTo = async (name: string) =>
+      swarms(await nodes.send(name, want([1], 0, 8)))[0]!.holders.map(
+        ({ offer }) => offer?.attempt,
+      );
+    assert.deepEqual(await offersTo('a'), [8]);
+    // With the attempt over, its node alone remembers that it knows the holder.
+    await nodes.send('a', signal('decline', nodes.id('holder'), 8));
+    assert.deepEqual(await offersTo('a'), [undefined]);
+    assert.deepEqual(await offersTo('newcomer'), [7]);
+  });
+
+  it('knows what one held before it was joined', async () => {
+    const hub = new MemoryHub(() => 0);
+    const end = (keys: string[]) => ({ onMessage: () => {}, keys: () => keys, count: () => 0 });
+    const first = hub.join('first', end(['5:00']));
+    first.note('5:01', true);
+    assert.equal(hub.size, 0, 'nobody reads it');
+    const second = hub.join('second', end([]));
+    assert.deepEqual(await second.nodesWith('5:00'), ['first']);
+    await first.close();
+    assert.equal(hub.size, 0);
+  });
+
   it('ignores what makes no sense, is for nobody, or answers nothing', async () => {
     const nodes = new Nodes(2);
     await nodes.enter(0, 'a');
@@ -102,21 +135,21 @@ describe('the exchange between trackers', () => {
   });
 
   it('answers from what is here while too many questions are open', async () => {
-    const nodes = new Nodes(2);
+    const nodes = new Nodes(2, { maxInquiries: MOST });
     await nodes.enter(0, 'asker', 'near');
     await nodes.enter(1, 'far');
     for (const name of ['near', 'far']) await nodes.send(name, have([1]));
     nodes.nodes[1]!.kill();
-    for (let i = 0; i < MAX_INQUIRIES; i++) nodes.sendSoon('asker', want([1]));
+    for (let i = 0; i < MOST; i++) nodes.sendSoon('asker', want([1]));
     const [reply] = swarms(await nodes.send('asker', want([1])));
     assert.deepEqual(
       reply!.holders.map(({ peerId }) => peerId),
       [nodes.id('near')],
     );
-    assert.equal(nodes.nodes[0]!.exchange.pending, MAX_INQUIRIES);
+    assert.equal(nodes.nodes[0]!.exchange.pending, MOST);
     await setTimeout(INQUIRY_MS + 200);
     assert.equal(nodes.nodes[0]!.exchange.pending, 0);
-    assert.equal(nodes.takeSeen().length, MAX_INQUIRIES, 'each is answered once');
+    assert.equal(nodes.takeSeen().length, MOST, 'each is answered once');
   });
 
   it('tells who has left before the answer came nothing', async () => {

@@ -34,6 +34,8 @@ interface ExchangeOptions<C> {
   readonly now: () => number;
   /** Uniform over [0, 1), and not guessable. */
   readonly random: () => number;
+  /** Wants for which other nodes are asked at once. @default MAX_INQUIRIES */
+  readonly maxInquiries?: number;
 }
 
 /** Something that other nodes were asked. */
@@ -53,9 +55,19 @@ export class Exchange<C> {
   readonly #now: () => number;
   readonly #random: () => number;
   readonly #asked = new Map<number, Asked>();
+  readonly #maxInquiries: number;
   #lastNumber = 0;
 
-  constructor({ backplane, registry, perform, counters, now, random }: ExchangeOptions<C>) {
+  constructor({
+    backplane,
+    registry,
+    perform,
+    counters,
+    now,
+    random,
+    ...options
+  }: ExchangeOptions<C>) {
+    this.#maxInquiries = options.maxInquiries ?? limits.MAX_INQUIRIES;
     this.#backplane = backplane;
     this.#registry = registry;
     this.#perform = perform;
@@ -91,12 +103,13 @@ export class Exchange<C> {
 
   /** Sends a message to another node. */
   send(node: string, message: NodeMessageBody): void {
-    void this.#isHeard(node, message).then((isHeard) => {
-      if (isHeard || message.case !== 'delivery') return;
+    void this.#send(node, message).then((fate) => {
+      if (fate === 'heard' || message.case !== 'delivery') return;
       const { to = 0n, signal } = message.value;
       const { peerId = 0n, attempt = 0 } = signal ?? {};
-      const undeliverable = { peerId: to, attempt, reason: UndeliverableReason.GONE };
-      this.#reject(node, { to: peerId, undeliverable });
+      const { GONE, CONGESTED } = UndeliverableReason;
+      const reason = fate === 'unheard' ? GONE : CONGESTED;
+      this.#reject(node, { to: peerId, undeliverable: { peerId: to, attempt, reason } });
     });
   }
 
@@ -144,8 +157,7 @@ export class Exchange<C> {
     maxOffers: number,
     sought: readonly Init<Sought>[],
   ): Promise<readonly Found[]> {
-    if (!this.#backplane.isUp || this.#asked.size >= limits.MAX_INQUIRIES)
-      return Promise.resolve([]);
+    if (!this.#backplane.isUp || this.#asked.size >= this.#maxInquiries) return Promise.resolve([]);
     this.#counters.inquiries++;
     this.#lastNumber = (this.#lastNumber % limits.MAX_INQUIRY_NUMBER) + 1;
     const number = this.#lastNumber;
@@ -172,14 +184,29 @@ export class Exchange<C> {
     maxOffers: number,
     sought: readonly Init<Sought>[],
   ): Promise<void> {
-    const nodes = await Promise.all(
-      sought.map(({ content }) => this.#backplane.nodesWith(contentKey(content as ContentId))),
-    );
+    const nodes = sought.map((): readonly string[] => []);
+    const lookups = sought.map(async ({ content }, i) => {
+      const key = contentKey(content as ContentId);
+      nodes[i] = await this.#backplane.nodesWith(key).catch(() => []);
+    });
+    await new Promise<unknown>((resolve) => {
+      const timer = setTimeout(resolve, limits.LOOKUP_MS);
+      void Promise.all(lookups).then(() => {
+        clearTimeout(timer);
+        resolve(undefined);
+      });
+    });
     // Too late: offers given now would be lost.
     if (!this.#asked.has(number)) return;
     const byNode = new Map<string, Init<Sought>[]>();
-    sought.forEach((content, i) => {
-      for (const node of nodes[i]!) byNode.set(node, [...(byNode.get(node) ?? []), content]);
+    sought.forEach(({ content, holders = 0 }, i) => {
+      // One more of each, in case that others have fewer.
+      const each = holders && Math.ceil(holders / nodes[i]!.length) + 1;
+      for (const node of nodes[i]!) {
+        const contents = byNode.get(node) ?? [];
+        byNode.set(node, contents);
+        contents.push({ content, holders: each });
+      }
     });
     for (const node of byNode.keys()) waiting.add(node);
     if (waiting.size === 0) return end();
@@ -187,17 +214,23 @@ export class Exchange<C> {
     const each = Math.ceil(maxOffers / byNode.size);
     for (const [node, contents] of byNode) {
       const value = { number, peerId, maxOffers: each, contents };
-      void this.#isHeard(node, { case: 'inquiry', value }).then((isHeard) => {
-        if (!isHeard && waiting.delete(node) && waiting.size === 0) end();
+      void this.#send(node, { case: 'inquiry', value }).then((fate) => {
+        if (fate !== 'heard' && waiting.delete(node) && waiting.size === 0) end();
       });
     }
   }
 
-  async #isHeard(node: string, message: NodeMessageBody): Promise<boolean> {
+  /** @returns `lost`: whether that node is there is not known */
+  async #send(node: string, message: NodeMessageBody): Promise<'heard' | 'unheard' | 'lost'> {
     this.#counters.nodeSent++;
     const frame = encodeNodeMessage(this.#backplane.node, message);
-    const isHeard = await this.#backplane.send(node, frame).catch(() => false);
+    let isHeard: boolean | undefined;
+    try {
+      isHeard = await this.#backplane.send(node, frame);
+    } catch {
+      // Redis is away, or has too much to do.
+    }
     if (!isHeard) this.#counters.nodeUnheard++;
-    return isHeard;
+    return isHeard ? 'heard' : isHeard === undefined ? 'lost' : 'unheard';
   }
 }

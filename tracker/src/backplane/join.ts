@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { ConfigError } from '../config/read.ts';
 import type { Config } from '../config/settings.ts';
 import type { Log } from '../log.ts';
 import { secureRandom } from '../random.ts';
@@ -7,7 +8,10 @@ import type { Backplane, BackplaneEnd } from './backplane.ts';
 import { MemoryHub } from './memory.ts';
 import { RedisBackplane } from './redis.ts';
 
-/** Joins this tracker to those that share its Redis; without one it is alone. */
+/**
+ * Joins this tracker to those that share its Redis; without one it is alone.
+ * @throws {ConfigError} if there is no password in the file that should have it
+ */
 export function joinNodes(
   { redis, redisPasswordFile }: Pick<Config, 'redis' | 'redisPasswordFile'>,
   end: BackplaneEnd,
@@ -15,7 +19,17 @@ export function joinNodes(
 ): Backplane {
   const node = randomBytes(9).toString('base64url');
   if (redis === undefined) return new MemoryHub(secureRandom).join(node, end);
-  const password =
-    redisPasswordFile === undefined ? undefined : readFileSync(redisPasswordFile, 'utf8').trim();
+  const password = redisPasswordFile === undefined ? undefined : passwordIn(redisPasswordFile);
   return new RedisBackplane({ ...end, url: redis, password, node, log });
+}
+
+function passwordIn(path: string): string {
+  let password: string;
+  try {
+    password = readFileSync(path, 'utf8').trim();
+  } catch (error) {
+    throw new ConfigError(`--redis-password-file cannot be read: ${(error as Error).message}`);
+  }
+  if (password === '') throw new ConfigError(`--redis-password-file: ${path} is empty`);
+  return password;
 }

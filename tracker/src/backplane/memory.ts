@@ -3,7 +3,7 @@ import type { Backplane, BackplaneEnd } from './backplane.ts';
 
 /** Joins trackers of one process: what one that is alone uses. */
 export class MemoryHub {
-  readonly #nodes = new Map<string, Pick<BackplaneEnd, 'onMessage'>>();
+  readonly #nodes = new Map<string, BackplaneEnd>();
   readonly #holders = new Map<string, Set<string>>();
   readonly #random: () => number;
 
@@ -16,13 +16,18 @@ export class MemoryHub {
     return this.#holders.size;
   }
 
-  join(node: string, end: Pick<BackplaneEnd, 'onMessage'>): Backplane {
+  join(node: string, end: BackplaneEnd): Backplane {
     const [nodes, holders, random] = [this.#nodes, this.#holders, this.#random];
+    const enter = (name: string, key: string) =>
+      holders.set(key, (holders.get(key) ?? new Set()).add(name));
+    // Of one that was alone nothing was kept.
+    if (nodes.size === 1)
+      for (const [name, { keys }] of nodes) for (const key of keys()) enter(name, key);
     nodes.set(node, end);
     const note = (key: string, isThere: boolean) => {
-      const there = holders.get(key) ?? new Set();
-      if (isThere) holders.set(key, there.add(node));
-      else if (there.delete(node) && there.size === 0) holders.delete(key);
+      const there = holders.get(key);
+      if (isThere && nodes.size > 1) enter(node, key);
+      else if (!isThere && there?.delete(node) && there.size === 0) holders.delete(key);
     };
     return {
       node,

@@ -36,9 +36,10 @@ return redis.call('ZRANDMEMBER', KEYS[1], ARGV[1])`,
 
 const clientOf = (options: RedisClientOptions) => createClient({ ...options, scripts });
 // The defaults hold for all of its servers, which have addresses of their own.
-const clusterOf = ({ socket, database: _, ...defaults }: Settings) =>
+const clusterOf = ({ socket, database: _, commandOptions, ...defaults }: Settings) =>
   createCluster({
     rootNodes: [{ socket }],
+    commandOptions,
     defaults: { ...defaults, ...(socket.tls ? { socket: { tls: true } } : {}) },
     scripts,
   });
@@ -59,6 +60,8 @@ function settingsOf({ url, password }: Pick<RedisLinkOptions, 'url' | 'password'
     // What waits here would come too late, and take memory for as long as the server is away.
     disableOfflineQueue: true,
     commandsQueueMaxLength: limits.MAX_COMMANDS,
+    // Else each command has a timer of its own, which takes half of its time: they are bounded in number.
+    commandOptions: { timeout: 0 },
   };
 }
 
@@ -74,6 +77,8 @@ export interface RedisLinkOptions {
   readonly onMessage: (message: Uint8Array) => void;
   /** Hears of trouble on the way; it goes on by itself. */
   readonly onError: (error: Error) => void;
+  /** Hears of each connection to a server that may have started anew, and so be empty. */
+  readonly onReady: () => void;
   /** Ends all of it. */
   readonly signal: AbortSignal;
 }
@@ -84,29 +89,45 @@ export interface RedisLinkOptions {
  * @throws what the server said, or why it was ended
  */
 export async function connectRedis(options: RedisLinkOptions): Promise<Redis> {
-  const { channel, onMessage, onError, signal } = options;
+  const { channel, onMessage, onError, onReady, signal } = options;
   const settings = settingsOf(options);
   const open = async <R extends Redis>(redis: R): Promise<R> => {
     redis.on('error', onError);
+    // Of one server of a cluster.
+    redis.on('node-error', onError);
+    redis.on('ready', onReady);
     signal.addEventListener('abort', () => destroy(redis));
-    signal.throwIfAborted();
-    await redis.connect();
-    return redis;
+    try {
+      signal.throwIfAborted();
+      await redis.connect();
+      return redis;
+    } finally {
+      // One that is ended while it connects becomes ready all the same, and stays.
+      if (signal.aborted) destroy(redis);
+    }
+  };
+  // Not by the client for clusters, which leads a subscription on by itself, and ends the process where
+  // that fails: nobody could catch it. If the channel moves, it is not heard any more, and is left.
+  const listen = async (socket: Settings['socket'], moves = 0): Promise<void> => {
+    const listener = await open(clientOf({ ...settings, socket }));
+    try {
+      await listener.sSubscribe(channel, onMessage, true);
+    } catch (error) {
+      const [, host, port] = /^MOVED \d+ (.*):(\d+)$/.exec((error as Error).message) ?? [];
+      if (port === undefined || moves === limits.MAX_CHANNEL_MOVES) throw error;
+      destroy(listener);
+      await listen({ ...socket, host: host || socket.host, port: Number(port) }, moves + 1);
+    }
   };
   const single = await open(clientOf(settings));
   const info = String(await single.info('cluster'));
-  if (!info.includes('cluster_enabled:1')) {
-    const listener = await open(clientOf(settings));
-    await listener.sSubscribe(channel, onMessage, true);
-    return single;
-  }
+  await listen(settings.socket);
+  if (!info.includes('cluster_enabled:1')) return single;
   destroy(single);
-  const cluster = await open(clusterOf(settings));
-  await cluster.sSubscribe(channel, onMessage, true);
-  return cluster;
+  return open(clusterOf(settings));
 }
 
-function destroy(redis: Redis): void {
+export function destroy(redis: Redis): void {
   try {
     redis.destroy();
   } catch {

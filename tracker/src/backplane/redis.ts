@@ -24,6 +24,8 @@ export class RedisBackplane implements Backplane {
   readonly #options: RedisBackplaneOptions;
   readonly #timers: readonly NodeJS.Timeout[];
   #redis: Redis | undefined;
+  /** Commands without an answer, of this attempt. */
+  #inFlight = new Set<symbol>();
   #attempt = new AbortController();
   #attemptAt = 0;
   #isUp = false;
@@ -36,6 +38,7 @@ export class RedisBackplane implements Backplane {
   #round: Iterator<string> | undefined;
   #due = 0;
   #isNew = true;
+  #isAnnouncing = false;
   #hasComplained = false;
 
   constructor(options: RedisBackplaneOptions) {
@@ -43,7 +46,7 @@ export class RedisBackplane implements Backplane {
     this.node = options.node;
     this.#timers = [
       setInterval(() => this.#check(), limits.PROBE_MS),
-      setInterval(() => this.#announce(), limits.ANNOUNCE_MS / limits.ANNOUNCE_SLICES),
+      setInterval(() => void this.#announce(), limits.ANNOUNCE_MS / limits.ANNOUNCE_SLICES),
     ];
     this.#join();
   }
@@ -54,38 +57,57 @@ export class RedisBackplane implements Backplane {
 
   note(key: string, isThere: boolean): void {
     if (!this.#isUp) return;
-    const noted = isThere
-      ? this.#redis?.zfEnter(keyOf(key), this.node)
-      : this.#redis?.zRem(keyOf(key), this.node);
     // What gets lost is said again with all the rest, or expires.
-    noted?.catch((error: Error) => this.#refused(error));
+    if (isThere) this.#enter(key).catch(() => {});
+    else this.#run((redis) => redis.zRem(keyOf(key), this.node)).catch(() => {});
   }
 
   async nodesWith(key: string): Promise<readonly string[]> {
     // One more, as this one may be among them.
-    const nodes = await this.#reached()
-      .zfNodes(keyOf(key), limits.MAX_NODES_ASKED + 1)
-      .catch((error: Error) => {
-        this.#refused(error);
-        throw error;
-      });
+    const most = limits.MAX_NODES_ASKED + 1;
+    const nodes = await this.#run((redis) => redis.zfNodes(keyOf(key), most));
     return nodes.filter((node) => node !== this.node).slice(0, limits.MAX_NODES_ASKED);
   }
 
   async send(node: string, message: Uint8Array): Promise<boolean> {
-    return (await this.#reached().sPublish(channelOf(node), bufferOf(message))) > 0;
+    const channel = channelOf(node);
+    return (await this.#run((redis) => redis.sPublish(channel, bufferOf(message)))) > 0;
   }
 
   async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     // What was said last is still on its way: that nobody here holds anything any more.
-    if (this.#isUp)
-      await Promise.race([
-        this.#redis?.close().catch(() => {}),
-        setTimeoutAsync(limits.DOWN_AFTER_MS, undefined, { ref: false }),
-      ]);
+    const until = performance.now() + limits.DOWN_AFTER_MS;
+    while (this.#isUp && this.#inFlight.size > 0 && performance.now() < until)
+      await setTimeoutAsync(10);
     this.#isUp = false;
     this.#attempt.abort();
+  }
+
+  #enter(key: string): Promise<number> {
+    return this.#run((redis) => redis.zfEnter(keyOf(key), this.node));
+  }
+
+  /**
+   * Sends a command.
+   * @throws also where too many wait for their answers: the client's own bound does not hold for those
+   * that wait for a server of a cluster
+   */
+  async #run<T>(command: (redis: Redis) => Promise<T>): Promise<T> {
+    const redis = this.#redis;
+    if (!redis) throw new Error('Redis is not connected');
+    const inFlight = this.#inFlight;
+    if (inFlight.size >= limits.MAX_IN_FLIGHT) throw new Error('too much waits for Redis');
+    const mark = Symbol('command');
+    inFlight.add(mark);
+    try {
+      return await command(redis);
+    } catch (error) {
+      this.#refused(error as Error);
+      throw error;
+    } finally {
+      inFlight.delete(mark);
+    }
   }
 
   /** Redis is there and does not do what it is told: no memory left, or not allowed. Said once. */
@@ -95,15 +117,11 @@ export class RedisBackplane implements Backplane {
     this.#options.log.warn(`Redis does not keep who holds what (${error.message})`);
   }
 
-  #reached(): Redis {
-    if (!this.#redis) throw new Error('Redis is not connected');
-    return this.#redis;
-  }
-
   /** Connects, in place of what there is. */
   #join(): void {
     this.#attempt.abort();
     this.#redis = undefined;
+    this.#inFlight = new Set();
     const attempt = new AbortController();
     this.#attempt = attempt;
     this.#attemptAt = performance.now();
@@ -114,7 +132,12 @@ export class RedisBackplane implements Backplane {
     connectRedis({
       ...this.#options,
       channel: channelOf(this.node),
-      onMessage: (message) => this.#onMessage(message),
+      onMessage: (message) => {
+        if (!attempt.signal.aborted) this.#onMessage(message);
+      },
+      onReady: () => {
+        this.#isNew = true;
+      },
       onError,
       signal: attempt.signal,
     }).then((redis) => {
@@ -143,6 +166,7 @@ export class RedisBackplane implements Backplane {
     }
     this.#probes = (this.#probes + 1) % 2 ** 32;
     this.#probe = encodeNodeMessage(this.node, { case: 'probe', value: { number: this.#probes } });
+    // Past the bound for commands: much to do is no reason to be on one's own.
     this.#redis?.sPublish(channelOf(this.node), bufferOf(this.#probe)).catch(() => {});
   }
 
@@ -159,18 +183,25 @@ export class RedisBackplane implements Backplane {
   }
 
   /** Says of a part of the contents that this node has them; soon of all, when it has just come. */
-  #announce(): void {
-    if (!this.#isUp) return;
+  async #announce(): Promise<void> {
+    if (!this.#isUp || this.#isAnnouncing) return;
+    this.#isAnnouncing = true;
     const share = this.#isNew ? 10 : 1;
     this.#due += (this.#options.count() * share) / limits.ANNOUNCE_SLICES;
-    for (; this.#due >= 1; this.#due--) {
+    const said: Promise<number>[] = [];
+    for (; this.#due >= 1 && said.length < limits.MAX_ANNOUNCED; this.#due--) {
       this.#round ??= this.#options.keys()[Symbol.iterator]();
       const { done, value } = this.#round.next();
       if (done) {
         this.#round = undefined;
         this.#isNew = false;
-      } else this.note(value, true);
+      } else said.push(this.#enter(value));
     }
+    // No debt: what could not be said in time comes as soon as it can.
+    this.#due = Math.min(this.#due, limits.MAX_ANNOUNCED);
+    const failed = (await Promise.allSettled(said)).some(({ status }) => status === 'rejected');
+    if (failed) this.#isNew = true;
+    this.#isAnnouncing = false;
   }
 }
 

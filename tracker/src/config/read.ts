@@ -49,6 +49,9 @@ export function readConfig(
     throw new ConfigError('--tls-cert-file and --tls-key-file are needed both');
   if (config.redisPasswordFile !== undefined && config.redis === undefined)
     throw new ConfigError('--redis-password-file is of no use without --redis');
+  if (config.redis !== undefined && config.redisPasswordFile === undefined)
+    if (new URL(config.redis).username !== '')
+      throw new ConfigError('--redis names a user; put its password into --redis-password-file');
   return { kind: 'start', config };
 }
 

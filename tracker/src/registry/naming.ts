@@ -70,7 +70,9 @@ export class Naming<C> {
   /** What other nodes should be asked for: contents with fewer complete holders here than wanted. */
   lacking(peer: Peer<C>, want: Want): Wanted | undefined {
     const count = this.#count(want);
-    let offers = Math.min(want.maxOffers, limits.MAX_OFFERS_PER_REPLY);
+    // Other nodes do not know whom it knows; what they gave it then would be lost to others.
+    const most = peer.hasMetStrangers ? 0 : want.maxOffers;
+    let offers = Math.min(most, limits.MAX_OFFERS_PER_REPLY);
     const sought = want.contents.flatMap((content) => {
       const key = contentKey(content);
       const own = peer.holdings.get(key);
@@ -105,6 +107,7 @@ export class Naming<C> {
         if (!party) return [];
         const offer = offersLeft > 0 ? this.#offer(choice, party, peer, now) : undefined;
         if (offer) offersLeft--;
+        if (!('peer' in choice)) peer.hasMetStrangers = true;
         this.#introduce(peer, party, random);
         return { peerId: party.id, size: choice.size, partial: choice.partial, offer };
       });

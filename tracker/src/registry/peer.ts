@@ -95,6 +95,8 @@ export class Peer<C> extends Party<C> {
   readonly holdings = new Map<string, Membership<C>>();
   /** Peers that were named to this one, the oldest first: it may send them offers. */
   readonly introductions = new Set<Party<C>>();
+  /** Whether peers of other nodes were named to it: they need not leave it offers any more. */
+  hasMetStrangers = false;
 
   /** Offers it left for whoever comes, the oldest first. */
   #deposits: { readonly offer: DepositedOffer; readonly since: number }[] = [];
