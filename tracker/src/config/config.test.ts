@@ -106,6 +106,31 @@ describe('configuration', () => {
       args: ['--tls-cert-file', 'package.json'],
       says: /--tls-cert-file and --tls-key-file are needed both/,
     },
+    ...['localhost:6379', 'http://localhost', 'redis://'].map((url) => ({
+      what: `Redis at ${url}`,
+      args: ['--redis', url],
+      says: /^--redis has to be such as redis:\/\/host:6379/,
+    })),
+    {
+      what: 'a path at Redis',
+      args: ['--redis', 'redis://localhost/a'],
+      says: /nothing after its port but the number of a database/,
+    },
+    {
+      what: 'a password on the command line, and does not show it',
+      args: ['--redis', 'redis://papageno:glocken@localhost'],
+      says: /^--redis must not have a password; put it into --redis-password-file$/,
+    },
+    {
+      what: 'a user without a password',
+      env: { ZF_REDIS: 'redis://papageno@localhost' },
+      says: /--redis names a user; put its password into --redis-password-file/,
+    },
+    {
+      what: 'a password of no Redis',
+      args: ['--redis-password-file', 'package.json'],
+      says: /--redis-password-file is of no use without --redis/,
+    },
     { what: 'no file', args: ['--config', '/nowhere'], says: /ENOENT.*'\/nowhere'/ },
   ] as const)
     it(`refuses ${what}`, () => {
