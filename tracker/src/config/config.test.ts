@@ -106,11 +106,21 @@ describe('configuration', () => {
       args: ['--tls-cert-file', 'package.json'],
       says: /--tls-cert-file and --tls-key-file are needed both/,
     },
-    ...['localhost:6379', 'http://localhost', 'redis://'].map((url) => ({
-      what: `Redis at ${url}`,
-      args: ['--redis', url],
+    {
+      what: 'Redis without a scheme',
+      args: ['--redis', 'localhost:6379'],
       says: /^--redis has to be such as redis:\/\/host:6379/,
-    })),
+    },
+    {
+      what: 'Redis of another scheme',
+      args: ['--redis', 'http://localhost'],
+      says: /^--redis has to be such as redis:\/\/host:6379/,
+    },
+    {
+      what: 'Redis without a host',
+      args: ['--redis', 'redis://'],
+      says: /^--redis has to be such as redis:\/\/host:6379/,
+    },
     {
       what: 'a path at Redis',
       args: ['--redis', 'redis://localhost/a'],
