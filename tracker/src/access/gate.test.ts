@@ -254,7 +254,10 @@ describe('tokens over real sockets', () => {
       put(pem(ED25519.publicKey));
       await until(old, 101);
     }
-    const lines = said.map((line) => JSON.parse(line));
+    // Not those on a machine with much to do, or on who was turned away.
+    const lines = said
+      .map((line) => JSON.parse(line))
+      .filter(({ algorithms, msg }) => algorithms || msg.includes('stay as they were'));
     assert.deepEqual(
       lines.map(({ algorithms }) => algorithms),
       ['EdDSA', 'ES256', undefined, undefined, 'EdDSA'],
