@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { MAX_KEY_FILE_BYTES } from '../limits.ts';
 import type { TokenKey } from './keys.ts';
 import { KeyError, readKeys } from './keys.ts';
@@ -71,10 +72,16 @@ export function readNow(path: string): Buffer {
 }
 
 async function readAgain(path: string): Promise<Buffer | KeyError> {
+  let file: FileHandle | undefined;
   try {
-    return (await stat(path)).size > MAX_KEY_FILE_BYTES ? tooLarge(path) : await readFile(path);
+    // Once, or a file that goes between two looks would be two kinds of trouble.
+    file = await open(path);
+    const { size } = await file.stat();
+    return size > MAX_KEY_FILE_BYTES ? tooLarge(path) : await file.readFile();
   } catch (error) {
     return asKeyError(path, error);
+  } finally {
+    await file?.close().catch(() => {});
   }
 }
 
