@@ -184,10 +184,13 @@ export class RedisBackplane implements Backplane {
 
   /** Says of a part of the contents that this node has them; soon of all, when it has just come. */
   async #announce(): Promise<void> {
-    if (!this.#isUp || this.#isAnnouncing) return;
-    this.#isAnnouncing = true;
+    if (!this.#isUp) return;
     const share = this.#isNew ? 10 : 1;
-    this.#due += (this.#options.count() * share) / limits.ANNOUNCE_SLICES;
+    const due = this.#due + (this.#options.count() * share) / limits.ANNOUNCE_SLICES;
+    // No debt beyond that: what could not be said in time comes as soon as it can.
+    this.#due = Math.min(due, limits.MAX_ANNOUNCED);
+    if (this.#isAnnouncing) return;
+    this.#isAnnouncing = true;
     const said: Promise<number>[] = [];
     for (; this.#due >= 1 && said.length < limits.MAX_ANNOUNCED; this.#due--) {
       this.#round ??= this.#options.keys()[Symbol.iterator]();
@@ -197,10 +200,10 @@ export class RedisBackplane implements Backplane {
         this.#isNew = false;
       } else said.push(this.#enter(value));
     }
-    // No debt: what could not be said in time comes as soon as it can.
-    this.#due = Math.min(this.#due, limits.MAX_ANNOUNCED);
-    const failed = (await Promise.allSettled(said)).some(({ status }) => status === 'rejected');
-    if (failed) this.#isNew = true;
+    // Not for ever: one server of a cluster may not answer, and the others have to hear the rest.
+    const waited = setTimeoutAsync(limits.PROBE_MS, [], { ref: false });
+    const results = await Promise.race([Promise.allSettled(said), waited]);
+    if (results.some(({ status }) => status === 'rejected')) this.#isNew = true;
     this.#isAnnouncing = false;
   }
 }
