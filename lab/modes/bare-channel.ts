@@ -13,7 +13,9 @@ const LOOK_MS = 10;
 
 /**
  * What a browser can do at best between two visitors: one connection, one channel, no protocol. The
- * holder sends the file; nothing is asked for, nothing verified.
+ * holder sends the file; nothing is asked for, nothing verified. The channel is negotiated, as
+ * those of the client are: of one that comes by `datachannel`, Chromium 156 loses for good what its
+ * receiver sends while it opens (6 of 860 connections; of 900 negotiated ones none).
  */
 async function page(context: PageContext): Promise<string> {
   const [asset] = context.assets;
@@ -24,24 +26,22 @@ const gathered = (pc) => new Promise((resolve) => {
   pc.onicegatheringstatechange = look;
   look();
 });
-const connection = () => new RTCPeerConnection(${JSON.stringify({ iceServers: context.iceServers })});
+const connection = () => {
+  window.pc = new RTCPeerConnection(${JSON.stringify({ iceServers: context.iceServers })});
+  return [pc, pc.createDataChannel('bare', { negotiated: true, id: 0 })];
+};
 window.received = 0;`;
   const holder = `
 const response = await fetch(${JSON.stringify(context.assetBase + asset?.path)});
 const bytes = new Uint8Array(await response.arrayBuffer());
 lab.take(${path}, new Blob([bytes]));
 window.answer = async (sdp) => {
-  const pc = window.pc = connection();
-  pc.ondatachannel = ({ channel }) => {
-    let at = 0;
-    const more = () => {
-      for (; at < bytes.length && channel.bufferedAmount < ${HIGH_BYTES}; at += ${MESSAGE_BYTES})
-        channel.send(bytes.subarray(at, at + ${MESSAGE_BYTES}));
-    };
-    channel.bufferedAmountLowThreshold = ${LOW_BYTES};
-    channel.onbufferedamountlow = more;
-    if (channel.readyState === 'open') more();
-    else channel.onopen = more;
+  const [pc, channel] = connection();
+  let at = 0;
+  channel.bufferedAmountLowThreshold = ${LOW_BYTES};
+  channel.onopen = channel.onbufferedamountlow = () => {
+    for (; at < bytes.length && channel.bufferedAmount < ${HIGH_BYTES}; at += ${MESSAGE_BYTES})
+      channel.send(bytes.subarray(at, at + ${MESSAGE_BYTES}));
   };
   await pc.setRemoteDescription({ type: 'offer', sdp });
   await pc.setLocalDescription();
@@ -50,8 +50,7 @@ window.answer = async (sdp) => {
   const newcomer = `
 const parts = [];
 window.offer = async () => {
-  const pc = window.pc = connection();
-  const channel = pc.createDataChannel('bare');
+  const [pc, channel] = connection();
   channel.binaryType = 'arraybuffer';
   channel.onmessage = ({ data }) => {
     parts.push(data);
