@@ -5,6 +5,8 @@ import { CertificateError } from './certificate.ts';
 import { helpText } from './config/help.ts';
 import type { Command } from './config/read.ts';
 import { ConfigError, readConfig } from './config/read.ts';
+import { PublicationsError } from './publish/publications.ts';
+import { PublishError, publishFiles } from './publish/publish-command.ts';
 import { startTracker } from './server.ts';
 
 /** What can be said about a failure to listen. */
@@ -18,7 +20,8 @@ const LISTEN_ERRORS: Readonly<Record<string, string>> = {
 /** Runs the command: resolves when it has printed what was asked for or the tracker has started. */
 export async function main(args: readonly string[]): Promise<void> {
   const [first, ...rest] = args;
-  if (first === 'token') return printToken(rest);
+  if (first === 'token') return print('token', makeToken(rest, new Date()));
+  if (first === 'publish') return print('publish', publishFiles(rest, new Date()));
   let command: Command;
   try {
     command = readConfig(args, process.env);
@@ -42,6 +45,7 @@ export async function main(args: readonly string[]): Promise<void> {
     if (
       error instanceof KeyError ||
       error instanceof CertificateError ||
+      error instanceof PublicationsError ||
       error instanceof ConfigError
     )
       return fail(2, error.message);
@@ -52,12 +56,12 @@ export async function main(args: readonly string[]): Promise<void> {
   }
 }
 
-async function printToken(args: readonly string[]): Promise<void> {
+async function print(command: string, text: Promise<string>): Promise<void> {
   try {
-    process.stdout.write(await makeToken(args, new Date()));
+    process.stdout.write(await text);
   } catch (error) {
-    if (!(error instanceof KeyError)) throw error;
-    fail(2, `${error.message}\nTry: zauberflote-tracker token --help`);
+    if (!(error instanceof KeyError || error instanceof PublishError)) throw error;
+    fail(2, `${error.message}\nTry: zauberflote-tracker ${command} --help`);
   }
 }
 

@@ -7,7 +7,8 @@ import { ErrorCode, encodeSessionRequest, MAX_SESSION_MESSAGE_BYTES } from '@zau
 import { WebSocket } from 'ws';
 import { Client } from '../test-support/client.ts';
 import { have, want } from '../test-support/messages.ts';
-import { ED25519, pem } from '../test-support/tokens.ts';
+import { publishTo } from '../test-support/publish.ts';
+import { ED25519, pem, token } from '../test-support/tokens.ts';
 import { optionName, SETTING_KEYS } from './config/settings.ts';
 import type { LimitName } from './limits.ts';
 import { LIMIT_NAMES, MAX_HOLDERS_PER_REPLY } from './limits.ts';
@@ -57,6 +58,15 @@ describe('limits over real sockets', () => {
     const response = await fetch(`http://127.0.0.1:${tracker.port}/readyz`);
     return `${response.status} ${((await response.json()) as { status: string }).status}`;
   };
+
+  const startPublishing = (options: TrackerOptions) => {
+    const publishKeysFile = join(folder, 'publish-key');
+    writeFileSync(publishKeysFile, pem(ED25519.publicKey));
+    const publishedFile = join(mkdtempSync(join(folder, 'published-')), 'db');
+    return start({ publishKeysFile, publishedFile, ...options });
+  };
+  const publish = (given: string, ...contents: readonly number[]) =>
+    publishTo(`http://127.0.0.1:${tracker.port}`, { token: given, contents });
 
   const hits: Readonly<Record<LimitName, () => Promise<void>>> = {
     async 'max-peers'() {
@@ -129,6 +139,20 @@ describe('limits over real sockets', () => {
       writeFileSync(path, pem(ED25519.publicKey));
       await start({ tokenKeysFile: path });
       assert.equal(await statusOf(connect()), 401);
+    },
+    async 'publish-keys-file'() {
+      await startPublishing({});
+      assert.equal((await publish('nonsense', 1)).status, 401);
+    },
+    async 'max-published'() {
+      await startPublishing({ maxPublished: 2 });
+      const given = await token();
+      assert.equal((await publish(given, 1, 2)).status, 200);
+      const refused = await publish(given, 2, 3);
+      assert.equal(refused.status, 429);
+      assert.match(await refused.text(), /2 publications at most, and with these it would be 3/);
+      // What is there already may be said again.
+      assert.equal((await publish(given, 1, 2)).status, 200);
     },
     async 'overload-delay-ms'() {
       await start({ overloadDelayMs: 150, overloadAfterMs: 1_000 });

@@ -10,6 +10,10 @@ export interface MetricSources {
   readonly isOverloaded: () => boolean;
   /** See Registry. */
   readonly introductionsForgotten: () => number;
+  /** See Registry. */
+  readonly unserved: () => number;
+  /** Counts publications; undefined: every content is served. */
+  readonly published: (() => number) | undefined;
   readonly stats: () => RegistryStats;
   /** Whether other nodes can be reached; undefined: there are none. */
   readonly isJoined: (() => boolean) | undefined;
@@ -31,7 +35,10 @@ const TOTALS = {
   sent: ['sent_messages_total', 'Messages to clients'],
   sentBytes: ['sent_bytes_total', 'Bytes of messages to clients'],
   named: ['holders_named_total', 'Holders named in replies'],
-  keyFileFailures: ['token_key_failures_total', 'Changes of --token-keys-file that were not taken'],
+  keyFileFailures: [
+    'token_key_failures_total',
+    'Changes of --token-keys-file and --publish-keys-file that were not taken',
+  ],
   certificateFailures: [
     'certificate_failures_total',
     'Changes of --tls-cert-file that were not taken',
@@ -48,7 +55,8 @@ const TOTALS = {
 
 /** The metrics of one tracker, and those of its process. Nothing is counted here. */
 export function metricsOf(sources: MetricSources): Registry {
-  const { counters, maxPeers, stats, isOverloaded, introductionsForgotten, isJoined } = sources;
+  const { counters, maxPeers, stats, isOverloaded, isJoined } = sources;
+  const { introductionsForgotten, unserved, published } = sources;
   const register = new Registry();
   const registers = [register];
   collectDefaultMetrics({ register });
@@ -83,6 +91,25 @@ export function metricsOf(sources: MetricSources): Registry {
       this.inc(introductionsForgotten());
     },
   });
+  if (published) {
+    new Gauge({
+      name: 'zauberflote_published',
+      help: 'Publications: pairs of a site and a content',
+      registers,
+      collect() {
+        this.set(published());
+      },
+    });
+    new Counter({
+      name: 'zauberflote_unserved_total',
+      help: 'Announcements of contents that nobody published',
+      registers,
+      collect() {
+        this.reset();
+        this.inc(unserved());
+      },
+    });
+  }
   new Gauge({ name: 'zauberflote_max_peers', help: 'Most clients, as set', registers }).set(
     maxPeers,
   );

@@ -5,13 +5,13 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket as TcpSocket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as setTimeoutAsync } from 'node:timers/promises';
-import { ErrorCode, MAX_SESSION_MESSAGE_BYTES } from '@zauberflote/proto';
+import { contentKey, ErrorCode, MAX_SESSION_MESSAGE_BYTES } from '@zauberflote/proto';
 import type { DestinationStream } from 'pino';
 import { watchLateness } from './abuse/lateness.ts';
 import { Overload } from './abuse/overload.ts';
 import type { Parkable } from './abuse/turns.ts';
 import { Turns } from './abuse/turns.ts';
-import { Gate } from './access/gate.ts';
+import { Gate, safely } from './access/gate.ts';
 import { KeyFile } from './access/key-file.ts';
 import type { TokenKey } from './access/keys.ts';
 import type { AdminServer } from './admin.ts';
@@ -24,7 +24,7 @@ import { Certificate, CertificateError } from './certificate.ts';
 import type { Config } from './config/settings.ts';
 import { DEFAULTS } from './config/settings.ts';
 import { Http2 } from './connect/http2.ts';
-import { rpcHandlers } from './connect/rpc.ts';
+import { isPublish, rpcHandlers } from './connect/rpc.ts';
 import { Sniffer } from './connect/sniff.ts';
 import { Counters, Tally } from './counters.ts';
 import { Heartbeat } from './heartbeat.ts';
@@ -33,6 +33,7 @@ import { answer, checkUpgrade, firstFrames, refuseUpgrade } from './http.ts';
 import * as limits from './limits.ts';
 import { logOf } from './log.ts';
 import { metricsOf } from './metrics.ts';
+import { openPublisher } from './publish/open.ts';
 import { secureRandom } from './random.ts';
 import type { RegistryStats } from './registry/registry.ts';
 import { Registry } from './registry/registry.ts';
@@ -97,6 +98,7 @@ export interface RunningTracker {
  * @throws {NodeJS.ErrnoException} if it cannot listen: EADDRINUSE, EACCES, EADDRNOTAVAIL, ENOTFOUND.
  * @throws {KeyError} if the file of token keys cannot be used.
  * @throws {CertificateError} if the certificate cannot be used.
+ * @throws {PublicationsError} if the file of publications cannot be used.
  * @throws {ConfigError} if the file with the password of Redis cannot be used.
  */
 export async function startTracker({
@@ -119,9 +121,22 @@ export async function startTracker({
   const keyFile =
     tokenKeysFile === undefined
       ? undefined
-      : new KeyFile({ path: tokenKeysFile, pollMs: keyFilePollMs, onChange: keysChanged });
+      : new KeyFile({
+          ...{ path: tokenKeysFile, setting: 'token-keys-file', pollMs: keyFilePollMs },
+          onChange: keysChanged,
+        });
   // Who meant a public key, and left a secret, sees it here.
   if (keyFile) log.info({ algorithms: algorithmsOf(keyFile.keys) }, 'tokens are asked for');
+  const published = await openPublisher({
+    ...{ config, counters, keyFilePollMs, log, onKeys: keysChanged },
+    onEnded(contents) {
+      for (const content of contents) registry.close(content, now());
+    },
+  }).catch((error) => {
+    keyFile?.close();
+    throw error;
+  });
+  const publisher = published?.publisher;
   // After all that may fail: from here on it has timers, and connections.
   const backplane = joinNodes(
     config,
@@ -135,6 +150,7 @@ export async function startTracker({
   const registry = new Registry<Socket>({
     ...config,
     isCongested,
+    ...(publisher && { isServed: (key) => publisher.serves(key) }),
     isAlone: () => !backplane.isUp,
     onSwarm: (key, isThere) => backplane.note(key, isThere),
   });
@@ -172,7 +188,8 @@ export async function startTracker({
       if (state === 'draining') return STOPPING;
       return overload.isOverloaded ? overloaded() : undefined;
     },
-    keys: () => keyFile?.keys,
+    // Publish checks its own.
+    keys: ({ url }) => (url !== undefined && isPublish(url) ? undefined : keyFile?.keys),
     now,
     onFault,
     log,
@@ -189,6 +206,7 @@ export async function startTracker({
     () => {
       sessions.tick();
       admission.tick(now());
+      safely(() => publisher?.tick(), onFault);
       tellTally();
     },
   );
@@ -224,6 +242,8 @@ export async function startTracker({
       },
       end: (stream, code, message) => sessions.end(stream, code, message),
       count: (content) => exchange.count(content),
+      serves: (content) => publisher?.serves(contentKey(content)) ?? true,
+      publisher,
     },
     gate,
     otherwise: respond,
@@ -305,6 +325,8 @@ export async function startTracker({
           maxPeers,
           isOverloaded: () => overload.isOverloaded,
           introductionsForgotten: () => registry.introductionsForgotten,
+          unserved: () => registry.unserved,
+          published: publisher && (() => publisher.total),
           stats: () => registry.stats(),
           isJoined,
         }),
@@ -314,6 +336,7 @@ export async function startTracker({
   } catch (error) {
     heartbeat.stop();
     keyFile?.close();
+    published?.close();
     http2.close();
     server.close();
     void backplane.close();
@@ -368,6 +391,7 @@ export async function startTracker({
     clearTimeout(timer);
     await admin?.close();
     await backplane.close();
+    published?.close();
     tellTally();
     log.info('stopped');
   }

@@ -1,4 +1,4 @@
-import { fromBase64 } from '../integrity/content-id.ts';
+import { fromBase64 } from '@zauberflote/proto';
 import { isResponsive, ownPart, type Part, sourcesOf } from './elements.ts';
 import { parseCandidates } from './srcset.ts';
 

@@ -1,5 +1,5 @@
+import { fromBase64 } from '@zauberflote/proto';
 import type { Downloads } from '../download/types.ts';
-import { fromBase64 } from '../integrity/content-id.ts';
 import { parseManifest } from '../integrity/manifest.ts';
 import { describe, isElement } from './elements.ts';
 

@@ -21,8 +21,8 @@ export interface GateOptions {
   readonly counters: Counters;
   /** Why nobody is let in now, if so. */
   readonly closed: () => Refusal | undefined;
-  /** Keys for tokens; undefined: none are asked for. */
-  readonly keys: () => readonly TokenKey[] | undefined;
+  /** Keys for tokens that let this request in; undefined: none is asked for. */
+  readonly keys: (request: Requested) => readonly TokenKey[] | undefined;
   readonly tokenAudience: string | undefined;
   /** Milliseconds of a clock that never runs backwards. */
   readonly now: () => number;
@@ -68,7 +68,7 @@ export class Gate {
     const leave = closed() ?? admission.admit(request, now());
     if (typeof leave !== 'function') return refuse(leave);
     connection.once('close', leave);
-    const known = keys();
+    const known = keys(request);
     if (!known) return admit();
     if (this.#pending >= MAX_PENDING_TOKENS) return refuse(BUSY);
     this.#pending++;
@@ -111,9 +111,9 @@ export class Gate {
   async #check(request: Requested, keys: readonly TokenKey[]): Promise<Refusal | undefined> {
     const { tokenAudience: audience, counters, onFault } = this.#options;
     try {
-      const rules = { keys, audience, now: new Date() };
+      const rules = { keys, audience, now: new Date(), setting: 'token-keys-file' } as const;
       const refusal = await checkToken(tokenOf(request), request.headers.origin, rules);
-      if (!refusal) return undefined;
+      if (!('problem' in refusal)) return undefined;
       countIn(counters.tokens, refusal.problem);
       const headers = { 'WWW-Authenticate': 'Bearer error="invalid_token"' };
       return { status: 401, text: refusal.text, headers, limit: 'token-keys-file' };
@@ -125,7 +125,7 @@ export class Gate {
 }
 
 /** Whether it went well: what one client sends must not end the tracker for all. */
-function safely(act: () => void, onFault: (error: unknown) => void): boolean {
+export function safely(act: () => void, onFault: (error: unknown) => void): boolean {
   try {
     act();
     return true;

@@ -5,8 +5,13 @@ import { MAX_KEY_FILE_BYTES } from '../limits.ts';
 import type { TokenKey } from './keys.ts';
 import { KeyError, readKeys } from './keys.ts';
 
+/** Settings that name files of keys. */
+export type KeySetting = 'token-keys-file' | 'publish-keys-file';
+
 export interface KeyFileOptions {
   readonly path: string;
+  /** What named it. */
+  readonly setting: KeySetting;
   /** Pause between two looks at it, in milliseconds. */
   readonly pollMs: number;
   /** Hears of each new content: the keys that were taken, or why none were; then those before stay. */
@@ -28,10 +33,10 @@ export class KeyFile {
   /** @throws {KeyError} also if it cannot be read */
   constructor(options: KeyFileOptions) {
     this.#options = options;
-    const { path, pollMs } = options;
+    const { path, setting, pollMs } = options;
     const content = readNow(path);
     this.#found = content.toString('latin1');
-    this.#keys = keysIn(content, path);
+    this.#keys = keysIn(content, path, setting);
     this.#timer = setTimeout(() => void this.#look(), pollMs).unref();
   }
 
@@ -45,7 +50,7 @@ export class KeyFile {
   }
 
   async #look(): Promise<void> {
-    const { path, onChange } = this.#options;
+    const { path, setting, onChange } = this.#options;
     const content = await readAgain(path);
     if (this.#state === 'closed') return;
     this.#timer.refresh();
@@ -54,7 +59,7 @@ export class KeyFile {
     this.#found = found;
     if (content instanceof Error) return onChange(content);
     try {
-      this.#keys = keysIn(content, path);
+      this.#keys = keysIn(content, path, setting);
     } catch (error) {
       return onChange(error as Error);
     }
@@ -85,12 +90,12 @@ async function readAgain(path: string): Promise<Buffer | KeyError> {
   }
 }
 
-function keysIn(content: Buffer, path: string): TokenKey[] {
+function keysIn(content: Buffer, path: string, setting: KeySetting): TokenKey[] {
   try {
     return readKeys(content, 'public');
   } catch (error) {
     if (!(error instanceof KeyError)) throw error;
-    throw new KeyError(`${path} (--token-keys-file): ${error.message}`);
+    throw new KeyError(`${path} (--${setting}): ${error.message}`);
   }
 }
 

@@ -3,6 +3,7 @@ import type { JWTPayload } from 'jose';
 import { decodeProtectedHeader, errors, jwtVerify } from 'jose';
 import { isOriginAllowed, isOriginPattern } from '../abuse/origins.ts';
 import { MAX_TOKEN_CHARACTERS, MAX_TOKEN_SECONDS, TOKEN_SKEW_SECONDS } from '../limits.ts';
+import type { KeySetting } from './key-file.ts';
 import type { TokenKey } from './keys.ts';
 
 /** What is wrong with a token, also as label of a metric, and what to do about it. */
@@ -12,7 +13,7 @@ const PROBLEMS = {
   malformed: 'The token is no signed JWT. It has to be given whole, as its maker printed it.',
   algorithm: 'The token is not signed by an algorithm that this tracker has a key for',
   signature:
-    'The token is signed by none of the keys of this tracker. Sign it with the key that belongs to --token-keys-file.',
+    'The token is signed by none of the keys of this tracker. Sign it with the key that belongs to',
   expired: 'The token has expired. Get a new one: load the page again.',
   early: 'The token is not valid yet (nbf, iat). Set the clock of the machine that made it.',
   lifetime: `The token is for longer than ${MAX_TOKEN_SECONDS / 3_600} hours. Make tokens that expire earlier.`,
@@ -37,6 +38,14 @@ export interface TokenRules {
   /** Whom tokens have to be for, if anybody. */
   readonly audience: string | undefined;
   readonly now: Date;
+  /** Where the operator named the keys. */
+  readonly setting: KeySetting;
+}
+
+/** A token that is good. */
+export interface Grant {
+  /** Hosts that it is for, or patterns of them; at least one. */
+  readonly sites: readonly string[];
 }
 
 /** The token that comes with a request: in its Authorization, else in its address. */
@@ -48,14 +57,14 @@ export function tokenOf({ headers, url = '' }: Pick<IncomingMessage, 'headers' |
 }
 
 /**
- * Why a token does not let a page in, if so. Programs that are no browsers send no Origin, or any that
+ * What a token is good for, or why it is not. Programs that are no browsers send no Origin, or any that
  * they like: one without lets its token be for any site.
  */
 export async function checkToken(
   token: string | undefined,
   origin: string | undefined,
   rules: TokenRules,
-): Promise<TokenRefusal | undefined> {
+): Promise<TokenRefusal | Grant> {
   if (token === undefined) return refusal('missing');
   const header = headerOf(token);
   if (!header) return refusal('malformed');
@@ -83,7 +92,7 @@ export async function checkToken(
       if (!(error instanceof errors.JOSEError)) throw error;
       return refusal(problemOf(error));
     }
-  return refusal('signature');
+  return refusal('signature', ` --${rules.setting}.`);
 }
 
 function headerOf(token: string): { readonly alg: string; readonly kid: unknown } | undefined {
@@ -100,7 +109,7 @@ function checkClaims(
   { iat, exp, aud, site }: JWTPayload,
   origin: string | undefined,
   { audience }: TokenRules,
-): TokenRefusal | undefined {
+): TokenRefusal | Grant {
   const sites: readonly unknown[] = Array.isArray(site) ? site : [site];
   const isPattern = (entry: unknown): entry is string =>
     typeof entry === 'string' && isOriginPattern(entry);
@@ -108,7 +117,7 @@ function checkClaims(
   if (sites.length === 0 || !sites.every(isPattern)) return refusal('claims');
   if (exp! - iat! > MAX_TOKEN_SECONDS) return refusal('lifetime');
   if (aud !== undefined && audience === undefined) return refusal('audience');
-  if (isOriginAllowed(origin, sites)) return undefined;
+  if (isOriginAllowed(origin, sites)) return { sites };
   return refusal('site', ` than ${JSON.stringify(origin)}.`);
 }
 

@@ -18,7 +18,7 @@ export function helpText(): string {
   return `Usage: zauberflote-tracker [options]
 
 Introduces visitors of a site to one another, so that they can serve each other. Clients connect
-by WebSocket to /; GET /healthz tells whether it is up. Everything is kept in memory.
+by WebSocket to /; GET /healthz tells whether it is up. Only what sites publish is kept on disk.
 
 ${sections.join('\n')}
 Other:
@@ -27,7 +27,7 @@ ${wrap('JSON file with any of these settings, such as {"port": 8080}')}
   --help
   --version
 
-zauberflote-tracker token --help tells how to make tokens.
+zauberflote-tracker token --help tells how to make tokens, and publish --help how to publish.
 
 Each can also be set by a variable such as ${variableName(key!)}. A flag wins over the environment, that
 over the file. It stops gracefully on SIGTERM and SIGINT.

@@ -47,6 +47,8 @@ export function readConfig(
     throw new ConfigError('--token-audience asks for no tokens without --token-keys-file');
   if ((config.tlsCertFile === undefined) !== (config.tlsKeyFile === undefined))
     throw new ConfigError('--tls-cert-file and --tls-key-file are needed both');
+  if ((config.publishKeysFile === undefined) !== (config.publishedFile === undefined))
+    throw new ConfigError('--publish-keys-file and --published-file are needed both');
   if (config.redisPasswordFile !== undefined && config.redis === undefined)
     throw new ConfigError('--redis-password-file is of no use without --redis');
   if (config.redis !== undefined && config.redisPasswordFile === undefined)

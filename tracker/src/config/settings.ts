@@ -265,6 +265,26 @@ export const SETTINGS = {
     default: undefined,
     help: 'whom tokens have to be for (aud)',
   },
+  publishKeysFile: {
+    kind: 'file',
+    group: 'Publishing',
+    default: undefined,
+    help: 'serve only contents that sites published; keys that tokens for publishing are signed with, as above',
+  },
+  publishedFile: {
+    kind: 'file',
+    group: 'Publishing',
+    default: undefined,
+    help: 'database that keeps what was published; trackers on the same machine may share it',
+  },
+  maxPublished: {
+    kind: 'integer',
+    group: 'Publishing',
+    min: 1,
+    max: 10_000_000,
+    default: limits.MAX_PUBLISHED,
+    help: 'contents published by all sites; beyond, no more are taken',
+  },
 } as const satisfies SettingsByKey;
 
 export type SettingKey = keyof typeof SETTINGS;

@@ -249,7 +249,7 @@ describe('gRPC and Connect beside WebSocket, on one port', () => {
     const algorithm = 'HASH_ALGORITHM_MANIFEST_SHA256';
     const answer = await ask(JSON.stringify({ content: { algorithm, digest } }));
     assert.equal(answer.status, 200);
-    assert.deepEqual(await answer.json(), { complete: 1 });
+    assert.deepEqual(await answer.json(), { complete: 1, served: true });
     const wrong = await ask('{}');
     assert.equal(wrong.status, 400);
     assert.match(await wrong.text(), /invalid_argument.*content id is missing/);

@@ -18,6 +18,11 @@ export interface RpcOptions {
 
 const PREFIX = `/${TrackerService.typeName}/`;
 
+/** Whether a path is that of Publish. */
+export function isPublish(url: string): boolean {
+  return url.split('?', 1)[0] === `${PREFIX}${TrackerService.method.publish.name}`;
+}
+
 const NO_HOST: Refusal = {
   status: 400,
   text: 'Name the host of the tracker: Host: HOST:PORT',

@@ -5,6 +5,7 @@ import type { ContentId } from '@zauberflote/proto';
 import { checkContentId, ErrorCode, MAX_SESSION_MESSAGE_BYTES } from '@zauberflote/proto';
 import type { SessionRequest } from '@zauberflote/proto/full';
 import { SessionRequestSchema, TrackerService } from '@zauberflote/proto/full';
+import type { Publisher } from '../publish/publisher.ts';
 import { StreamSocket } from './stream-socket.ts';
 
 /** What the service needs of the tracker. */
@@ -16,6 +17,10 @@ export interface Tracker {
   readonly count: (
     content: ContentId,
   ) => Promise<{ readonly complete: number; readonly partial: number }>;
+  /** Whether holders of a content are taken. */
+  readonly serves: (content: ContentId) => boolean;
+  /** Undefined: every content is served. */
+  readonly publisher: Pick<Publisher, 'publish'> | undefined;
 }
 
 /** Answers the calls of TrackerService. */
@@ -38,13 +43,25 @@ export function trackerService(tracker: Tracker): (router: ConnectRouter) => voi
           leave();
         }
       },
-      getSwarm({ content }) {
+      async getSwarm({ content }) {
         try {
           checkContentId(content);
         } catch (error) {
           throw new ConnectError((error as Error).message, Code.InvalidArgument);
         }
-        return tracker.count(content);
+        const served = tracker.serves(content);
+        return { ...(await tracker.count(content)), served };
+      },
+      publish(request, { requestHeader, url }) {
+        if (tracker.publisher)
+          return tracker.publisher.publish(
+            { headers: Object.fromEntries(requestHeader), url },
+            request,
+          );
+        throw new ConnectError(
+          'this tracker serves every content, so there is nothing to publish; it serves only published ones with --publish-keys-file and --published-file',
+          Code.FailedPrecondition,
+        );
       },
     });
 }

@@ -59,6 +59,8 @@ export interface RegistryOptions<C> {
   readonly maxIntroductions?: number;
   /** Most holders named for one content. @default MAX_HOLDERS_PER_SWARM */
   readonly holdersPerContent?: number;
+  /** Whether holders of a content are taken. @default always */
+  readonly isServed?: (key: string) => boolean;
   /** Whether there is no other node that could be asked. @default always */
   readonly isAlone?: () => boolean;
   /** Hears of each content that somebody here begins to hold, and that nobody holds any more. */
@@ -81,6 +83,7 @@ export class Registry<C> {
   readonly #maxPeers: number;
   readonly #maxHoldings: number;
   readonly #holdingsPerPeer: number;
+  readonly #isServed: (key: string) => boolean;
   readonly #isAlone: () => boolean;
   readonly #onSwarm: (key: string, isThere: boolean) => void;
   readonly #byConnection = new Map<C, Peer<C>>();
@@ -96,12 +99,14 @@ export class Registry<C> {
   readonly #holdings = new Heaviest<Peer<C>>();
   readonly #strangers = new Strangers<C>((id) => this.#byId.has(id));
   readonly #naming: Naming<C>;
+  #unserved = 0;
 
   constructor(options: RegistryOptions<C> = {}) {
     this.#isCongested = options.isCongested ?? (() => false);
     this.#maxPeers = options.maxPeers ?? limits.MAX_PEERS;
     this.#maxHoldings = options.maxHoldings ?? limits.MAX_HOLDINGS;
     this.#holdingsPerPeer = options.holdingsPerPeer ?? limits.MAX_HOLDINGS_PER_PEER;
+    this.#isServed = options.isServed ?? (() => true);
     this.#isAlone = options.isAlone ?? (() => true);
     this.#onSwarm = options.onSwarm ?? (() => {});
     this.#naming = new Naming({
@@ -172,6 +177,11 @@ export class Registry<C> {
     this.#attempts.forget(peer);
   }
 
+  /** A content is not served any more: nobody holds it. Its peers stay. Takes time for each of them. */
+  close(key: string, now: number): void {
+    for (const { peer } of this.#swarms.get(key)?.members() ?? []) this.#drop(peer, key, now);
+  }
+
   /** Time passed: forgets attempts, leases and offers left that are too old. Call it about twice a
    * minute; it looks at every peer. */
   tick(now: number): void {
@@ -238,6 +248,11 @@ export class Registry<C> {
     };
   }
 
+  /** Announcements of contents that are not served, since the start: nobody is told of them. */
+  get unserved(): number {
+    return this.#unserved;
+  }
+
   /** Introductions that were forgotten because there were too many of all peers, since the start. */
   get introductionsForgotten(): number {
     return this.#naming.forgotten;
@@ -293,6 +308,10 @@ export class Registry<C> {
       const held = peer.holdings.get(key);
       if (held) {
         held.swarm.update(held, size, partial);
+        continue;
+      }
+      if (!this.#isServed(key)) {
+        this.#unserved++;
         continue;
       }
       if (peer.holdings.size >= this.#holdingsPerPeer) {

@@ -36,6 +36,11 @@ export class Swarm<C> {
     return this.#partial.length;
   }
 
+  /** All of them as they are now, in no order. */
+  members(): readonly Membership<C>[] {
+    return [...this.#complete, ...this.#partial];
+  }
+
   add(peer: Peer<C>, size: bigint, partial: boolean): Membership<C> {
     const membership = { peer, swarm: this, size, partial, index: 0 };
     this.#insert(membership);

@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { contentKey, parseContentId } from '@zauberflote/proto';
+import { ED25519, pem } from '../../test-support/tokens.ts';
+import { MAX_PUBLISHED_PER_REQUEST } from '../limits.ts';
+import type { RunningTracker } from '../server.ts';
+import { startTracker } from '../server.ts';
+import { Publications } from './publications.ts';
+import { PUBLISH_HELP, PublishError, publishFiles } from './publish-command.ts';
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest();
+const zf1 = `zf1-${sha256('manifest').toString('base64url')}`;
+const sri = `sha256-${sha256('file').toString('base64')}`;
+const sha1 = createHash('sha1').update('old').digest('hex');
+
+describe('zauberflote-tracker publish', () => {
+  let folder: string;
+  let tracker: RunningTracker;
+  let keyFile: string;
+  let publishedFile: string;
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'zf-publish-command-'));
+    keyFile = file('key', pem(ED25519.privateKey));
+    publishedFile = join(folder, 'published.db');
+    const publishKeysFile = file('public', pem(ED25519.publicKey));
+    tracker = await startTracker({ port: 0, host: '127.0.0.1', publishKeysFile, publishedFile });
+  });
+  after(async () => {
+    await tracker.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  function file(name: string, content: string): string {
+    const path = join(folder, name);
+    writeFileSync(path, content);
+    return path;
+  }
+  const url = () => `http://127.0.0.1:${tracker.port}`;
+  const run = (...args: readonly string[]) =>
+    publishFiles(
+      ['--tracker', url(), '--key-file', keyFile, '--site', 'example.com', ...args],
+      new Date(),
+    );
+  const fails = (what: RegExp, args: readonly string[]) =>
+    assert.rejects(run(...args), (error: Error) => {
+      assert.ok(error instanceof PublishError, String(error));
+      assert.match(error.message, what);
+      return true;
+    });
+  const isServed = async (id: string) => {
+    const publications = await Publications.open(publishedFile);
+    const has = publications.has(contentKey(parseContentId(id)), Date.now() / 1_000);
+    publications.close();
+    return has;
+  };
+
+  it('publishes what pages refer to, however they write it, and takes it back', async () => {
+    const page = file(
+      'index.html',
+      `<img data-zf-hash="${zf1}" src=x><script data-zf-hash='${sri}'></script><p data-zf-hash=${sha1}>
+       <b data-zf-hash="">data-zf-hash</b><img data-zf-hash = " ${zf1} ">`,
+    );
+    assert.equal(await run(page), `3 contents published; example.com has 3 at ${url()} now\n`);
+    for (const id of [zf1, sri, sha1]) assert.equal(await isServed(id), true, id);
+    const list = file('list.txt', `${sri}\n\n${sha1}\r\n`);
+    assert.match(await run('--withdraw', list), /^2 contents taken back; example\.com has 1 /);
+    assert.deepEqual([await isServed(zf1), await isServed(sri)], [true, false]);
+  });
+
+  it('takes more than go into one request, by its command line from standard input', async () => {
+    const ids = Array.from({ length: 2 * MAX_PUBLISHED_PER_REQUEST + 1 }, (_, n) =>
+      createHash('sha1').update(`${n}`).digest('hex'),
+    );
+    const bin = new URL('../../bin/zauberflote-tracker.ts', import.meta.url).pathname;
+    const args = ['publish', '--tracker', `${url()}/`, '--key-file', keyFile];
+    const text = await new Promise<string>((resolve, reject) => {
+      const child = execFile(
+        process.execPath,
+        [bin, ...args, '--site', 'big.test', '--for', '1h', '-'],
+        (error, stdout) => (error ? reject(error) : resolve(stdout)),
+      );
+      child.stdin?.end(ids.join('\n'));
+    });
+    assert.match(text, /^513 contents published; big\.test has 513 at /);
+  });
+
+  it('says what is wrong', async () => {
+    const list = file('one.txt', sri);
+    await fails(/name the files/, []);
+    await fails(/no data-zf-hash/, [file('plain.html', '<p>Nothing</p>')]);
+    await fails(/broken\.html: "sha256-zz" is not a content hash/, [
+      file('broken.html', '<img data-zf-hash="sha256-zz">'),
+    ]);
+    await fails(/nowhere\.html cannot be read/, [join(folder, 'nowhere.html')]);
+    await fails(/--for takes a time up to 400d such as 30d, not '401d'/, ['--for', '401d', list]);
+    await fails(/--tracker takes a URL.*not 'tracker\.example'/, [
+      '--tracker',
+      'tracker.example',
+      list,
+    ]);
+    await fails(/Unknown option '--sites'/, ['--sites', 'a', list]);
+    await fails(/says: .*ECONNREFUSED/, ['--tracker', 'http://127.0.0.1:9', list]);
+    const open = await startTracker({ port: 0, host: '127.0.0.1' });
+    const address = `http://127.0.0.1:${open.port}`;
+    await fails(/says: this tracker serves every content/, ['--tracker', address, list]);
+    await open.close();
+    await fails(/token is for another service/, ['--audience', 'other', list]);
+    assert.equal(await publishFiles(['--help'], new Date()), PUBLISH_HELP);
+  });
+});

@@ -1,0 +1,158 @@
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { ConnectError, createClient } from '@connectrpc/connect';
+import { createConnectTransport } from '@connectrpc/connect-node';
+import type { ContentId } from '@zauberflote/proto';
+import { contentKey, parseContentId } from '@zauberflote/proto';
+import { TrackerService } from '@zauberflote/proto/full';
+import { makeToken } from '../access/token-command.ts';
+import {
+  CONNECT_RATE_PER_ADDRESS,
+  MAX_PUBLISH_SECONDS,
+  MAX_PUBLISHED_PER_REQUEST,
+} from '../limits.ts';
+
+export const PUBLISH_HELP = `Usage: zauberflote-tracker publish --tracker URL --key-file FILE --site HOST [options] FILE…
+
+Publishes what pages refer to by data-zf-hash, at a tracker with --publish-keys-file.
+
+  FILE…
+        HTML files; other texts may have one id a line, such as sha256-…; - is standard input
+  --tracker URL
+        such as https://tracker.example
+  --key-file FILE
+        private key (PEM or JWK), or the secret
+  --site HOST
+        whose they are, such as example.com
+  --for TIME
+        for how long, such as 12h or 30d; up to ${MAX_PUBLISH_SECONDS / 86_400}d (default 30d)
+  --withdraw
+        takes it back
+  --audience TEXT
+        where the tracker has --token-audience TEXT
+`;
+
+/** What is wrong with the command, its files or the tracker's answer. */
+export class PublishError extends Error {}
+
+type Id = Pick<ContentId, 'algorithm' | 'digest'>;
+
+const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
+/** The token is for so long. */
+const TOKEN_TIME = '15m';
+
+/**
+ * Does what `zauberflote-tracker publish` says. @returns what it prints
+ * @param args what follows `publish`
+ * @throws {PublishError} for anything wrong, in words; what was published before stays
+ * @throws {KeyError} if the key cannot be used
+ */
+export async function publishFiles(args: readonly string[], now: Date): Promise<string> {
+  const { values, positionals: files } = parse(args);
+  if (values.help) return PUBLISH_HELP;
+  const { tracker, 'key-file': keyFile, site, audience, withdraw } = values;
+  if (tracker === undefined) throw new PublishError('--tracker is missing');
+  if (!/^https?:$/.test(URL.parse(tracker)?.protocol ?? ''))
+    throw new PublishError(
+      `--tracker takes a URL such as https://tracker.example, not '${tracker}'`,
+    );
+  if (keyFile === undefined) throw new PublishError('--key-file is missing');
+  if (site === undefined) throw new PublishError('--site is missing');
+  if (files.length === 0) throw new PublishError('name the files of the site: HTML, or - for ids');
+  const ttlSeconds = withdraw ? 0 : secondsOf(values.for);
+  const ids = idsOf(files);
+  const forWhom = audience === undefined ? [] : ['--audience', audience];
+  const token = await makeToken(
+    ['--key-file', keyFile, '--site', site, '--expires-in', TOKEN_TIME, ...forWhom],
+    now,
+  );
+  const transport = createConnectTransport({
+    baseUrl: new URL(tracker).origin,
+    httpVersion: '1.1',
+  });
+  const client = createClient(TrackerService, transport);
+  const headers = { Authorization: `Bearer ${token.trim()}` };
+  let published = 0;
+  for (let at = 0; at < ids.length; at += MAX_PUBLISHED_PER_REQUEST) {
+    // Each call counts as a connection.
+    if (at > 0)
+      await new Promise((resolve) => setTimeout(resolve, 1_000 / CONNECT_RATE_PER_ADDRESS));
+    const contents = ids.slice(at, at + MAX_PUBLISHED_PER_REQUEST);
+    try {
+      ({ published } = await client.publish({ site, contents, ttlSeconds }, { headers }));
+    } catch (error) {
+      const { rawMessage } = ConnectError.from(error);
+      const before =
+        at > 0 ? `, after ${at} of ${ids.length}; the same command again does all` : '';
+      throw new PublishError(`${tracker} says: ${rawMessage}${before}`);
+    }
+  }
+  const done = withdraw ? 'taken back' : 'published';
+  return `${ids.length} contents ${done}; ${site} has ${published} at ${tracker} now\n`;
+}
+
+/** The ids in the files, each once. @throws {PublishError} */
+function idsOf(files: readonly string[]): Id[] {
+  const ids = new Map<string, Id>();
+  for (const file of files) {
+    const name = file === '-' ? 'standard input' : file;
+    let text: string;
+    try {
+      text = readFileSync(file === '-' ? 0 : file, 'utf8');
+    } catch (error) {
+      throw new PublishError(`${name} cannot be read: ${(error as Error).message}`);
+    }
+    for (const value of text.includes('<') ? hashesIn(text) : text.split('\n'))
+      if (value.trim() !== '')
+        try {
+          const id = parseContentId(value);
+          ids.set(contentKey(id), id);
+        } catch (error) {
+          throw new PublishError(`${name}: ${(error as Error).message}`);
+        }
+  }
+  if (ids.size === 0)
+    throw new PublishError(
+      'there is no data-zf-hash in these files, so there is nothing to publish',
+    );
+  return [...ids.values()];
+}
+
+/** Values of data-zf-hash, in text that is HTML: elements, and templates that a script fills in. */
+function hashesIn(text: string): string[] {
+  const attribute = /\sdata-zf-hash\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'=<>`]+))/gi;
+  return Array.from(
+    text.matchAll(attribute),
+    ([, double, single, bare]) => double ?? single ?? bare ?? '',
+  );
+}
+
+/** @throws {PublishError} */
+function secondsOf(time: string): number {
+  const [, count, unit] = /^(\d{1,9})([smhd])$/.exec(time) ?? [];
+  const seconds = Number(count) * (SECONDS[unit ?? ''] ?? 0);
+  if (seconds > 0 && seconds <= MAX_PUBLISH_SECONDS) return seconds;
+  throw new PublishError(
+    `--for takes a time up to ${MAX_PUBLISH_SECONDS / 86_400}d such as 30d, not '${time}'`,
+  );
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        tracker: { type: 'string' },
+        'key-file': { type: 'string' },
+        site: { type: 'string' },
+        for: { type: 'string', default: '30d' },
+        withdraw: { type: 'boolean' },
+        audience: { type: 'string' },
+        help: { type: 'boolean' },
+      },
+    });
+  } catch (error) {
+    throw new PublishError((error as Error).message);
+  }
+}
