@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Client } from '../test-support/client.ts';
 import { have, want } from '../test-support/messages.ts';
 import { Nginx } from '../test-support/nginx.ts';
 import { RedisServer, TrackerProcess, until } from '../test-support/redis.ts';
+import { ED25519, pem } from '../test-support/tokens.ts';
 import { readConfig } from './config/read.ts';
 import { startTracker } from './server.ts';
 
@@ -18,13 +21,18 @@ describe('files to deploy with', () => {
   before(async () => {
     // Never there, but then the metrics of several trackers are.
     const redis = 'redis://127.0.0.1:1';
+    const folder = mkdtempSync(join(tmpdir(), 'zf-deploy-'));
+    const publishKeysFile = join(folder, 'keys');
+    writeFileSync(publishKeysFile, pem(ED25519.publicKey));
+    const publishedFile = join(folder, 'published.db');
     const tracker = await startTracker({
-      ...{ port: 0, host: '127.0.0.1', adminPort: 0, redis },
+      ...{ port: 0, host: '127.0.0.1', adminPort: 0, redis, publishKeysFile, publishedFile },
       logLevel: 'silent',
     });
     const text = await (await fetch(`http://127.0.0.1:${tracker.adminPort}/metrics`)).text();
     known = new Set(Array.from(text.matchAll(/^# TYPE (\w+)/gm), ([, name]) => name as string));
     await tracker.close();
+    rmSync(folder, { recursive: true });
   });
 
   it('a dashboard whose panels show metrics that there are', () => {

@@ -1,8 +1,6 @@
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { createServer } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo, Socket as TcpSocket } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as setTimeoutAsync } from 'node:timers/promises';
 import { contentKey, ErrorCode, MAX_SESSION_MESSAGE_BYTES } from '@zauberflote/proto';
@@ -23,14 +21,13 @@ import type { Pair } from './certificate.ts';
 import { Certificate, CertificateError } from './certificate.ts';
 import type { Config } from './config/settings.ts';
 import { DEFAULTS } from './config/settings.ts';
-import { Http2 } from './connect/http2.ts';
 import { isPublish, rpcHandlers } from './connect/rpc.ts';
-import { Sniffer } from './connect/sniff.ts';
 import { Counters, Tally } from './counters.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { Refusal } from './http.ts';
 import { answer, checkUpgrade, firstFrames, refuseUpgrade } from './http.ts';
 import * as limits from './limits.ts';
+import { Listener } from './listener.ts';
 import { logOf } from './log.ts';
 import { metricsOf } from './metrics.ts';
 import { openPublisher } from './publish/open.ts';
@@ -211,25 +208,6 @@ export async function startTracker({
     },
   );
 
-  const serverOptions = {
-    headersTimeout: headersTimeoutMs,
-    requestTimeout: limits.REQUEST_TIMEOUT_MS,
-    // Both are looked for only so often.
-    connectionsCheckingInterval: headersTimeoutMs / 2,
-    // Some clients offer to switch to HTTP/2 in passing, which is to be ignored.
-    shouldUpgradeCallback: ({ headers }: IncomingMessage) =>
-      headers.upgrade?.toLowerCase() === 'websocket',
-  };
-  const tlsServer =
-    certificate &&
-    createTlsServer({
-      ...serverOptions,
-      ...certificate.pair,
-      ALPNProtocols: ['h2', 'http/1.1'],
-      handshakeTimeout: headersTimeoutMs,
-    });
-  const server = tlsServer ?? createServer(serverOptions);
-  server.maxConnections = maxPeers + limits.SPARE_CONNECTIONS;
   const respond = (request: IncomingMessage, response: ServerResponse) =>
     answer(request, response, { counts: () => registry.counts(), readiness });
   const rpc = rpcHandlers({
@@ -248,29 +226,16 @@ export async function startTracker({
     gate,
     otherwise: respond,
   });
-  server.on('request', rpc.http1);
-  const http2 = new Http2(rpc.http2, heartbeatMs);
-  // The one listener is Node's own, which takes every connection for HTTP/1.1.
-  const arrival = tlsServer ? 'secureConnection' : 'connection';
-  const [http1] = server.listeners(arrival) as [(socket: TcpSocket) => void];
-  server.removeListener(arrival, http1);
-  const sniffer = new Sniffer({
-    http1: (socket) => http1.call(server, socket),
-    http2: http2.accept,
-    timeoutMs: headersTimeoutMs,
-  });
-  // Nobody else knows those in the middle of their handshake.
-  const encrypted = new Set<TcpSocket>();
-  tlsServer?.on('connection', (socket: TcpSocket) => {
-    encrypted.add(socket);
-    socket.once('close', () => encrypted.delete(socket));
-  });
-  server.on(arrival, (socket: TcpSocket) => sniffer.accept(socket));
-  server.on('upgrade', (request, stream, head) => {
-    const refused = (refusal: Refusal) => refuseUpgrade(stream, refusal);
-    const wrong = checkUpgrade(request);
-    if (wrong) return gate.refuse(request, wrong, refused);
-    gate.enter(request, stream, () => welcome(request, stream, head), refused);
+  const listener = new Listener({
+    pair: certificate?.pair,
+    maxConnections: maxPeers + limits.SPARE_CONNECTIONS,
+    ...{ headersTimeoutMs, heartbeatMs, ...rpc },
+    upgrade(request, stream, head) {
+      const refused = (refusal: Refusal) => refuseUpgrade(stream, refusal);
+      const wrong = checkUpgrade(request);
+      if (wrong) return gate.refuse(request, wrong, refused);
+      gate.enter(request, stream, () => welcome(request, stream, head), refused);
+    },
   });
 
   /** Makes a session of a request that was let in. */
@@ -307,15 +272,16 @@ export async function startTracker({
       log.error(`the certificate stays as it was: ${result.message}`);
       return;
     }
-    tlsServer?.setSecureContext(result);
+    listener.renew(result);
     log.info('the certificate was read again');
   }
 
+  const countPublished = publisher && (() => publisher.total);
   const isJoined = config.redis === undefined ? undefined : () => backplane.isUp;
   let admin: AdminServer | undefined;
+  let address: AddressInfo;
   try {
-    server.listen({ port, host });
-    await once(server, 'listening');
+    address = await listener.listen(port, host);
     if (config.adminPort !== undefined)
       admin = await startAdmin({
         port: config.adminPort,
@@ -326,19 +292,23 @@ export async function startTracker({
           isOverloaded: () => overload.isOverloaded,
           introductionsForgotten: () => registry.introductionsForgotten,
           unserved: () => registry.unserved,
-          published: publisher && (() => publisher.total),
+          published: countPublished,
           stats: () => registry.stats(),
           isJoined,
         }),
-        status: () => statusOf({ registry, counters, maxPeers, readiness, isJoined }),
+        status: () =>
+          statusOf({
+            ...{ registry, counters, maxPeers, readiness, isJoined },
+            published: countPublished,
+          }),
         otherwise: respond,
       });
   } catch (error) {
     heartbeat.stop();
     keyFile?.close();
     published?.close();
-    http2.close();
-    server.close();
+    listener.closeHttp2();
+    void listener.close();
     void backplane.close();
     throw error;
   }
@@ -347,13 +317,12 @@ export async function startTracker({
     if (isOverloaded) log.warn('there is too much to do: new visitors are turned away');
     else log.info('visitors are let in again');
   });
-  const address = server.address() as AddressInfo;
   let closing: Promise<void> | undefined;
 
   return {
     port: address.port,
     adminPort: admin?.port,
-    url: `${tlsServer ? 'wss' : 'ws'}://${host === undefined ? 'localhost' : bracketed(address)}:${address.port}/`,
+    url: `${certificate ? 'wss' : 'ws'}://${host === undefined ? 'localhost' : bracketed(address)}:${address.port}/`,
     stats: () => registry.stats(),
     close() {
       closing ??= close();
@@ -375,17 +344,13 @@ export async function startTracker({
     unwatch();
     keyFile?.close();
     certificate?.close();
-    const stopped = Promise.all([once(server, 'close'), once(sockets, 'close')]);
-    server.close();
-    sniffer.close();
+    const stopped = Promise.all([listener.close(), once(sockets, 'close')]);
     sockets.close();
     sessions.endAll();
-    http2.close();
+    listener.closeHttp2();
     const timer = setTimeout(() => {
       for (const socket of sockets.clients) socket.terminate();
-      server.closeAllConnections();
-      http2.destroy();
-      for (const socket of encrypted) socket.destroy();
+      listener.destroy();
     }, limits.STOP_TIMEOUT_MS);
     await stopped;
     clearTimeout(timer);

@@ -83,6 +83,9 @@ describe('publishing, over real sockets', () => {
     assert.deepEqual(await swarm(tracker, 3), {});
     assert.equal(await metric(tracker, 'published'), '2');
     assert.equal(await metric(tracker, 'unserved_total'), '1');
+    const status = await fetch(`http://127.0.0.1:${tracker.adminPort}/status.json`);
+    const { published: count, unserved } = (await status.json()) as Record<string, unknown>;
+    assert.deepEqual([count, unserved], [2, 1]);
   });
 
   it('says where it serves everything', async () => {
@@ -136,7 +139,7 @@ describe('publishing, over real sockets', () => {
   });
 
   it('is one for two trackers that share the file, and ends at both', async () => {
-    const [first, second] = [await start(), await start({ heartbeatMs: 50 })];
+    const [first, second] = [await start(), await start({ heartbeatMs: 1_000 })];
     await published(first, { contents: [1, 2, 3] });
     await seeder(second, [1, 2, 3]);
     assert.deepEqual(await swarm(second, 1), { complete: 1, served: true });
@@ -163,50 +166,66 @@ describe('publishing, over real sockets', () => {
   });
 
   const many = Array.from({ length: MAX_PUBLISHED_PER_REQUEST + 1 }, (_, n) => n);
+  // Each token is made when it is used: it is valid for a minute.
   for (const { what, request, status, says } of [
-    { what: 'no token', request: { token: undefined }, status: 401, says: /asks for a token/ },
+    {
+      what: 'no token',
+      request: () => ({ token: undefined }),
+      status: 401,
+      says: /asks for a token/,
+    },
     {
       what: 'a token of another key',
-      request: { token: token({}, EC.privateKey, { alg: 'ES256' }) },
+      request: () => ({ token: token({}, EC.privateKey, { alg: 'ES256' }) }),
       status: 401,
       says: /algorithm.*EdDSA/,
     },
     {
       what: 'an expired token',
-      request: { token: token({ exp: 1_000_000_000, iat: 999_999_999 }) },
+      request: () => ({ token: token({ exp: 1_000_000_000, iat: 999_999_999 }) }),
       status: 401,
       says: /expired|longer than/,
     },
-    { what: 'no contents', request: { contents: [] }, status: 400, says: /1 to 256, not 0/ },
-    { what: 'too many', request: { contents: many }, status: 400, says: /1 to 256, not 257/ },
+    {
+      what: 'no contents',
+      request: () => ({ contents: [] }),
+      status: 400,
+      says: /1 to 256, not 0/,
+    },
+    {
+      what: 'too many',
+      request: () => ({ contents: many }),
+      status: 400,
+      says: /1 to 256, not 257/,
+    },
     {
       what: 'a time too long',
-      request: { ttlSeconds: MAX_PUBLISH_SECONDS + 1 },
+      request: () => ({ ttlSeconds: MAX_PUBLISH_SECONDS + 1 }),
       status: 400,
       says: /ttl_seconds is at most/,
     },
     {
       what: 'a site that is none',
-      request: { site: 'https://example.com/' },
+      request: () => ({ site: 'https://example.com/' }),
       status: 400,
       says: /host such as example\.com, in lower case, not .*https/,
     },
     {
       what: 'no site, where the token is for two',
-      request: { token: token({ site: ['example.com', 'b.test'] }) },
+      request: () => ({ token: token({ site: ['example.com', 'b.test'] }) }),
       status: 400,
       says: /site is needed/,
     },
     {
       what: 'no site, where the token is for all below one',
-      request: { token: token({ site: '*.example.com' }) },
+      request: () => ({ token: token({ site: '*.example.com' }) }),
       status: 400,
       says: /site is needed/,
     },
   ] as const)
     it(`refuses ${what}, and says what is wrong`, async () => {
       const tracker = await start();
-      const response = await publish(tracker, { contents: [1], ...request });
+      const response = await publish(tracker, { contents: [1], ...request() });
       assert.equal(response.status, status);
       assert.match(await response.text(), says);
       assert.equal(await metric(tracker, 'published'), '0');
