@@ -6,6 +6,7 @@ import { decodeSessionResponse, encodeSessionRequest, SUBPROTOCOL } from '@zaube
 import type { ClientOptions } from 'ws';
 import { WebSocket } from 'ws';
 import type { Body } from './messages.ts';
+import { have, want } from './messages.ts';
 
 export type Reply = SessionResponse['body'];
 
@@ -105,4 +106,14 @@ export async function openRaw(port: number): Promise<Socket> {
   const [head] = (await once(socket, 'data')) as [Buffer];
   assert.match(head.toString('latin1'), /^HTTP\/1\.1 101 /);
   return socket;
+}
+
+/** A holder of content 1 and a peer to which it was named. */
+export async function openPair(url: string) {
+  const holder = await Client.open(url);
+  holder.send(have([1], 786_432n));
+  await holder.ask(want([2]));
+  const asker = await Client.open(url);
+  const reply = await asker.ask(want([1]));
+  return { holder, asker, reply };
 }
