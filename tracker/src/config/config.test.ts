@@ -107,6 +107,11 @@ describe('configuration', () => {
       says: /--tls-cert-file and --tls-key-file are needed both/,
     },
     {
+      what: 'keys for publishing without a file to keep it',
+      args: ['--publish-keys-file', 'package.json'],
+      says: /--publish-keys-file and --published-file are needed both/,
+    },
+    {
       what: 'Redis without a scheme',
       args: ['--redis', 'localhost:6379'],
       says: /^--redis has to be such as redis:\/\/host:6379/,

@@ -43,8 +43,10 @@ export function readConfig(
     ...readEnvironment(env),
     ...flags.values,
   } as Config;
-  if (config.tokenAudience !== undefined && config.tokenKeysFile === undefined)
-    throw new ConfigError('--token-audience asks for no tokens without --token-keys-file');
+  if (config.tokenAudience !== undefined && !config.tokenKeysFile && !config.publishKeysFile)
+    throw new ConfigError(
+      '--token-audience asks for no tokens without --token-keys-file or --publish-keys-file',
+    );
   if ((config.tlsCertFile === undefined) !== (config.tlsKeyFile === undefined))
     throw new ConfigError('--tls-cert-file and --tls-key-file are needed both');
   if ((config.publishKeysFile === undefined) !== (config.publishedFile === undefined))

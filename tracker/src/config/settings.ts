@@ -271,9 +271,11 @@ export const SETTINGS = {
     default: undefined,
     help: 'serve only contents that sites published; keys that tokens for publishing are signed with, as above',
   },
+  // It need not be there yet.
   publishedFile: {
-    kind: 'file',
+    kind: 'text',
     group: 'Publishing',
+    placeholder: 'FILE',
     default: undefined,
     help: 'database that keeps what was published; trackers on the same machine may share it',
   },

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { contentKey, parseContentId } from '@zauberflote/proto';
 import { ED25519, pem } from '../../test-support/tokens.ts';
+import { readConfig } from '../config/read.ts';
 import { MAX_PUBLISHED_PER_REQUEST } from '../limits.ts';
 import type { RunningTracker } from '../server.ts';
 import { startTracker } from '../server.ts';
@@ -86,6 +87,14 @@ describe('zauberflote-tracker publish', () => {
       child.stdin?.end(ids.join('\n'));
     });
     assert.match(text, /^513 contents published; big\.test has 513 at /);
+  });
+
+  it('needs no more than its keys: the tracker makes the file', () => {
+    const { kind } = readConfig(
+      ['--publish-keys-file', join(folder, 'public'), '--published-file', join(folder, 'new.db')],
+      {},
+    );
+    assert.equal(kind, 'start');
   });
 
   it('says what is wrong', async () => {
