@@ -61,9 +61,9 @@ const SRI_ALGORITHM: Readonly<Record<number, HashAlgorithm>> = {
  * Reads the value of a `data-zf-hash` attribute: `zf1-` and the SHA-256 of the manifest in base64url,
  * 40 hex digits (SHA-1, the paper's form), or `sha256-`, `sha384-`, `sha512-` and base64 (Subresource
  * Integrity). White space around it is ignored.
- * @throws {Error} saying what is wrong
+ * @returns the id, or what is wrong with the text
  */
-export function parseContentId(text: string): Pick<ContentId, 'algorithm' | 'digest'> {
+export function parseContentId(text: string): Pick<ContentId, 'algorithm' | 'digest'> | string {
   const value = text.trim();
   if (/^[0-9a-f]{40}$/i.test(value))
     return { algorithm: HashAlgorithm.SHA1, digest: fromHex(value) };
@@ -72,18 +72,18 @@ export function parseContentId(text: string): Pick<ContentId, 'algorithm' | 'dig
     const bytes = Number(sri[1]) / 8;
     const digest = fromBase64(sri[2]!);
     if (digest?.length === bytes) return { algorithm: SRI_ALGORITHM[bytes]!, digest };
-    throw bad(value, `its base64 should hold ${bytes} bytes, not ${digest?.length ?? 'garbage'}`);
+    return bad(value, `its base64 should hold ${bytes} bytes, not ${digest?.length ?? 'garbage'}`);
   }
   if (value.startsWith('zf1-')) {
     const digest =
       ZF1.test(value) && fromBase64(value.slice(4).replaceAll('-', '+').replaceAll('_', '/'));
     if (digest) return { algorithm: HashAlgorithm.MANIFEST_SHA256, digest };
-    throw bad(
+    return bad(
       value,
       'zf1- should be followed by 43 characters of base64url, see zauberflote-manifest',
     );
   }
-  throw bad(
+  return bad(
     value,
     'it should be zf1- and base64url, sha256-, sha384- or sha512- and base64, or 40 hex digits (SHA-1)',
   );
@@ -98,7 +98,7 @@ export function fromBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
   }
 }
 
-function bad(value: string, why: string): Error {
+function bad(value: string, why: string): string {
   const shown = value.length > 80 ? `${value.slice(0, 77)}...` : value;
-  return new Error(`"${shown}" is not a content hash: ${why}`);
+  return `"${shown}" is not a content hash: ${why}`;
 }

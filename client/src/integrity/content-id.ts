@@ -15,10 +15,7 @@ export interface Content {
  * @throws {ZfError} `bad-hash`, saying what is wrong.
  */
 export function parseContentId(text: string): Content {
-  try {
-    const { algorithm, digest } = parse(text);
-    return { algorithm, digest, key: contentKey({ algorithm, digest }) };
-  } catch (error) {
-    throw new ZfError('bad-hash', (error as Error).message);
-  }
+  const id = parse(text);
+  if (typeof id === 'string') throw new ZfError('bad-hash', id);
+  return { ...id, key: contentKey(id) };
 }

@@ -54,7 +54,9 @@ describe('zauberflote-tracker publish', () => {
     });
   const isServed = async (id: string) => {
     const publications = await Publications.open(publishedFile);
-    const has = publications.has(contentKey(parseContentId(id)), Date.now() / 1_000);
+    const parsed = parseContentId(id);
+    assert.ok(typeof parsed === 'object');
+    const has = publications.has(contentKey(parsed), Date.now() / 1_000);
     publications.close();
     return has;
   };

@@ -102,14 +102,12 @@ function idsOf(files: readonly string[]): Id[] {
     } catch (error) {
       throw new PublishError(`${name} cannot be read: ${(error as Error).message}`);
     }
-    for (const value of text.includes('<') ? hashesIn(text) : text.split('\n'))
-      if (value.trim() !== '')
-        try {
-          const id = parseContentId(value);
-          ids.set(contentKey(id), id);
-        } catch (error) {
-          throw new PublishError(`${name}: ${(error as Error).message}`);
-        }
+    for (const value of text.includes('<') ? hashesIn(text) : text.split('\n')) {
+      if (value.trim() === '') continue;
+      const id = parseContentId(value);
+      if (typeof id === 'string') throw new PublishError(`${name}: ${id}`);
+      ids.set(contentKey(id), id);
+    }
   }
   if (ids.size === 0)
     throw new PublishError(
