@@ -43,7 +43,10 @@ describe('zauberflote-tracker publish', () => {
   const url = () => `http://127.0.0.1:${tracker.port}`;
   const run = (...args: readonly string[]) =>
     publishFiles(
-      ['--tracker', url(), '--key-file', keyFile, '--site', 'example.com', ...args],
+      [
+        ...(args.includes('--tracker') ? [] : ['--tracker', url()]),
+        ...['--key-file', keyFile, '--site', 'example.com', ...args],
+      ],
       new Date(),
     );
   const fails = (what: RegExp, args: readonly string[]) =>
@@ -67,10 +70,16 @@ describe('zauberflote-tracker publish', () => {
       `<img data-zf-hash="${zf1}" src=x><script data-zf-hash='${sri}'></script><p data-zf-hash=${sha1}>
        <b data-zf-hash="">data-zf-hash</b><img data-zf-hash = " ${zf1} ">`,
     );
-    assert.equal(await run(page), `3 contents published; example.com has 3 at ${url()} now\n`);
+    assert.equal(
+      await run(page),
+      `3 contents published\n${url()} serves 3 contents of example.com now\n`,
+    );
     for (const id of [zf1, sri, sha1]) assert.equal(await isServed(id), true, id);
     const list = file('list.txt', `${sri}\n\n${sha1}\r\n`);
-    assert.match(await run('--withdraw', list), /^2 contents taken back; example\.com has 1 /);
+    assert.match(
+      await run('--withdraw', list),
+      /^2 contents taken back\n.* serves 1 contents of example\.com now/,
+    );
     assert.deepEqual([await isServed(zf1), await isServed(sri)], [true, false]);
   });
 
@@ -88,7 +97,35 @@ describe('zauberflote-tracker publish', () => {
       );
       child.stdin?.end(ids.join('\n'));
     });
-    assert.match(text, /^513 contents published; big\.test has 513 at /);
+    assert.match(text, /^513 contents published\n.* serves 513 contents of big\.test now/);
+  });
+
+  it('publishes at several trackers, named as pages name them, and says which did not take it', async () => {
+    const publishKeysFile = join(folder, 'public');
+    const other = await startTracker({
+      ...{ port: 0, host: '127.0.0.1', publishKeysFile },
+      publishedFile: join(folder, 'other.db'),
+    });
+    const list = file('several.txt', sri);
+    const address = `http://127.0.0.1:${other.port}`;
+    assert.equal(
+      await publishFiles(
+        ['--tracker', other.url, '--tracker', `${url()}/`, '--key-file', keyFile].concat([
+          '--site',
+          'several.test',
+          list,
+        ]),
+        new Date(),
+      ),
+      `1 contents published
+http://localhost:${other.port} serves 1 contents of several.test now
+${url()} serves 1 contents of several.test now
+`.replace('localhost', new URL(other.url).hostname),
+    );
+    await other.close();
+    await fails(/ECONNREFUSED.*\n.* serves \d contents of example\.com now$/, [
+      ...['--tracker', address, '--tracker', url(), '--for', '1h', list],
+    ]);
   });
 
   it('needs no more than its keys: the tracker makes the file', () => {
@@ -114,10 +151,14 @@ describe('zauberflote-tracker publish', () => {
       list,
     ]);
     await fails(/Unknown option '--sites'/, ['--sites', 'a', list]);
-    await fails(/says: .*ECONNREFUSED/, ['--tracker', 'http://127.0.0.1:9', list]);
+    await fails(/9 does not take it: .*ECONNREFUSED/, ['--tracker', 'http://127.0.0.1:9', list]);
     const open = await startTracker({ port: 0, host: '127.0.0.1' });
     const address = `http://127.0.0.1:${open.port}`;
-    await fails(/says: this tracker serves every content/, ['--tracker', address, list]);
+    await fails(/does not take it: this tracker serves every content/, [
+      '--tracker',
+      address,
+      list,
+    ]);
     await open.close();
     await fails(/token is for another service/, ['--audience', 'other', list]);
     assert.equal(await publishFiles(['--help'], new Date()), PUBLISH_HELP);

@@ -19,7 +19,7 @@ Publishes what pages refer to by data-zf-hash, at a tracker with --publish-keys-
   FILE…
         HTML files; other texts may have one id a line, such as sha256-…; - is standard input
   --tracker URL
-        such as https://tracker.example
+        such as https://tracker.example; once for each, if there are several
   --key-file FILE
         private key (PEM or JWK), or the secret
   --site HOST
@@ -40,6 +40,8 @@ type Id = Pick<ContentId, 'algorithm' | 'digest'>;
 const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
 /** The token is for so long. */
 const TOKEN_TIME = '15m';
+/** Longest that one call may take, in milliseconds. */
+const CALL_TIMEOUT_MS = 30_000;
 
 /**
  * Does what `zauberflote-tracker publish` says. @returns what it prints
@@ -50,45 +52,68 @@ const TOKEN_TIME = '15m';
 export async function publishFiles(args: readonly string[], now: Date): Promise<string> {
   const { values, positionals: files } = parse(args);
   if (values.help) return PUBLISH_HELP;
-  const { tracker, 'key-file': keyFile, site, audience, withdraw } = values;
-  if (tracker === undefined) throw new PublishError('--tracker is missing');
-  if (!/^https?:$/.test(URL.parse(tracker)?.protocol ?? ''))
-    throw new PublishError(
-      `--tracker takes a URL such as https://tracker.example, not '${tracker}'`,
-    );
+  const { tracker: trackers = [], 'key-file': keyFile, site, audience, withdraw } = values;
+  if (trackers.length === 0) throw new PublishError('--tracker is missing');
   if (keyFile === undefined) throw new PublishError('--key-file is missing');
   if (site === undefined) throw new PublishError('--site is missing');
   if (files.length === 0) throw new PublishError('name the files of the site: HTML, or - for ids');
+  const urls = trackers.map(urlOf);
   const ttlSeconds = withdraw ? 0 : secondsOf(values.for);
-  const ids = idsOf(files);
+  const contents = idsOf(files);
   const forWhom = audience === undefined ? [] : ['--audience', audience];
   const token = await makeToken(
     ['--key-file', keyFile, '--site', site, '--expires-in', TOKEN_TIME, ...forWhom],
     now,
   );
-  const transport = createConnectTransport({
-    baseUrl: new URL(tracker).origin,
-    httpVersion: '1.1',
-  });
-  const client = createClient(TrackerService, transport);
-  const headers = { Authorization: `Bearer ${token.trim()}` };
-  let published = 0;
-  for (let at = 0; at < ids.length; at += MAX_PUBLISHED_PER_REQUEST) {
+  const told = await Promise.all(
+    urls.map(async (url) => {
+      try {
+        const published = await publishAt(url, { site, contents, ttlSeconds }, token.trim());
+        return { text: `${url} serves ${published} contents of ${site} now`, isWell: true };
+      } catch (error) {
+        const { rawMessage } = ConnectError.from(error);
+        return { text: `${url} does not take it: ${rawMessage}`, isWell: false };
+      }
+    }),
+  );
+  const text = told.map((each) => each.text).join('\n');
+  if (!told.every(({ isWell }) => isWell)) throw new PublishError(text);
+  return `${contents.length} contents ${withdraw ? 'taken back' : 'published'}\n${text}\n`;
+}
+
+interface Publishing {
+  readonly site: string;
+  readonly contents: readonly Id[];
+  readonly ttlSeconds: number;
+}
+
+/** How many contents the site has there then. @throws {ConnectError} */
+async function publishAt(
+  baseUrl: string,
+  { contents, ...rest }: Publishing,
+  token: string,
+): Promise<number> {
+  const client = createClient(
+    TrackerService,
+    createConnectTransport({ baseUrl, httpVersion: '1.1', defaultTimeoutMs: CALL_TIMEOUT_MS }),
+  );
+  const headers = { Authorization: `Bearer ${token}` };
+  let count = 0;
+  for (let at = 0; at < contents.length; at += MAX_PUBLISHED_PER_REQUEST) {
     // Each call counts as a connection.
     if (at > 0)
       await new Promise((resolve) => setTimeout(resolve, 1_000 / CONNECT_RATE_PER_ADDRESS));
-    const contents = ids.slice(at, at + MAX_PUBLISHED_PER_REQUEST);
-    try {
-      ({ published } = await client.publish({ site, contents, ttlSeconds }, { headers }));
-    } catch (error) {
-      const { rawMessage } = ConnectError.from(error);
-      const before =
-        at > 0 ? `, after ${at} of ${ids.length}; the same command again does all` : '';
-      throw new PublishError(`${tracker} says: ${rawMessage}${before}`);
-    }
+    const some = contents.slice(at, at + MAX_PUBLISHED_PER_REQUEST);
+    ({ published: count } = await client.publish({ ...rest, contents: some }, { headers }));
   }
-  const done = withdraw ? 'taken back' : 'published';
-  return `${ids.length} contents ${done}; ${site} has ${published} at ${tracker} now\n`;
+  return count;
+}
+
+/** Where its calls are: pages name the same by ws: and wss:. @throws {PublishError} */
+function urlOf(text: string): string {
+  const url = URL.parse(text.replace(/^ws(?=s?:)/, 'http'));
+  if (url && /^https?:$/.test(url.protocol)) return url.origin + url.pathname.replace(/\/$/, '');
+  throw new PublishError(`--tracker takes a URL such as https://tracker.example, not '${text}'`);
 }
 
 /** The ids in the files, each once. @throws {PublishError} */
@@ -141,7 +166,7 @@ function parse(args: readonly string[]) {
       args: [...args],
       allowPositionals: true,
       options: {
-        tracker: { type: 'string' },
+        tracker: { type: 'string', multiple: true },
         'key-file': { type: 'string' },
         site: { type: 'string' },
         for: { type: 'string', default: '30d' },
