@@ -150,7 +150,10 @@ describe('limits over real sockets', () => {
       assert.equal((await publish(given, 1, 2)).status, 200);
       const refused = await publish(given, 2, 3);
       assert.equal(refused.status, 429);
-      assert.match(await refused.text(), /2 publications at most, and with these it would be 3/);
+      assert.match(
+        await refused.text(),
+        /2 publications at most, those of the last hour included, and with these it would be 3/,
+      );
       // What is there already may be said again.
       assert.equal((await publish(given, 1, 2)).status, 200);
     },

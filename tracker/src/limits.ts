@@ -319,12 +319,15 @@ export const MAX_PUBLISHED = 200_000;
  * else meanwhile. */
 export const PUBLICATIONS_WAIT_MS = 500;
 
-/** How long a publication that was taken back stays in the file, in seconds, so that all trackers that use
- * it learn of it: they look every half minute. */
-export const WITHDRAWN_KEPT_SECONDS = 3_600;
+/** How long a publication that has ended or was taken back stays in the file, in seconds, so that all trackers
+ * that use it learn of it: they look every half minute. */
+export const KEPT_AFTER_END_SECONDS = 3_600;
 
-/** What two looks for what was taken back have in common, in seconds: clocks are set, and writes take time. */
-export const WITHDRAWN_OVERLAP_SECONDS = 60;
+/** What two looks for these have in common, in seconds: writes take time. */
+export const PUBLICATIONS_OVERLAP_SECONDS = 5;
+
+/** Publications that are looked at before others have their turn: some 10 ms. */
+export const ENDED_AT_ONCE = 1_000;
 
 /** Most keys for tokens, as each may be tried: some of now, some of before, for several services. */
 export const MAX_TOKEN_KEYS = 16;

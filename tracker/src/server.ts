@@ -9,12 +9,14 @@ import { watchLateness } from './abuse/lateness.ts';
 import { Overload } from './abuse/overload.ts';
 import type { Parkable } from './abuse/turns.ts';
 import { Turns } from './abuse/turns.ts';
-import { Gate, safely } from './access/gate.ts';
+import { Gate } from './access/gate.ts';
+import type { KeySetting } from './access/key-file.ts';
 import { KeyFile } from './access/key-file.ts';
 import type { TokenKey } from './access/keys.ts';
 import type { AdminServer } from './admin.ts';
 import { startAdmin } from './admin.ts';
 import { Admission } from './admission.ts';
+import type { Backplane, BackplaneEnd } from './backplane/backplane.ts';
 import { Exchange } from './backplane/exchange.ts';
 import { joinNodes } from './backplane/join.ts';
 import type { Pair } from './certificate.ts';
@@ -120,34 +122,40 @@ export async function startTracker({
       ? undefined
       : new KeyFile({
           ...{ path: tokenKeysFile, setting: 'token-keys-file', pollMs: keyFilePollMs },
-          onChange: keysChanged,
+          onChange: (result) => keysChanged('token-keys-file', result),
         });
   // Who meant a public key, and left a secret, sees it here.
   if (keyFile) log.info({ algorithms: algorithmsOf(keyFile.keys) }, 'tokens are asked for');
   const published = await openPublisher({
-    ...{ config, counters, keyFilePollMs, log, onKeys: keysChanged },
-    onEnded(contents) {
-      for (const content of contents) registry.close(content, now());
-    },
+    ...{ config, counters, keyFilePollMs, log },
+    onKeys: (result) => keysChanged('publish-keys-file', result),
+    visitorKeys: () => keyFile?.keys ?? [],
+    held: () => registry.keys(),
+    onEnded: (content) => registry.close(content, now()),
   }).catch((error) => {
     keyFile?.close();
     throw error;
   });
   const publisher = published?.publisher;
+  const isServed = (key: string) => publisher?.serves(key) ?? true;
   // After all that may fail: from here on it has timers, and connections.
-  const backplane = joinNodes(
-    config,
-    {
-      onMessage: (message) => exchange.receive(message),
-      keys: () => registry.keys(),
-      count: () => registry.counts().swarms,
-    },
-    log,
-  );
-  const registry = new Registry<Socket>({
+  const here: BackplaneEnd = {
+    onMessage: (message) => exchange.receive(message),
+    keys: () => registry.keys(),
+    count: () => registry.counts().swarms,
+  };
+  let backplane: Backplane;
+  try {
+    backplane = joinNodes(config, here, log);
+  } catch (error) {
+    keyFile?.close();
+    published?.close();
+    throw error;
+  }
+  const registry: Registry<Socket> = new Registry({
     ...config,
     isCongested,
-    ...(publisher && { isServed: (key) => publisher.serves(key) }),
+    isServed,
     isAlone: () => !backplane.isUp,
     onSwarm: (key, isThere) => backplane.note(key, isThere),
   });
@@ -203,7 +211,7 @@ export async function startTracker({
     () => {
       sessions.tick();
       admission.tick(now());
-      safely(() => publisher?.tick(), onFault);
+      publisher?.tick();
       tellTally();
     },
   );
@@ -220,7 +228,7 @@ export async function startTracker({
       },
       end: (stream, code, message) => sessions.end(stream, code, message),
       count: (content) => exchange.count(content),
-      serves: (content) => publisher?.serves(contentKey(content)) ?? true,
+      serves: (content) => isServed(contentKey(content)),
       publisher,
     },
     gate,
@@ -259,11 +267,11 @@ export async function startTracker({
     });
   }
 
-  function keysChanged(result: readonly TokenKey[] | Error): void {
+  function keysChanged(setting: KeySetting, result: readonly TokenKey[] | Error): void {
     if (result instanceof Error) {
       counters.keyFileFailures++;
       log.error(`the token keys stay as they were: ${result.message}`);
-    } else log.info({ algorithms: algorithmsOf(result) }, 'token keys were read again');
+    } else log.info({ setting, algorithms: algorithmsOf(result) }, 'token keys were read again');
   }
 
   function certificateChanged(result: Pair | CertificateError): void {
@@ -355,8 +363,8 @@ export async function startTracker({
     await stopped;
     clearTimeout(timer);
     await admin?.close();
-    await backplane.close();
     published?.close();
+    await backplane.close();
     tellTally();
     log.info('stopped');
   }

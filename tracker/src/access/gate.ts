@@ -125,7 +125,7 @@ export class Gate {
 }
 
 /** Whether it went well: what one client sends must not end the tracker for all. */
-export function safely(act: () => void, onFault: (error: unknown) => void): boolean {
+function safely(act: () => void, onFault: (error: unknown) => void): boolean {
   try {
     act();
     return true;

@@ -49,8 +49,8 @@ export function trackerService(tracker: Tracker): (router: ConnectRouter) => voi
         } catch (error) {
           throw new ConnectError((error as Error).message, Code.InvalidArgument);
         }
-        const served = tracker.serves(content);
-        return { ...(await tracker.count(content)), served };
+        if (!tracker.serves(content)) return {};
+        return { ...(await tracker.count(content)), served: true };
       },
       publish(request, { requestHeader, url }) {
         if (tracker.publisher)

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
-import { WITHDRAWN_KEPT_SECONDS } from '../limits.ts';
+import { KEPT_AFTER_END_SECONDS } from '../limits.ts';
 import { Publications, PublicationsError } from './publications.ts';
 
 const SITES = ['a.example', 'b.example'];
@@ -18,6 +18,9 @@ describe('publications in a file', () => {
   afterEach(() => rmSync(folder, { recursive: true }));
   let files = 0;
   const fresh = () => join(folder, `${files++}.db`);
+
+  const FIRST = { at: -1, content: '' };
+  const MOST = 1_000;
 
   it('are what a naive model of them is, whichever of two trackers is asked, and after a restart', async () => {
     const step = fc.record({
@@ -34,40 +37,42 @@ describe('publications in a file', () => {
         const both = [await Publications.open(path), await Publications.open(path)];
         const model = new Map<string, number>();
         let now = 1_000;
-        let looked = now;
+        let looked = now - 1;
+        const isThere = (content: string, of: string) => (model.get(`${content} ${of}`) ?? 0) > now;
+        const countOf = (of: string) => CONTENTS.filter((content) => isThere(content, of)).length;
+        const known = () => CONTENTS.filter((content) => SITES.some((of) => isThere(content, of)));
         try {
           for (const { who, site, contents, seconds, passes, restarts } of steps) {
-            const isThere = (content: string, of: string) =>
-              (model.get(`${content} ${of}`) ?? 0) > now;
-            assert.equal(
-              both[who]!.news(site, contents, now),
-              contents.filter((content) => !isThere(content, site)).length,
-            );
-            const before = CONTENTS.filter((content) => SITES.some((of) => isThere(content, of)));
-            both[who]!.set(site, contents, now + seconds);
-            for (const content of contents) model.set(`${content} ${site}`, now + seconds);
+            const before = known();
+            const done =
+              seconds === 0
+                ? both[who]!.withdraw(site, contents, now)
+                : both[who]!.publish(site, contents, now + seconds, now, MOST);
+            for (const content of contents)
+              model.set(`${content} ${site}`, seconds && now + seconds);
+            assert.deepEqual(done, { published: countOf(site) });
             now += passes;
             if (restarts) {
               both[who]!.close();
               both[who] = await Publications.open(path);
             }
-            const has = CONTENTS.filter((content) => SITES.some((of) => isThere(content, of)));
+            const has = known();
             for (const each of both) {
               assert.deepEqual(
                 CONTENTS.filter((content) => each.has(content, now)),
                 has,
               );
-              const live = [...model].filter(([, until]) => until > now);
-              assert.equal(each.total(now), live.length);
-              for (const of of SITES)
-                assert.equal(
-                  each.countOf(of, now),
-                  live.filter(([key]) => key.endsWith(of)).length,
-                );
-              const ended = new Set(each.ended(looked - 1, now));
+              assert.equal(each.total(now), countOf(SITES[0]!) + countOf(SITES[1]!));
+              const ended: string[] = [];
+              for (let from = { at: looked - 1, content: '' }; ; ) {
+                const some = each.ended(from, now, 2);
+                ended.push(...some.map(({ content }) => content));
+                if (some.length < 2) break;
+                from = some[1]!;
+              }
               for (const content of before)
-                assert.equal(ended.has(content), !has.includes(content), content);
-              each.sweep(now);
+                if (!has.includes(content)) assert.ok(ended.includes(content), content);
+              each.sweep(now, 10);
             }
             looked = now;
           }
@@ -79,31 +84,76 @@ describe('publications in a file', () => {
     );
   });
 
-  it('forgets in time what has ended', async () => {
+  it('walks through what ended in steps, each once', async () => {
+    const publications = await Publications.open(fresh());
+    publications.publish('a.example', CONTENTS, 20, 1, MOST);
+    publications.publish('b.example', CONTENTS.slice(1), 10, 1, MOST);
+    publications.withdraw('a.example', ['5:02'], 5);
+    const seen: unknown[] = [];
+    let from = FIRST;
+    for (let step = publications.ended(from, 15, 2); step.length > 0; ) {
+      seen.push(...step.map(({ at, content }) => [at, content]));
+      from = step.at(-1)!;
+      step = publications.ended(from, 15, 2);
+    }
+    assert.deepEqual(seen, [
+      [5, '5:02'],
+      [10, '1:03'],
+      [10, '2:01'],
+      [10, '5:02'],
+    ]);
+    publications.close();
+  });
+
+  it('forgets in time what has ended, in portions', async () => {
     const path = fresh();
     const publications = await Publications.open(path);
-    publications.set('a.example', CONTENTS, 100);
-    publications.sweep(100 + WITHDRAWN_KEPT_SECONDS - 1);
+    publications.publish('a.example', CONTENTS, 100, 1, MOST);
     const rows = () => {
       const db = new DatabaseSync(path);
       const { n } = db.prepare('SELECT count(*) AS n FROM publications').get() as { n: number };
       db.close();
       return n;
     };
+    publications.sweep(100 + KEPT_AFTER_END_SECONDS - 1, 3);
     assert.equal(rows(), 4);
-    publications.sweep(100 + WITHDRAWN_KEPT_SECONDS);
+    publications.sweep(100 + KEPT_AFTER_END_SECONDS, 3);
+    assert.equal(rows(), 1);
+    publications.sweep(100 + KEPT_AFTER_END_SECONDS, 3);
     assert.equal(rows(), 0);
     publications.close();
   });
 
+  it('do not come back with a clock that is set back', async () => {
+    const publications = await Publications.open(fresh());
+    publications.publish('a.example', ['2:00'], 1_000, 500, MOST);
+    publications.withdraw('a.example', ['2:00'], 600);
+    assert.equal(publications.has('2:00', 100), false);
+    publications.close();
+  });
+
+  it('are no more than may be kept, whatever is taken back or runs out within the hour', async () => {
+    const publications = await Publications.open(fresh());
+    const publish = (content: string, until = 100) =>
+      publications.publish('a.example', [content], until, 1, 2);
+    publications.withdraw('a.example', CONTENTS, 1);
+    assert.deepEqual(publish('2:00', 2), { published: 1 });
+    assert.deepEqual(publish('2:01'), { published: 2 });
+    publications.withdraw('a.example', ['2:01'], 3);
+    assert.deepEqual(publish('5:02'), { needed: 3 });
+    // What is there may be said again, also where fewer are kept than before.
+    assert.deepEqual(publications.publish('a.example', ['2:00'], 100, 5, 1), { published: 1 });
+    assert.equal(publications.has('5:02', 5), false);
+    publications.close();
+  });
+
   it('takes all or nothing', async () => {
-    const path = fresh();
-    const publications = await Publications.open(path);
+    const publications = await Publications.open(fresh());
     // The database refuses what is no text: half of these are in by then.
     const contents = ['2:00', null as unknown as string];
-    assert.throws(() => publications.set('a.example', contents, 100));
+    assert.throws(() => publications.publish('a.example', contents, 100, 1, MOST));
     assert.equal(publications.total(1), 0);
-    publications.set('a.example', ['2:00'], 100);
+    publications.publish('a.example', ['2:00'], 100, 1, MOST);
     assert.equal(publications.total(1), 1);
     publications.close();
   });
@@ -113,11 +163,13 @@ describe('publications in a file', () => {
     const publications = await Publications.open(path);
     const other = new DatabaseSync(path);
     other.exec('BEGIN IMMEDIATE');
-    assert.throws(() => publications.set('a.example', ['2:00'], 100), /locked/);
-    // Who reads does not wait.
+    const publish = () => publications.publish('a.example', ['2:00'], 100, 1, MOST);
+    assert.throws(publish, /locked/);
+    // Who reads does not wait, nor who has nothing to forget.
     assert.equal(publications.has('2:00', 1), false);
+    publications.sweep(100_000, 10);
     other.exec('COMMIT');
-    publications.set('a.example', ['2:00'], 100);
+    publish();
     assert.equal(publications.has('2:00', 1), true);
     other.close();
     publications.close();
@@ -140,7 +192,12 @@ describe('publications in a file', () => {
     db.exec('CREATE TABLE letters (text TEXT)');
     await refuses(foreign, /another program's/);
     assert.equal(db.prepare('PRAGMA journal_mode').get()!.journal_mode, 'delete');
-    db.exec('DROP TABLE letters; PRAGMA user_version = 7');
     db.close();
+    const newer = fresh();
+    (await Publications.open(newer)).close();
+    const changed = new DatabaseSync(newer);
+    changed.exec('PRAGMA user_version = 2');
+    changed.close();
+    await refuses(newer, /another version of the tracker/);
   });
 });

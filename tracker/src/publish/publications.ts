@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { PUBLICATIONS_WAIT_MS, WITHDRAWN_KEPT_SECONDS } from '../limits.ts';
+import { KEPT_AFTER_END_SECONDS, PUBLICATIONS_WAIT_MS } from '../limits.ts';
 
 /** A file of publications that cannot be used. The message says why, and the cure. */
 export class PublicationsError extends Error {}
@@ -8,37 +8,28 @@ export class PublicationsError extends Error {}
 const APPLICATION_ID = 0x7a667075;
 const VERSION = 1;
 
+/** Of SQLite: what a folder that is missing, or may not be written to, comes as. */
+const NO_PLACE: readonly unknown[] = [8, 14];
+
+/** Where a walk through what ended has got to. */
+export interface Ended {
+  readonly at: number;
+  readonly content: string;
+}
+
 /**
  * Until when sites have contents, in a database of SQLite, which several trackers of one machine may
- * share. Times are whole seconds since 1970. Contents are named by `contentKey`. A row whose end has come is kept
- * for a while, so that the others learn of it.
+ * share. Times are whole seconds since 1970. Contents are named by `contentKey`. A row whose end has come, or
+ * that was taken back, is kept for a while, so that the others learn of it.
  * Every method but `close` throws what SQLite says when the disk fails.
  */
 export class Publications {
   readonly #db: DatabaseSync;
-  readonly #has: StatementSync;
-  readonly #add: StatementSync;
-  readonly #total: StatementSync;
-  readonly #countOf: StatementSync;
-  readonly #isNew: StatementSync;
-  readonly #ended: StatementSync;
-  readonly #forget: StatementSync;
+  readonly #statements: ReturnType<typeof statementsOf>;
 
   private constructor(db: DatabaseSync) {
     this.#db = db;
-    this.#has = db.prepare('SELECT 1 FROM publications WHERE content = ? AND until > ? LIMIT 1');
-    this.#add = db.prepare('INSERT OR REPLACE INTO publications VALUES (?, ?, ?)');
-    this.#total = db.prepare('SELECT count(*) AS n FROM publications WHERE until > ?');
-    this.#countOf = db.prepare(
-      'SELECT count(*) AS n FROM publications WHERE site = ? AND until > ?',
-    );
-    this.#isNew = db.prepare(
-      'SELECT 1 FROM publications WHERE content = ? AND site = ? AND until > ?',
-    );
-    this.#ended = db.prepare(
-      'SELECT DISTINCT content FROM publications WHERE until > ? AND until <= ?',
-    );
-    this.#forget = db.prepare('DELETE FROM publications WHERE until <= ?');
+    this.#statements = statementsOf(db);
   }
 
   /**
@@ -46,9 +37,10 @@ export class Publications {
    * @throws {PublicationsError} if it cannot be read and written, or is something else
    */
   static async open(path: string): Promise<Publications> {
-    const { DatabaseSync } = await import('node:sqlite').catch(() => {
-      throw new PublicationsError('--published-file needs Node.js 22.13 or later');
-    });
+    const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+    if (major < 22 || (major === 22 && minor < 16))
+      throw new PublicationsError('--published-file needs Node.js 22.16 or later');
+    const { DatabaseSync } = await import('node:sqlite');
     let db: DatabaseSync | undefined;
     try {
       db = new DatabaseSync(path, { timeout: PUBLICATIONS_WAIT_MS });
@@ -57,69 +49,133 @@ export class Publications {
     } catch (error) {
       db?.close();
       if (error instanceof PublicationsError) throw error;
-      throw new PublicationsError(
-        `${path} (--published-file) cannot be used: ${(error as Error).message}; its folder has to be there, and writable`,
-      );
+      const { errcode, message } = error as Error & { errcode?: number };
+      const cure = NO_PLACE.includes(errcode)
+        ? 'its folder has to be there, and writable'
+        : 'restore it, or name another file';
+      throw new PublicationsError(`${path} (--published-file) cannot be used: ${message}; ${cure}`);
     }
   }
 
   /** Whether any site has it. */
   has(content: string, now: number): boolean {
-    return this.#has.get(content, now) !== undefined;
+    return this.#statements.has.get(content, now) !== undefined;
   }
 
   /** Pairs of a site and a content. Looks at each. */
   total(now: number): number {
-    return countIn(this.#total.get(now));
+    return numberIn(this.#statements.total.get(now));
   }
 
-  /** Contents of one site. */
-  countOf(site: string, now: number): number {
-    return countIn(this.#countOf.get(site, now));
+  /**
+   * Sets the end for a site's contents, whatever it was. All are on disk when it returns, or none.
+   * @param most pairs to keep, those included that ended a while ago
+   * @returns how many contents the site has then; or, if they do not fit, how many pairs there would be
+   */
+  publish(
+    site: string,
+    contents: readonly string[],
+    until: number,
+    now: number,
+    most: number,
+  ): { readonly published: number } | { readonly needed: number } {
+    const { isThere, rows, add } = this.#statements;
+    return this.#all(() => {
+      const news = contents.filter((content) => !isThere.get(content, site)).length;
+      const needed = news > 0 ? numberIn(rows.get()) + news : 0;
+      if (needed > most) return { needed };
+      for (const content of contents) add.run(content, site, until);
+      return { published: this.#countOf(site, now) };
+    });
   }
 
-  /** How many of these the site has not yet; they are distinct. */
-  news(site: string, contents: readonly string[], now: number): number {
-    return contents.filter((content) => !this.#isNew.get(content, site, now)).length;
+  /** Takes them back, as above. */
+  withdraw(site: string, contents: readonly string[], now: number): { readonly published: number } {
+    return this.#all(() => {
+      for (const content of contents) this.#statements.withdraw.run(now, content, site);
+      return { published: this.#countOf(site, now) };
+    });
   }
 
-  /** Sets the end for a site's contents, whatever it was; all are on disk when it returns, or none. */
-  set(site: string, contents: readonly string[], until: number): void {
-    this.#db.exec('BEGIN IMMEDIATE');
-    try {
-      for (const content of contents) this.#add.run(content, site, until);
-      this.#db.exec('COMMIT');
-    } catch (error) {
-      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
-      throw error;
-    }
+  /**
+   * The next up to `count` that a site has had no longer, in their order; another site may have them.
+   * @param from what came last
+   */
+  ended(from: Ended, now: number, count: number): Ended[] {
+    const { ended } = this.#statements;
+    return ended
+      .all(from.at, from.content, now, count)
+      .map(({ at, content }) => ({ at: Number(at), content: String(content) }));
   }
 
-  /** Contents that a site has had no longer since `after`, and that no other has at `now`. */
-  ended(after: number, now: number): string[] {
-    return this.#ended
-      .all(after, now)
-      .map(({ content }) => content as string)
-      .filter((content) => !this.has(content, now));
-  }
-
-  /** Forgets what ended long ago. */
-  sweep(now: number): void {
-    this.#forget.run(now - WITHDRAWN_KEPT_SECONDS);
+  /** Forgets up to `count` that ended long ago. */
+  sweep(now: number, count: number): void {
+    const before = now - KEPT_AFTER_END_SECONDS;
+    const { oldest, forget } = this.#statements;
+    // To write means to wait for others who do.
+    if (oldest.get(before)) forget.run(before, count);
   }
 
   close(): void {
     this.#db.close();
   }
+
+  #countOf(site: string, now: number): number {
+    return numberIn(this.#statements.countOf.get(site, now));
+  }
+
+  #all<T>(act: () => T): T {
+    this.#db.exec('BEGIN IMMEDIATE');
+    try {
+      const result = act();
+      this.#db.exec('COMMIT');
+      return result;
+    } catch (error) {
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      throw error;
+    }
+  }
 }
 
+/** `until` is 0 for what was taken back, which a clock that is set back must not bring back; `ended` says when that was, or will be. */
+const TABLE = `
+  CREATE TABLE IF NOT EXISTS publications (
+    content TEXT NOT NULL, site TEXT NOT NULL, until INTEGER NOT NULL, ended INTEGER NOT NULL,
+    PRIMARY KEY (content, site)
+  ) WITHOUT ROWID, STRICT;
+  CREATE INDEX IF NOT EXISTS by_site ON publications (site, until);
+  CREATE INDEX IF NOT EXISTS by_end ON publications (ended, content);
+`;
+
+function statementsOf(db: DatabaseSync) {
+  const prepared = (sql: string): StatementSync => db.prepare(sql);
+  return {
+    has: prepared('SELECT 1 FROM publications WHERE content = ? AND until > ? LIMIT 1'),
+    isThere: prepared('SELECT 1 FROM publications WHERE content = ? AND site = ?'),
+    add: prepared('INSERT OR REPLACE INTO publications VALUES (?1, ?2, ?3, ?3)'),
+    withdraw: prepared(
+      'UPDATE publications SET until = 0, ended = min(ended, ?) WHERE content = ? AND site = ? AND until > 0',
+    ),
+    rows: prepared('SELECT count(*) AS n FROM publications'),
+    total: prepared('SELECT count(*) AS n FROM publications WHERE until > ?'),
+    countOf: prepared('SELECT count(*) AS n FROM publications WHERE site = ? AND until > ?'),
+    ended: prepared(
+      'SELECT ended AS at, content FROM publications WHERE (ended, content) > (?, ?) AND ended <= ? ORDER BY ended, content LIMIT ?',
+    ),
+    oldest: prepared('SELECT 1 FROM publications WHERE ended <= ? LIMIT 1'),
+    forget: prepared(
+      'DELETE FROM publications WHERE (content, site) IN (SELECT content, site FROM publications WHERE ended <= ? LIMIT ?)',
+    ),
+  };
+}
+
+/** @throws {PublicationsError} if it is not ours */
 function prepare(db: DatabaseSync, path: string): void {
   const pragma = (name: string) => Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0];
-  const tables = countIn(db.prepare('SELECT count(*) AS n FROM sqlite_schema').get());
-  if (
-    tables > 0 &&
-    (pragma('application_id') !== APPLICATION_ID || pragma('user_version') !== VERSION)
-  )
+  const isOurs = () =>
+    pragma('application_id') === APPLICATION_ID && pragma('user_version') === VERSION;
+  const tables = numberIn(db.prepare('SELECT count(*) AS n FROM sqlite_schema').get());
+  if (tables > 0 && !isOurs())
     throw new PublicationsError(
       `${path} (--published-file) is another program's, or of another version of the tracker; name another file`,
     );
@@ -130,15 +186,11 @@ function prepare(db: DatabaseSync, path: string): void {
     BEGIN IMMEDIATE;
     PRAGMA application_id = ${APPLICATION_ID};
     PRAGMA user_version = ${VERSION};
-    CREATE TABLE IF NOT EXISTS publications (
-      content TEXT NOT NULL, site TEXT NOT NULL, until INTEGER NOT NULL, PRIMARY KEY (content, site)
-    ) WITHOUT ROWID, STRICT;
-    CREATE INDEX IF NOT EXISTS by_site ON publications (site, until);
-    CREATE INDEX IF NOT EXISTS by_end ON publications (until, content);
+    ${TABLE}
     COMMIT;
   `);
 }
 
-function countIn(row: { n?: unknown } | undefined): number {
+function numberIn(row: { n?: unknown } | undefined): number {
   return Number(row?.n ?? 0);
 }

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { contentKey, parseContentId } from '@zauberflote/proto';
@@ -83,6 +86,26 @@ describe('zauberflote-tracker publish', () => {
     assert.deepEqual([await isServed(zf1), await isServed(sri)], [true, false]);
   });
 
+  it('reads pages as a browser does', async () => {
+    const sha = (n: number) => `sha256-${sha256(`${n}`).toString('base64')}`;
+    const escaped = sha(1)
+      .replaceAll('+', '&#43;')
+      .replaceAll('/', '&#x2F;')
+      .replaceAll('=', '&equals;');
+    const page = file(
+      'all.html',
+      `<title>data-zf-hash="zf1-…"</title><!-- <img data-zf-hash="old"> -->
+       <p title='see data-zf-hash=foo'>Write &lt;img data-zf-hash="zf1-…"&gt; or <code>data-zf-hash=""</code></p>
+       <img src="x"data-zf-hash="${escaped}">
+       <picture><source data-zf-srcset="/w,1.webp ${sha(2)} 640w,/w2.webp ${sha(3)} 1280w"></picture>
+       <video data-zf-poster=" /p.jpg ${sha(4)} "></video><img data-zf-srcset="/a.jpg ${sha(5)}">
+       <noscript><img data-zf-hash="${sha(6)}"></noscript><template><b data-zf-hash="${sha(7)}"></b></template>`,
+    );
+    assert.match(await run(page), /^7 contents published/);
+    for (const n of [1, 2, 3, 4, 5, 6, 7]) assert.equal(await isServed(sha(n)), true, `${n}`);
+    await run('--withdraw', page);
+  });
+
   it('takes more than go into one request, by its command line from standard input', async () => {
     const ids = Array.from({ length: 2 * MAX_PUBLISHED_PER_REQUEST + 1 }, (_, n) =>
       createHash('sha1').update(`${n}`).digest('hex'),
@@ -140,9 +163,10 @@ ${url()} serves 1 contents of several.test now
     const list = file('one.txt', sri);
     await fails(/name the files/, []);
     await fails(/no data-zf-hash/, [file('plain.html', '<p>Nothing</p>')]);
-    await fails(/broken\.html: "sha256-zz" is not a content hash/, [
-      file('broken.html', '<img data-zf-hash="sha256-zz">'),
+    await fails(/broken\.html, line 2: "sha256-zz" is not a content hash/, [
+      file('broken.html', '\n<img data-zf-hash="sha256-zz">'),
     ]);
+    await fails(/is a folder; name the files/, [folder]);
     await fails(/nowhere\.html cannot be read/, [join(folder, 'nowhere.html')]);
     await fails(/--for takes a time up to 400d such as 30d, not '401d'/, ['--for', '401d', list]);
     await fails(/--tracker takes a URL.*not 'tracker\.example'/, [
@@ -151,7 +175,6 @@ ${url()} serves 1 contents of several.test now
       list,
     ]);
     await fails(/Unknown option '--sites'/, ['--sites', 'a', list]);
-    await fails(/9 does not take it: .*ECONNREFUSED/, ['--tracker', 'http://127.0.0.1:9', list]);
     const open = await startTracker({ port: 0, host: '127.0.0.1' });
     const address = `http://127.0.0.1:${open.port}`;
     await fails(/does not take it: this tracker serves every content/, [
@@ -160,6 +183,24 @@ ${url()} serves 1 contents of several.test now
       list,
     ]);
     await open.close();
+    const draining = await startTracker({
+      ...{ port: 0, host: '127.0.0.1', tokenKeysFile: join(folder, 'public') },
+      ...{ trustedProxies: [], connectRatePerAddress: 1 },
+    });
+    const there = `http://127.0.0.1:${draining.port}`;
+    for (let refused = false; !refused; )
+      refused = (await fetch(`${there}/zauberflote.v1.TrackerService/GetSwarm`)).status === 429;
+    await fails(/does not take it: HTTP 429: .*address/, ['--tracker', there, list]);
+    await draining.close();
+    const elsewhere = createServer((request, response) => {
+      response.writeHead(301, { Location: `https://tracker.example${request.url}` }).end();
+    }).listen(0, '127.0.0.1');
+    await once(elsewhere, 'listening');
+    const { port } = elsewhere.address() as AddressInfo;
+    await fails(/it is elsewhere; name https:\/\/tracker\.example\/?$/, [
+      ...['--tracker', `http://127.0.0.1:${port}`, list],
+    ]);
+    elsewhere.close();
     await fails(/token is for another service/, ['--audience', 'other', list]);
     assert.equal(await publishFiles(['--help'], new Date()), PUBLISH_HELP);
   });

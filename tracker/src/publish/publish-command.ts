@@ -1,20 +1,24 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { ConnectError, createClient } from '@connectrpc/connect';
-import { createConnectTransport } from '@connectrpc/connect-node';
+import { create, fromJsonString, toJsonString } from '@bufbuild/protobuf';
 import type { ContentId } from '@zauberflote/proto';
 import { contentKey, parseContentId } from '@zauberflote/proto';
-import { TrackerService } from '@zauberflote/proto/full';
+import {
+  PublishRequestSchema,
+  PublishResponseSchema,
+  TrackerService,
+} from '@zauberflote/proto/full';
 import { makeToken } from '../access/token-command.ts';
 import {
   CONNECT_RATE_PER_ADDRESS,
   MAX_PUBLISH_SECONDS,
   MAX_PUBLISHED_PER_REQUEST,
 } from '../limits.ts';
+import { type Hash, hashesIn } from './hashes.ts';
 
 export const PUBLISH_HELP = `Usage: zauberflote-tracker publish --tracker URL --key-file FILE --site HOST [options] FILE…
 
-Publishes what pages refer to by data-zf-hash, at a tracker with --publish-keys-file.
+Publishes what pages refer to by data-zf-hash, data-zf-srcset and data-zf-poster, at a tracker with --publish-keys-file.
 
   FILE…
         HTML files; other texts may have one id a line, such as sha256-…; - is standard input
@@ -71,8 +75,7 @@ export async function publishFiles(args: readonly string[], now: Date): Promise<
         const published = await publishAt(url, { site, contents, ttlSeconds }, token.trim());
         return { text: `${url} serves ${published} contents of ${site} now`, isWell: true };
       } catch (error) {
-        const { rawMessage } = ConnectError.from(error);
-        return { text: `${url} does not take it: ${rawMessage}`, isWell: false };
+        return { text: `${url} does not take it: ${reasonOf(error)}`, isWell: false };
       }
     }),
   );
@@ -81,32 +84,49 @@ export async function publishFiles(args: readonly string[], now: Date): Promise<
   return `${contents.length} contents ${withdraw ? 'taken back' : 'published'}\n${text}\n`;
 }
 
-interface Publishing {
-  readonly site: string;
-  readonly contents: readonly Id[];
-  readonly ttlSeconds: number;
-}
-
-/** How many contents the site has there then. @throws {ConnectError} */
+/** How many contents the site has there then. @throws {Error} */
 async function publishAt(
-  baseUrl: string,
-  { contents, ...rest }: Publishing,
+  base: string,
+  { contents, ...rest }: { readonly site: string; contents: readonly Id[]; ttlSeconds: number },
   token: string,
 ): Promise<number> {
-  const client = createClient(
-    TrackerService,
-    createConnectTransport({ baseUrl, httpVersion: '1.1', defaultTimeoutMs: CALL_TIMEOUT_MS }),
-  );
-  const headers = { Authorization: `Bearer ${token}` };
   let count = 0;
   for (let at = 0; at < contents.length; at += MAX_PUBLISHED_PER_REQUEST) {
     // Each call counts as a connection.
     if (at > 0)
       await new Promise((resolve) => setTimeout(resolve, 1_000 / CONNECT_RATE_PER_ADDRESS));
     const some = contents.slice(at, at + MAX_PUBLISHED_PER_REQUEST);
-    ({ published: count } = await client.publish({ ...rest, contents: some }, { headers }));
+    const request = create(PublishRequestSchema, { ...rest, contents: some });
+    count = await call(base, toJsonString(PublishRequestSchema, request), token);
   }
   return count;
+}
+
+/** Calls as curl would: what refuses it on the way speaks HTTP, not gRPC. @throws {Error} */
+async function call(base: string, body: string, token: string): Promise<number> {
+  const response = await fetch(`${base}/${TrackerService.typeName}/Publish`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${token}` },
+    redirect: 'manual',
+    signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
+    body,
+  });
+  const text = await response.text();
+  const { status, headers } = response;
+  if (headers.has('location'))
+    throw new Error(
+      `it is elsewhere; name ${headers.get('location')?.split('/zauberflote.v1.')[0]}`,
+    );
+  const isJson = headers.get('content-type')?.startsWith('application/json');
+  if (!isJson)
+    throw new Error(`HTTP ${status}: ${text.trim().slice(0, 200) || 'no tracker answers there'}`);
+  if (status === 200) return fromJsonString(PublishResponseSchema, text).published;
+  throw new Error((JSON.parse(text) as { message?: string }).message ?? `HTTP ${status}`);
+}
+
+function reasonOf(error: unknown): string {
+  const { message, cause } = error as Error;
+  return cause instanceof Error ? cause.message || message : message;
 }
 
 /** Where its calls are: pages name the same by ws: and wss:. @throws {PublishError} */
@@ -121,33 +141,39 @@ function idsOf(files: readonly string[]): Id[] {
   const ids = new Map<string, Id>();
   for (const file of files) {
     const name = file === '-' ? 'standard input' : file;
-    let text: string;
-    try {
-      text = readFileSync(file === '-' ? 0 : file, 'utf8');
-    } catch (error) {
-      throw new PublishError(`${name} cannot be read: ${(error as Error).message}`);
-    }
-    for (const value of text.includes('<') ? hashesIn(text) : text.split('\n')) {
-      if (value.trim() === '') continue;
+    const text = textOf(file, name);
+    for (const { value, line } of text.includes('<') ? hashesIn(text) : linesOf(text)) {
       const id = parseContentId(value);
-      if (typeof id === 'string') throw new PublishError(`${name}: ${id}`);
+      if (typeof id === 'string') throw new PublishError(`${name}, line ${line}: ${id}`);
       ids.set(contentKey(id), id);
     }
   }
   if (ids.size === 0)
     throw new PublishError(
-      'there is no data-zf-hash in these files, so there is nothing to publish',
+      'there is no data-zf-hash, data-zf-srcset or data-zf-poster in these files, so there is nothing to publish',
     );
   return [...ids.values()];
 }
 
-/** Values of data-zf-hash, in text that is HTML: elements, and templates that a script fills in. */
-function hashesIn(text: string): string[] {
-  const attribute = /\sdata-zf-hash\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'=<>`]+))/gi;
-  return Array.from(
-    text.matchAll(attribute),
-    ([, double, single, bare]) => double ?? single ?? bare ?? '',
-  );
+/** @throws {PublishError} */
+function textOf(file: string, name: string): string {
+  try {
+    return readFileSync(file === '-' ? 0 : file, 'utf8');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new PublishError(
+      code === 'EISDIR'
+        ? `${name} is a folder; name the files: $(find ${name} -name '*.html')`
+        : `${name} cannot be read: ${message}`,
+    );
+  }
+}
+
+function linesOf(text: string): Hash[] {
+  const lines = text.replace(/^\uFEFF/, '').split('\n');
+  return lines
+    .map((value, index) => ({ value, line: index + 1 }))
+    .filter(({ value }) => value.trim() !== '');
 }
 
 /** @throws {PublishError} */

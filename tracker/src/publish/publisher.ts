@@ -7,13 +7,8 @@ import type { TokenKey } from '../access/keys.ts';
 import type { TokenProblem } from '../access/tokens.ts';
 import { checkToken, tokenOf } from '../access/tokens.ts';
 import type { LimitName } from '../limits.ts';
-import {
-  DEFAULT_PUBLISH_SECONDS,
-  MAX_PUBLISH_SECONDS,
-  MAX_PUBLISHED_PER_REQUEST,
-  WITHDRAWN_OVERLAP_SECONDS,
-} from '../limits.ts';
-import type { Publications } from './publications.ts';
+import * as limits from '../limits.ts';
+import type { Ended, Publications } from './publications.ts';
 
 export interface PublisherOptions {
   readonly publications: Publications;
@@ -23,12 +18,16 @@ export interface PublisherOptions {
   readonly maxPublished: number;
   /** Wall-clock time in seconds since 1970. */
   readonly now: () => number;
-  /** Hears of contents that are not served any more. */
-  readonly onEnded: (contents: readonly string[]) => void;
+  /** Contents that have holders; goes on while they change. */
+  readonly held: () => Iterable<string>;
+  /** Hears of each content that is not served any more; of some twice. */
+  readonly onEnded: (content: string) => void;
   /** Hears of what was refused. */
   readonly onRefused: (limit: LimitName, problem?: TokenProblem) => void;
-  /** Hears what the disk said. */
+  /** Hears what the disk said, once in a while. */
   readonly onFault: (error: unknown) => void;
+  /** Calls a function when others have had their turn. */
+  readonly soon: (act: () => void) => void;
 }
 
 /** A host as it is in an Origin: lower case, punycode. */
@@ -38,21 +37,31 @@ const HOST =
 /** Takes what sites publish, and says what is served. */
 export class Publisher {
   readonly #options: PublisherOptions;
+  #pending = 0;
+  #total = 0;
+  /** Until when what ended was looked for. */
   #lookedAt: number;
+  #look: 'none' | 'running' = 'none';
+  /** Whether a fault was told since the last tick. */
+  #isFaulty = false;
 
   constructor(options: PublisherOptions) {
     this.#options = options;
     this.#lookedAt = options.now();
   }
 
-  /** Contents published now, by site; looks at each. */
+  /** Pairs of a site and a content; looks at each. While the disk fails, what it was before. */
   get total(): number {
-    return this.#options.publications.total(this.#options.now());
+    this.#safely(() => {
+      this.#total = this.#options.publications.total(this.#options.now());
+    });
+    return this.#total;
   }
 
-  /** Whether holders of it are taken. */
+  /** Whether holders of it are taken; while the disk fails, none are. */
   serves(content: string): boolean {
-    return this.#options.publications.has(content, this.#options.now());
+    const { publications, now } = this.#options;
+    return this.#safely(() => publications.has(content, now())) ?? false;
   }
 
   /**
@@ -62,59 +71,97 @@ export class Publisher {
    */
   async publish(
     request: Pick<IncomingMessage, 'headers' | 'url'>,
-    { site: named, contents, ttlSeconds = DEFAULT_PUBLISH_SECONDS }: PublishRequest,
+    { site: named, contents, ttlSeconds = limits.DEFAULT_PUBLISH_SECONDS }: PublishRequest,
   ): Promise<{ readonly published: number }> {
-    const { publications, maxPublished, now, onEnded, onRefused, onFault } = this.#options;
-    const sites = await this.#sitesOf(request);
-    const site = siteOf(named, sites);
+    const { publications, maxPublished, now, onEnded, onRefused } = this.#options;
+    const site = siteOf(named, await this.#sitesOf(request));
     const keys = keysOf(contents);
-    if (ttlSeconds > MAX_PUBLISH_SECONDS)
-      throw invalid(`ttl_seconds is at most ${MAX_PUBLISH_SECONDS}, not ${ttlSeconds}`);
+    if (ttlSeconds > limits.MAX_PUBLISH_SECONDS)
+      throw invalid(`ttl_seconds is at most ${limits.MAX_PUBLISH_SECONDS}, not ${ttlSeconds}`);
     const time = now();
-    try {
-      const total = publications.total(time) + publications.news(site, keys, time);
-      if (ttlSeconds > 0 && total > maxPublished) {
-        onRefused('max-published');
-        throw new ConnectError(
-          `this tracker keeps ${maxPublished} publications at most, and with these it would be ${total}; take some back (ttl_seconds: 0), or raise --max-published`,
-          Code.ResourceExhausted,
-        );
-      }
-      publications.set(site, keys, time + ttlSeconds);
-      if (ttlSeconds === 0) onEnded(keys.filter((key) => !publications.has(key, time)));
-      return { published: publications.countOf(site, time) };
-    } catch (error) {
-      if (error instanceof ConnectError) throw error;
-      onFault(error);
+    const done = this.#safely(() =>
+      ttlSeconds === 0
+        ? publications.withdraw(site, keys, time)
+        : publications.publish(site, keys, time + ttlSeconds, time, maxPublished),
+    );
+    if (!done)
       throw new ConnectError(
         'the tracker could not keep this, so nothing of it was published; its log says why',
         Code.Unavailable,
       );
+    if ('needed' in done) {
+      onRefused('max-published');
+      throw new ConnectError(
+        `this tracker keeps ${maxPublished} publications at most, those of the last hour included, and with these it would be ${done.needed}; take some back (ttl_seconds: 0) and wait an hour, or raise --max-published`,
+        Code.ResourceExhausted,
+      );
+    }
+    if (ttlSeconds === 0) for (const key of keys) if (!this.serves(key)) onEnded(key);
+    return done;
+  }
+
+  /**
+   * Call it every so often, twice a minute: finds what has ended, or was taken back at another tracker
+   * that uses the same file, in steps of {@link PublisherOptions.soon}.
+   */
+  tick(): void {
+    const { now, held, onEnded } = this.#options;
+    this.#isFaulty = false;
+    if (this.#look === 'running') return;
+    const until = now();
+    const after = Math.min(this.#lookedAt, until) - limits.PUBLICATIONS_OVERLAP_SECONDS;
+    // This tracker stood still for so long that others have forgotten what ended meanwhile.
+    if (until - after > limits.KEPT_AFTER_END_SECONDS)
+      for (const content of held()) if (!this.serves(content)) onEnded(content);
+    this.#look = 'running';
+    this.#step({ at: after, content: '' }, until);
+  }
+
+  #step(from: Ended, until: number): void {
+    const { publications, onEnded, soon } = this.#options;
+    const count = limits.ENDED_AT_ONCE;
+    const ended = this.#safely(() => publications.ended(from, until, count));
+    for (const { content } of ended ?? []) if (!this.serves(content)) onEnded(content);
+    const last = ended?.[count - 1];
+    if (last) return soon(() => this.#step(last, until));
+    this.#look = 'none';
+    // What could not be read is looked for again.
+    if (ended) this.#lookedAt = until;
+    this.#safely(() => publications.sweep(until, count));
+  }
+
+  /** @throws {ConnectError} */
+  async #sitesOf(request: Pick<IncomingMessage, 'headers' | 'url'>): Promise<readonly string[]> {
+    const { keys, tokenAudience: audience, onRefused, onFault, now } = this.#options;
+    if (this.#pending >= limits.MAX_PENDING_TOKENS)
+      throw new ConnectError('too many tokens are being checked; call again', Code.Unavailable);
+    this.#pending++;
+    try {
+      const setting = 'publish-keys-file';
+      const rules = { keys: keys(), audience, now: new Date(now() * 1_000), setting } as const;
+      const checked = await checkToken(tokenOf(request), request.headers.origin, rules);
+      if (!('problem' in checked)) return checked.sites;
+      onRefused(setting, checked.problem);
+      throw new ConnectError(checked.text, Code.Unauthenticated);
+    } catch (error) {
+      if (error instanceof ConnectError) throw error;
+      onFault(error);
+      throw new ConnectError('the tracker failed at this; call again', Code.Internal);
+    } finally {
+      this.#pending--;
     }
   }
 
-  /** Call it every so often: finds what has ended, or was taken back at another tracker that uses the same file. */
-  tick(): void {
-    const { publications, now, onEnded } = this.#options;
-    const time = now();
-    // What another tracker wrote at this very second may come after we looked; and clocks are set back.
-    onEnded(publications.ended(Math.min(this.#lookedAt, time) - WITHDRAWN_OVERLAP_SECONDS, time));
-    this.#lookedAt = time;
-    publications.sweep(time);
-  }
-
-  async #sitesOf(request: Pick<IncomingMessage, 'headers' | 'url'>): Promise<readonly string[]> {
-    const { keys, tokenAudience: audience, onRefused, now } = this.#options;
-    const rules = {
-      keys: keys(),
-      audience,
-      now: new Date(now() * 1_000),
-      setting: 'publish-keys-file',
-    } as const;
-    const checked = await checkToken(tokenOf(request), request.headers.origin, rules);
-    if (!('problem' in checked)) return checked.sites;
-    onRefused('publish-keys-file', checked.problem);
-    throw new ConnectError(checked.text, Code.Unauthenticated);
+  /** Undefined if the disk failed. */
+  #safely<T>(act: () => T): T | undefined {
+    try {
+      return act();
+    } catch (error) {
+      // Each visitor would say the same.
+      if (!this.#isFaulty) this.#options.onFault(error);
+      this.#isFaulty = true;
+      return undefined;
+    }
   }
 }
 
@@ -134,8 +181,9 @@ function siteOf(named: string, sites: readonly string[]): string {
 
 /** @throws {ConnectError} */
 function keysOf(contents: PublishRequest['contents']): string[] {
-  if (contents.length === 0 || contents.length > MAX_PUBLISHED_PER_REQUEST)
-    throw invalid(`contents are 1 to ${MAX_PUBLISHED_PER_REQUEST}, not ${contents.length}`);
+  const most = limits.MAX_PUBLISHED_PER_REQUEST;
+  if (contents.length === 0 || contents.length > most)
+    throw invalid(`contents are 1 to ${most}, not ${contents.length}`);
   const keys = contents.map((content, index) => {
     try {
       checkContentId(content);

@@ -35,6 +35,7 @@ interface NamingOptions<C> {
   readonly attempts: Attempts<C>;
   readonly strangers: Strangers<C>;
   /** See RegistryOptions. */
+  readonly isServed: (key: string) => boolean;
   readonly holdersPerContent: number;
   readonly maxIntroductions: number;
 }
@@ -44,6 +45,7 @@ export class Naming<C> {
   readonly #swarms: ReadonlyMap<string, Swarm<C>>;
   readonly #attempts: Attempts<C>;
   readonly #strangers: Strangers<C>;
+  readonly #isServed: (key: string) => boolean;
   readonly #holdersPerContent: number;
   readonly #maxIntroductions: number;
   readonly #introductions = new Heaviest<Peer<C>>();
@@ -53,6 +55,7 @@ export class Naming<C> {
     this.#swarms = options.swarms;
     this.#attempts = options.attempts;
     this.#strangers = options.strangers;
+    this.#isServed = options.isServed;
     this.#holdersPerContent = options.holdersPerContent;
     this.#maxIntroductions = options.maxIntroductions;
   }
@@ -78,7 +81,8 @@ export class Naming<C> {
       const own = peer.holdings.get(key);
       const complete = (this.#swarms.get(key)?.complete ?? 0) - (own && !own.partial ? 1 : 0);
       offers -= Math.min(count, complete);
-      return complete < count ? [{ content, holders: count - complete }] : [];
+      const isLacking = complete < count && this.#isServed(key);
+      return isLacking ? [{ content, holders: count - complete }] : [];
     });
     if (sought.length === 0) return undefined;
     return { want, peerId: peer.id, maxOffers: Math.max(0, offers), sought };

@@ -113,6 +113,7 @@ export class Registry<C> {
       swarms: this.#swarms,
       attempts: this.#attempts,
       strangers: this.#strangers,
+      isServed: this.#isServed,
       holdersPerContent: options.holdersPerContent ?? MAX_HOLDERS_PER_SWARM,
       maxIntroductions: options.maxIntroductions ?? limits.MAX_INTRODUCTIONS,
     });

@@ -30,6 +30,14 @@ describe('registry: contents that are not served', () => {
     assert.deepEqual(granted(room.send('a', lease(2, { wanted: 4 }))), []);
   });
 
+  it('asks no other node for them', () => {
+    const room = new Room({ isServed, isAlone: () => false });
+    room.enter('a');
+    const sought = room.send('a', want([2])).length;
+    assert.equal(swarms(room.send('a', want([2])))[0]!.totalHolders, 0);
+    assert.equal(sought, 1);
+  });
+
   it('forgets all holders of one, complete or not, when it is closed, and nothing else', () => {
     const room = new Room();
     room.enter('a', 'b', 'c');
