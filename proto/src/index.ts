@@ -3,3 +3,4 @@ export * from './codec.ts';
 export * from './content.ts';
 export * from './limits.ts';
 export * from './manifest.ts';
+export * from './srcset.ts';

@@ -32,6 +32,7 @@ import * as limits from './limits.ts';
 import { Listener } from './listener.ts';
 import { logOf } from './log.ts';
 import { metricsOf } from './metrics.ts';
+import type { OpenPublisher } from './publish/open.ts';
 import { openPublisher } from './publish/open.ts';
 import { secureRandom } from './random.ts';
 import type { RegistryStats } from './registry/registry.ts';
@@ -117,16 +118,20 @@ export async function startTracker({
   const log = logOf(config.logLevel, logTo);
   const onFault = (error: unknown) =>
     log.error({ err: error }, 'a fault of the tracker ended a session');
+  let published: OpenPublisher | undefined;
   const keyFile =
     tokenKeysFile === undefined
       ? undefined
       : new KeyFile({
           ...{ path: tokenKeysFile, setting: 'token-keys-file', pollMs: keyFilePollMs },
-          onChange: (result) => keysChanged('token-keys-file', result),
+          onChange(result) {
+            keysChanged('token-keys-file', result);
+            published?.lookAtKeys();
+          },
         });
   // Who meant a public key, and left a secret, sees it here.
   if (keyFile) log.info({ algorithms: algorithmsOf(keyFile.keys) }, 'tokens are asked for');
-  const published = await openPublisher({
+  published = await openPublisher({
     ...{ config, counters, keyFilePollMs, log },
     onKeys: (result) => keysChanged('publish-keys-file', result),
     visitorKeys: () => keyFile?.keys ?? [],

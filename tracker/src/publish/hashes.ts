@@ -1,14 +1,14 @@
+import { parseSrcset } from '@zauberflote/proto';
 import { type DefaultTreeAdapterTypes, parse } from 'parse5';
 
 /** What an attribute of an element says, and where. */
 export interface Hash {
   readonly value: string;
+  /** Why there is no value in what should have one. */
+  readonly problem?: string | undefined;
   /** From 1. */
   readonly line: number;
 }
-
-/** `URL HASH [SIZE]`, as the client reads it. */
-const ENTRY = /[\s,]*\S+\s+([^\s,]+)(?:\s+[^\s,]+)?\s*(?:,\s*|$)/gy;
 
 type Node = DefaultTreeAdapterTypes.Node;
 
@@ -18,27 +18,30 @@ type Node = DefaultTreeAdapterTypes.Node;
  */
 export function hashesIn(html: string): Hash[] {
   const found: Hash[] = [];
-  // Deep pages must not overflow the stack.
+  // Deep pages, and wide ones, must not overflow the stack.
   const nodes: Node[] = [parse(html, { scriptingEnabled: false, sourceCodeLocationInfo: true })];
   for (let node = nodes.pop(); node; node = nodes.pop()) {
     if ('attrs' in node) {
       const line = node.sourceCodeLocation?.startLine ?? 0;
       for (const { name, value } of node.attrs)
-        for (const hash of hashesOf(name, value)) found.push({ value: hash, line });
+        for (const hash of hashesOf(name, value)) found.push({ ...hash, line });
     }
     if ('content' in node) nodes.push(node.content);
-    if ('childNodes' in node) nodes.push(...node.childNodes);
+    if ('childNodes' in node) for (const child of node.childNodes) nodes.push(child);
   }
   return found;
 }
 
-function hashesOf(attribute: string, value: string): string[] {
+function hashesOf(attribute: string, value: string): Omit<Hash, 'line'>[] {
   switch (attribute) {
     case 'data-zf-hash':
-      return value.trim() === '' ? [] : [value];
+      return value.trim() === '' ? [] : [{ value }];
     case 'data-zf-poster':
-    case 'data-zf-srcset':
-      return Array.from(value.trim().matchAll(ENTRY), ([, hash = '']) => hash);
+    case 'data-zf-srcset': {
+      const entries = parseSrcset(value);
+      if (typeof entries === 'string') return [{ value: '', problem: entries }];
+      return entries.map(({ hash }) => ({ value: hash }));
+    }
     default:
       return [];
   }

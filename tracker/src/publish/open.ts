@@ -8,7 +8,7 @@ import { countIn } from '../counters.ts';
 import type { LimitName } from '../limits.ts';
 import type { Log } from '../log.ts';
 import { Publications, PublicationsError } from './publications.ts';
-import { Publisher } from './publisher.ts';
+import { Publisher, SHARED_KEYS } from './publisher.ts';
 
 export interface OpenOptions {
   readonly config: Config;
@@ -26,6 +26,8 @@ export interface OpenOptions {
 
 export interface OpenPublisher {
   readonly publisher: Publisher;
+  /** Call it when the keys of visitors have changed. */
+  lookAtKeys(): void;
   close(): void;
 }
 
@@ -43,11 +45,19 @@ export async function openPublisher({
     throw new PublicationsError('--publish-keys-file and --published-file are needed both');
   const { counters, log, keyFilePollMs, onKeys, visitorKeys, held, onEnded } = options;
   const publications = await Publications.open(publishedFile);
+  const changed = (result: readonly TokenKey[] | Error) => {
+    onKeys(result);
+    lookAtKeys();
+  };
+  const isShared = ({ keys }: KeyFile) => keys.some((key) => isAmong(key, visitorKeys()));
+  const lookAtKeys = () => {
+    if (keyFile && isShared(keyFile)) log.error(SHARED_KEYS);
+  };
   let keyFile: KeyFile | undefined;
   try {
     const file = { path: publishKeysFile, setting: 'publish-keys-file' } as const;
-    keyFile = new KeyFile({ ...file, pollMs: keyFilePollMs, onChange: onKeys });
-    refuseShared(keyFile, visitorKeys());
+    keyFile = new KeyFile({ ...file, pollMs: keyFilePollMs, onChange: changed });
+    if (isShared(keyFile)) throw new KeyError(SHARED_KEYS);
   } catch (error) {
     keyFile?.close();
     publications.close();
@@ -72,19 +82,13 @@ export async function openPublisher({
   log.info({ published: publisher.total }, 'only published contents are served');
   return {
     publisher,
+    lookAtKeys,
     close() {
+      publisher.close();
       keyFile.close();
       publications.close();
     },
   };
-}
-
-/** Tokens of visitors are in the pages of their sites, where everybody can read them. @throws {KeyError} */
-function refuseShared({ keys }: KeyFile, visitorKeys: readonly TokenKey[]): void {
-  if (keys.some((key) => isAmong(key, visitorKeys)))
-    throw new KeyError(
-      '--publish-keys-file has a key that is in --token-keys-file as well, so that every visitor could publish; make another pair for publishing',
-    );
 }
 
 function isAmong({ key }: TokenKey, others: readonly TokenKey[]): boolean {

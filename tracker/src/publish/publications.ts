@@ -8,8 +8,13 @@ export class PublicationsError extends Error {}
 const APPLICATION_ID = 0x7a667075;
 const VERSION = 1;
 
-/** Of SQLite: what a folder that is missing, or may not be written to, comes as. */
-const NO_PLACE: readonly unknown[] = [8, 14];
+/** What to do about an error of SQLite, by its code: busy and locked, read-only and cannot open. */
+const CURES: Readonly<Record<number, string>> = {
+  5: 'another program writes to it; start again',
+  6: 'another program writes to it; start again',
+  8: 'its folder has to be there, and writable',
+  14: 'its folder has to be there, and writable',
+};
 
 /** Where a walk through what ended has got to. */
 export interface Ended {
@@ -38,8 +43,9 @@ export class Publications {
    */
   static async open(path: string): Promise<Publications> {
     const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-    if (major < 22 || (major === 22 && minor < 16))
-      throw new PublicationsError('--published-file needs Node.js 22.16 or later');
+    // Before, SQLite neither waits for others nor says whether it is in a transaction.
+    if (major < 22 || (major === 22 && minor < 16) || major === 23)
+      throw new PublicationsError('--published-file needs Node.js 22.16, or 24 or later');
     const { DatabaseSync } = await import('node:sqlite');
     let db: DatabaseSync | undefined;
     try {
@@ -49,10 +55,8 @@ export class Publications {
     } catch (error) {
       db?.close();
       if (error instanceof PublicationsError) throw error;
-      const { errcode, message } = error as Error & { errcode?: number };
-      const cure = NO_PLACE.includes(errcode)
-        ? 'its folder has to be there, and writable'
-        : 'restore it, or name another file';
+      const { errcode = 0, message } = error as Error & { errcode?: number };
+      const cure = CURES[errcode & 255] ?? 'restore it, or name another file';
       throw new PublicationsError(`${path} (--published-file) cannot be used: ${message}; ${cure}`);
     }
   }
@@ -108,12 +112,12 @@ export class Publications {
       .map(({ at, content }) => ({ at: Number(at), content: String(content) }));
   }
 
-  /** Forgets up to `count` that ended long ago. */
-  sweep(now: number, count: number): void {
+  /** Forgets up to `count` that ended long ago. @returns how many */
+  sweep(now: number, count: number): number {
     const before = now - KEPT_AFTER_END_SECONDS;
     const { oldest, forget } = this.#statements;
     // To write means to wait for others who do.
-    if (oldest.get(before)) forget.run(before, count);
+    return oldest.get(before) ? Number(forget.run(before, count).changes) : 0;
   }
 
   close(): void {
@@ -179,10 +183,12 @@ function prepare(db: DatabaseSync, path: string): void {
     throw new PublicationsError(
       `${path} (--published-file) is another program's, or of another version of the tracker; name another file`,
     );
-  // Who reads must not wait for who writes, and what was said to be kept is kept.
+  // What was said to be kept is kept.
+  db.exec('PRAGMA synchronous = FULL');
+  if (tables > 0) return;
+  // Who reads must not wait for who writes.
   db.exec(`
     PRAGMA journal_mode = WAL;
-    PRAGMA synchronous = FULL;
     BEGIN IMMEDIATE;
     PRAGMA application_id = ${APPLICATION_ID};
     PRAGMA user_version = ${VERSION};

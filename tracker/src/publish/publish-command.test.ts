@@ -166,6 +166,9 @@ ${url()} serves 1 contents of several.test now
     await fails(/broken\.html, line 2: "sha256-zz" is not a content hash/, [
       file('broken.html', '\n<img data-zf-hash="sha256-zz">'),
     ]);
+    await fails(/srcset\.html, line 3: "\/b\.jpg" should be URL HASH/, [
+      file('srcset.html', `<p>\n<p>\n<img data-zf-srcset="/a.jpg ${sri}, /b.jpg">`),
+    ]);
     await fails(/is a folder; name the files/, [folder]);
     await fails(/nowhere\.html cannot be read/, [join(folder, 'nowhere.html')]);
     await fails(/--for takes a time up to 400d such as 30d, not '401d'/, ['--for', '401d', list]);
@@ -183,15 +186,14 @@ ${url()} serves 1 contents of several.test now
       list,
     ]);
     await open.close();
-    const draining = await startTracker({
-      ...{ port: 0, host: '127.0.0.1', tokenKeysFile: join(folder, 'public') },
-      ...{ trustedProxies: [], connectRatePerAddress: 1 },
-    });
-    const there = `http://127.0.0.1:${draining.port}`;
-    for (let refused = false; !refused; )
-      refused = (await fetch(`${there}/zauberflote.v1.TrackerService/GetSwarm`)).status === 429;
-    await fails(/does not take it: HTTP 429: .*address/, ['--tracker', there, list]);
-    await draining.close();
+    const busy = createServer((_, response) => {
+      response.writeHead(429, { 'Content-Type': 'text/plain' }).end('Too many from this address.');
+    }).listen(0, '127.0.0.1');
+    await once(busy, 'listening');
+    await fails(/does not take it: HTTP 429: Too many from this address\.$/, [
+      ...['--tracker', `http://127.0.0.1:${(busy.address() as AddressInfo).port}`, list],
+    ]);
+    busy.close();
     const elsewhere = createServer((request, response) => {
       response.writeHead(301, { Location: `https://tracker.example${request.url}` }).end();
     }).listen(0, '127.0.0.1');

@@ -113,15 +113,28 @@ async function call(base: string, body: string, token: string): Promise<number> 
   });
   const text = await response.text();
   const { status, headers } = response;
-  if (headers.has('location'))
-    throw new Error(
-      `it is elsewhere; name ${headers.get('location')?.split('/zauberflote.v1.')[0]}`,
-    );
+  const location = headers.get('location');
+  if (location) {
+    const [there] = new URL(location, base).href.split(`/${TrackerService.typeName}`);
+    throw new Error(`it is elsewhere; name ${there}`);
+  }
   const isJson = headers.get('content-type')?.startsWith('application/json');
-  if (!isJson)
-    throw new Error(`HTTP ${status}: ${text.trim().slice(0, 200) || 'no tracker answers there'}`);
-  if (status === 200) return fromJsonString(PublishResponseSchema, text).published;
-  throw new Error((JSON.parse(text) as { message?: string }).message ?? `HTTP ${status}`);
+  if (status === 200 && isJson)
+    return fromJsonString(PublishResponseSchema, text, { ignoreUnknownFields: true }).published;
+  const said = isJson && messageOf(text);
+  throw new Error(
+    said || `HTTP ${status}: ${text.trim().slice(0, 200) || 'no tracker answers there'}`,
+  );
+}
+
+/** Of an error as Connect has it. */
+function messageOf(text: string): string | undefined {
+  try {
+    const error: { readonly message?: unknown } | null = JSON.parse(text);
+    return typeof error?.message === 'string' ? error.message : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function reasonOf(error: unknown): string {
@@ -142,8 +155,8 @@ function idsOf(files: readonly string[]): Id[] {
   for (const file of files) {
     const name = file === '-' ? 'standard input' : file;
     const text = textOf(file, name);
-    for (const { value, line } of text.includes('<') ? hashesIn(text) : linesOf(text)) {
-      const id = parseContentId(value);
+    for (const { value, problem, line } of text.includes('<') ? hashesIn(text) : linesOf(text)) {
+      const id = problem ?? parseContentId(value);
       if (typeof id === 'string') throw new PublishError(`${name}, line ${line}: ${id}`);
       ids.set(contentKey(id), id);
     }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Code, ConnectError, createClient } from '@connectrpc/connect';
@@ -283,6 +283,22 @@ describe('publishing, over real sockets', () => {
     assert.equal(faults.length, 1, 'said once in a while');
   });
 
+  it('takes no token of a key that is for visitors too by now, and says so', async () => {
+    const tokenKeysFile = join(folder, 'visitors');
+    writeFileSync(tokenKeysFile, pem(EC.publicKey));
+    const lines: string[] = [];
+    const logTo = { write: (line: string) => void lines.push(line) };
+    const tracker = await start({ tokenKeysFile, keyFilePollMs: 20, logTo });
+    await published(tracker, { contents: [1] });
+    writeFileSync(`${tokenKeysFile}.new`, pem(EC.publicKey) + pem(ED25519.publicKey));
+    renameSync(`${tokenKeysFile}.new`, tokenKeysFile);
+    while (!lines.some((line) => line.includes('every visitor could publish')))
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    const refused = await publish(tracker, { contents: [2] });
+    assert.equal(refused.status, 400);
+    assert.match(await refused.text(), /failed_precondition.*make another pair for publishing/);
+  });
+
   it('does not start without its files', async () => {
     await assert.rejects(start({ publishedFile: join(folder, 'no', 'db') }), PublicationsError);
     await assert.rejects(start({ publishKeysFile: join(folder, 'none') }), KeyError);
@@ -292,7 +308,7 @@ describe('publishing, over real sockets', () => {
     );
     const tokenKeysFile = join(folder, 'visitors');
     writeFileSync(tokenKeysFile, pem(EC.publicKey) + pem(ED25519.publicKey));
-    await assert.rejects(start({ tokenKeysFile }), /so that every visitor could publish/);
+    await assert.rejects(start({ tokenKeysFile }), /every visitor could publish/);
     const redisPasswordFile = join(folder, 'no-password');
     await assert.rejects(
       start({ redis: 'redis://127.0.0.1:1', redisPasswordFile }),

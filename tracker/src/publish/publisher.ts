@@ -30,6 +30,10 @@ export interface PublisherOptions {
   readonly soon: (act: () => void) => void;
 }
 
+/** What is wrong with keys of both kinds: tokens of visitors are in pages, where everybody can read them. */
+export const SHARED_KEYS =
+  '--publish-keys-file has a key that is in --token-keys-file as well, which does not count, as every visitor could publish; make another pair for publishing';
+
 /** A host as it is in an Origin: lower case, punycode. */
 const HOST =
   /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]*[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*(:\d{1,5})?$/;
@@ -41,7 +45,9 @@ export class Publisher {
   #total = 0;
   /** Until when what ended was looked for. */
   #lookedAt: number;
-  #look: 'none' | 'running' = 'none';
+  #state: 'idle' | 'looking' | 'closed' = 'idle';
+  /** Whether the disk failed while it was looked for. */
+  #isUnsure = false;
   /** Whether a fault was told since the last tick. */
   #isFaulty = false;
 
@@ -73,7 +79,7 @@ export class Publisher {
     request: Pick<IncomingMessage, 'headers' | 'url'>,
     { site: named, contents, ttlSeconds = limits.DEFAULT_PUBLISH_SECONDS }: PublishRequest,
   ): Promise<{ readonly published: number }> {
-    const { publications, maxPublished, now, onEnded, onRefused } = this.#options;
+    const { publications, maxPublished, now, onRefused } = this.#options;
     const site = siteOf(named, await this.#sitesOf(request));
     const keys = keysOf(contents);
     if (ttlSeconds > limits.MAX_PUBLISH_SECONDS)
@@ -96,7 +102,7 @@ export class Publisher {
         Code.ResourceExhausted,
       );
     }
-    if (ttlSeconds === 0) for (const key of keys) if (!this.serves(key)) onEnded(key);
+    if (ttlSeconds === 0) for (const key of keys) this.#endIfOver(key);
     return done;
   }
 
@@ -105,29 +111,65 @@ export class Publisher {
    * that uses the same file, in steps of {@link PublisherOptions.soon}.
    */
   tick(): void {
-    const { now, held, onEnded } = this.#options;
+    const { now, held } = this.#options;
     this.#isFaulty = false;
-    if (this.#look === 'running') return;
+    if (this.#state !== 'idle') return;
+    this.#state = 'looking';
+    this.#isUnsure = false;
     const until = now();
-    const after = Math.min(this.#lookedAt, until) - limits.PUBLICATIONS_OVERLAP_SECONDS;
-    // This tracker stood still for so long that others have forgotten what ended meanwhile.
-    if (until - after > limits.KEPT_AFTER_END_SECONDS)
-      for (const content of held()) if (!this.serves(content)) onEnded(content);
-    this.#look = 'running';
-    this.#step({ at: after, content: '' }, until);
+    const after = this.#lookedAt - limits.PUBLICATIONS_OVERLAP_SECONDS;
+    // The clock was set back, or this tracker stood still for so long that what ended is forgotten.
+    if (until < this.#lookedAt || until - after > limits.KEPT_AFTER_END_SECONDS)
+      this.#lookThrough(held()[Symbol.iterator](), until);
+    else this.#follow({ at: after, content: '' }, until);
   }
 
-  #step(from: Ended, until: number): void {
-    const { publications, onEnded, soon } = this.#options;
+  /** Nothing is looked for any more. */
+  close(): void {
+    this.#state = 'closed';
+  }
+
+  #lookThrough(held: Iterator<string>, until: number): void {
+    if (this.#state === 'closed') return;
+    for (let left = limits.ENDED_AT_ONCE; left > 0; left--) {
+      const { value, done } = held.next();
+      if (done) return this.#finish(until);
+      this.#endIfOver(value);
+    }
+    this.#options.soon(() => this.#lookThrough(held, until));
+  }
+
+  #follow(from: Ended, until: number): void {
+    if (this.#state === 'closed') return;
     const count = limits.ENDED_AT_ONCE;
-    const ended = this.#safely(() => publications.ended(from, until, count));
-    for (const { content } of ended ?? []) if (!this.serves(content)) onEnded(content);
+    const ended = this.#safely(() => this.#options.publications.ended(from, until, count));
+    if (!ended) this.#isUnsure = true;
+    for (const { content } of ended ?? []) this.#endIfOver(content);
     const last = ended?.[count - 1];
-    if (last) return soon(() => this.#step(last, until));
-    this.#look = 'none';
-    // What could not be read is looked for again.
-    if (ended) this.#lookedAt = until;
-    this.#safely(() => publications.sweep(until, count));
+    if (last) this.#options.soon(() => this.#follow(last, until));
+    else this.#finish(until);
+  }
+
+  /** What could not be read is looked for again. */
+  #finish(until: number): void {
+    if (!this.#isUnsure) this.#lookedAt = until;
+    this.#sweep(until);
+  }
+
+  #sweep(until: number): void {
+    if (this.#state === 'closed') return;
+    const count = limits.ENDED_AT_ONCE;
+    const forgotten = this.#safely(() => this.#options.publications.sweep(until, count));
+    if (forgotten === count) this.#options.soon(() => this.#sweep(until));
+    else this.#state = 'idle';
+  }
+
+  /** While it cannot be read whether a content is served, its holders stay. */
+  #endIfOver(content: string): void {
+    const { publications, now, onEnded } = this.#options;
+    const isServed = this.#safely(() => publications.has(content, now()));
+    if (isServed === false) onEnded(content);
+    if (isServed === undefined) this.#isUnsure = true;
   }
 
   /** @throws {ConnectError} */
@@ -135,10 +177,12 @@ export class Publisher {
     const { keys, tokenAudience: audience, onRefused, onFault, now } = this.#options;
     if (this.#pending >= limits.MAX_PENDING_TOKENS)
       throw new ConnectError('too many tokens are being checked; call again', Code.Unavailable);
+    const known = keys();
+    if (known.length === 0) throw new ConnectError(SHARED_KEYS, Code.FailedPrecondition);
     this.#pending++;
     try {
       const setting = 'publish-keys-file';
-      const rules = { keys: keys(), audience, now: new Date(now() * 1_000), setting } as const;
+      const rules = { keys: known, audience, now: new Date(now() * 1_000), setting } as const;
       const checked = await checkToken(tokenOf(request), request.headers.origin, rules);
       if (!('problem' in checked)) return checked.sites;
       onRefused(setting, checked.problem);
