@@ -309,7 +309,7 @@ export const DEFAULT_PUBLISH_SECONDS = 2_592_000;
 /** Longest that it may, in seconds: 400 days, for who builds the site once a year. */
 export const MAX_PUBLISH_SECONDS = 34_560_000;
 
-/** Most contents in one Publish: of SHA-512, as JSON, they take 42 KiB of the 64 of a message. */
+/** Most contents in one Publish: of SHA-512, as JSON, they take 35 KiB of the 64 of a message. */
 export const MAX_PUBLISHED_PER_REQUEST = 256;
 
 /** Most publications: 100 sites of 2,000 contents. Each takes some 0.3 KB on disk. */
