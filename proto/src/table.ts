@@ -13,14 +13,14 @@ export const Kind = {
 } as const;
 
 /** `table` is that of a message. */
-type Row = readonly [
-  number: number,
-  name: string,
-  kind: number,
-  repeated: boolean,
-  table: Table | undefined,
-  oneof: string | undefined,
-];
+interface Row {
+  readonly number: number;
+  readonly name: string;
+  readonly kind: number;
+  readonly repeated: boolean;
+  readonly table: Table | undefined;
+  readonly oneof: string | undefined;
+}
 
 /** The fields of a message by ascending number. */
 export type Table = readonly Row[];
@@ -39,10 +39,10 @@ export function table(shape: Shape): Table {
   const add = (fields: Shape, oneof?: string) => {
     for (const [name, field] of Object.entries(fields)) {
       const number = rows.length + 1;
-      if (typeof field === 'number')
-        rows.push([number, name, field & 7, field > 7, undefined, oneof]);
-      else if (Array.isArray(field))
-        rows.push([number, name, Kind.MESSAGE, field.length > 1, field[0], oneof]);
+      const put = (kind: number, repeated: boolean, table?: Table) =>
+        rows.push({ number, name, kind, repeated, table, oneof });
+      if (typeof field === 'number') put(field & 7, field > 7);
+      else if (Array.isArray(field)) put(Kind.MESSAGE, field.length > 1, field[0]);
       else add(field as Shape, name);
     }
   };
@@ -81,27 +81,33 @@ class Reader {
   at = 0;
   /** Unknown fields were skipped. */
   unknown = false;
+  /** Of the last varint: what is above its low 28 bits, up to 36 bits. */
+  high = 0;
 
   constructor(buffer: Uint8Array) {
     this.buffer = buffer;
   }
 
-  /** A varint as its low 28 and high 36 bits. */
-  varint(end: number): [low: number, high: number] {
-    let [low, high] = [0, 0];
-    for (let i = 0; i < 10; i++) {
+  /** A varint's low 28 bits; the others are in `high`. */
+  varint(end: number): number {
+    this.high = 0;
+    let low = 0;
+    for (let shift = 0; shift < 70; shift += 7) {
       if (this.at >= end) throw new Error('a number is cut off');
       const byte = this.buffer[this.at++] as number;
-      if (i < 4) low |= (byte & 127) << (7 * i);
-      else high += (byte & 127) * 2 ** (7 * i - 28);
-      if (byte < 128) return [low, high % 2 ** 36];
+      if (shift < 28) low |= (byte & 127) << shift;
+      else this.high += (byte & 127) * 2 ** (shift - 28);
+      if (byte < 128) {
+        this.high %= 2 ** 36;
+        return low;
+      }
     }
     throw new Error('a number has more than 10 bytes');
   }
 
   uint32(end: number): number {
-    const [low, high] = this.varint(end);
-    return (low | (high << 28)) >>> 0;
+    const low = this.varint(end);
+    return (low | (this.high << 28)) >>> 0;
   }
 
   bytes(end: number): Uint8Array {
@@ -110,8 +116,8 @@ class Reader {
 
   /** Where the message or packed numbers that begin here end. */
   stop(end: number): number {
-    const { length } = this.bytes(end);
-    this.at -= length;
+    const length = this.uint32(end);
+    if (length > end - this.at) throw new Error('a field ends beyond its message');
     return this.at + length;
   }
 
@@ -123,28 +129,28 @@ class Reader {
     return this.buffer.subarray(start, this.at);
   }
 
-  /** Field number and wire type. */
-  tag(end: number): [number: number, wireType: number] {
-    const [low, high] = this.varint(end);
-    const tag = (low | (high << 28)) >>> 0;
-    if (tag < 8 || high > 15) throw new Error(`${tag} is not a tag`);
-    return [tag >>> 3, tag & 7];
+  /** Field number times 8, and wire type. */
+  tag(end: number): number {
+    const tag = this.uint32(end);
+    if (tag < 8 || this.high > 15) throw new Error(`${tag} is not a tag`);
+    return tag;
   }
 
-  skip(number: number, wireType: number, end: number, depth = 0): void {
+  skip(tag: number, end: number, depth = 0): void {
     this.unknown = true;
+    const wireType = tag & 7;
     if (wireType === VARINT) this.varint(end);
     else if (wireType === BIT64) this.advance(8, end);
     else if (wireType === BIT32) this.advance(4, end);
     else if (wireType === DELIMITED) this.bytes(end);
     else if (wireType === START_GROUP && depth < MAX_GROUP_DEPTH)
       for (;;) {
-        const [inner, innerType] = this.tag(end);
-        if (innerType !== END_GROUP) this.skip(inner, innerType, end, depth + 1);
-        else if (inner === number) return;
-        else throw new Error(`group ${number} ends as ${inner}`);
+        const inner = this.tag(end);
+        if ((inner & 7) !== END_GROUP) this.skip(inner, end, depth + 1);
+        else if (inner >>> 3 === tag >>> 3) return;
+        else throw new Error(`a group ends as ${inner >>> 3}`);
       }
-    else throw new Error(`wire type ${wireType} of field ${number}`);
+    else throw new Error(`wire type ${wireType}`);
   }
 
   value(kind: number, end: number): unknown {
@@ -154,10 +160,13 @@ class Reader {
       case Kind.ENUM:
         return this.uint32(end) | 0;
       case Kind.BOOL:
-        return this.varint(end).some(Boolean);
+        return this.varint(end) + this.high > 0;
       case Kind.UINT64: {
-        const [low, high] = this.varint(end);
-        return (BigInt(high) << 28n) | BigInt(low);
+        const low = this.varint(end);
+        // Nearly all are below 2^53, and one BigInt is cheaper than three.
+        return this.high < 2 ** 25
+          ? BigInt(this.high * 2 ** 28 + low)
+          : (BigInt(this.high) << 28n) | BigInt(low);
       }
       case Kind.FIXED64: {
         const { buffer, byteOffset } = this.advance(8, end);
@@ -172,25 +181,25 @@ class Reader {
 
   message(table: Table, end: number, into: Fields): Fields {
     while (this.at < end) {
-      const [number, wireType] = this.tag(end);
-      const row = table.find((candidate) => candidate[0] === number);
-      if (row) {
-        if (wireType === wireTypeOf(row[2])) this.field(row, end, into);
-        else if (wireType === DELIMITED && row[3])
-          // Numbers come one by one or packed (protobuf encoding guide, Packed Repeated Fields).
-          for (const stop = this.stop(end); this.at < stop; ) this.field(row, stop, into);
-        else throw new Error(`field ${row[1]} has wire type ${wireType}`);
-      } else this.skip(number, wireType, end);
+      const tag = this.tag(end);
+      const row = table[(tag >>> 3) - 1];
+      if (!row) this.skip(tag, end);
+      else if ((tag & 7) === wireTypeOf(row.kind)) this.field(row, end, into);
+      else if ((tag & 7) === DELIMITED && row.repeated)
+        // Numbers come one by one or packed (protobuf encoding guide, Packed Repeated Fields).
+        for (const stop = this.stop(end); this.at < stop; ) this.field(row, stop, into);
+      else throw new Error(`field ${row.name} has wire type ${tag & 7}`);
     }
     return into;
   }
 
-  field([, name, kind, repeated, table, oneof]: Row, end: number, into: Fields): void {
-    const before = oneof ? (into[oneof] as Fields) : undefined;
+  field(row: Row, end: number, into: Fields): void {
+    const { name, kind, repeated, table, oneof } = row;
     let value: unknown;
     if (kind === Kind.MESSAGE) {
       const stop = this.stop(end);
       // A message that comes twice is one, its fields merged (protobuf encoding guide, Last One Wins).
+      const before = oneof ? (into[oneof] as Fields) : undefined;
       const old = before ? before.case === name && before.value : !repeated && into[name];
       const fields = (old || empty(table as Table)) as Fields;
       value = this.message(table as Table, stop, fields);
@@ -210,7 +219,7 @@ function wireTypeOf(kind: number): number {
 /** A message with no field set. */
 function empty(table: Table): Fields {
   const fields: Fields = {};
-  for (const [, name, kind, repeated, , oneof] of table) {
+  for (const { name, kind, repeated, oneof } of table) {
     if (oneof) fields[oneof] ??= { case: undefined };
     else if (repeated) fields[name] = [];
     else if (kind !== Kind.MESSAGE) fields[name] = DEFAULTS[kind];
@@ -232,63 +241,103 @@ export function read(table: Table, frame: Uint8Array): { message: unknown; unkno
   return { message, unknown: reader.unknown };
 }
 
+/**
+ * Where messages are written, the end first: a message's length is known when its fields are written.
+ * Kept, as making one anew costs more than writing into it.
+ */
+let space = new Uint8Array(4096);
+let view = new DataView(space.buffer);
+/** The first byte that is written. */
+let at = 0;
+
 /** Encodes a message; fields that are missing have their default. */
 export function write(table: Table, message: object): Uint8Array<ArrayBuffer> {
-  const parts: (number[] | Uint8Array)[] = [];
-  const length = writeFields(table, message as Fields, parts);
-  const frame = new Uint8Array(length);
-  // Parts are in reverse: a message's length is known when its fields are written.
-  let at = length;
-  for (const part of parts) {
-    at -= part.length;
-    frame.set(part, at);
-  }
-  return frame;
+  at = space.length;
+  writeFields(table, message as Fields);
+  return space.slice(at);
 }
 
-/** Appends the encoded fields, last one first; returns how many bytes they are. */
-function writeFields(table: Table, message: Fields, parts: (number[] | Uint8Array)[]): number {
-  let total = 0;
-  const put = (part: number[] | Uint8Array) => {
-    parts.push(part);
-    return part.length;
-  };
+/** Makes room for so many bytes before those that are written, and moves there. */
+function room(length: number): number {
+  if (length > at) {
+    const written = space.subarray(at);
+    space = new Uint8Array(2 * space.length + length);
+    view = new DataView(space.buffer);
+    at = space.length - written.length;
+    space.set(written, at);
+  }
+  at -= length;
+  return at;
+}
+
+/** Writes the fields, the last one first. */
+function writeFields(table: Table, message: Fields): void {
   for (let i = table.length - 1; i >= 0; i--) {
-    const [number, name, kind, repeated, inner, oneof] = table[i] as Row;
-    let values: unknown[];
+    const row = table[i] as Row;
+    const { name, kind, repeated, oneof } = row;
     if (oneof) {
       const chosen = message[oneof] as Fields | undefined;
-      values = chosen?.case === name ? [chosen.value] : [];
-    } else if (repeated) values = [...((message[name] as unknown[]) ?? [])].reverse();
-    else values = isDefault(kind, message[name]) ? [] : [message[name]];
-    if (repeated && kind < Kind.STRING && values.length > 0) {
-      const length = values.reduce<number>((sum, value) => sum + put(scalar(kind, value)), 0);
-      total += length + put(varint(length)) + put(varint(number * 8 + DELIMITED));
+      if (chosen?.case === name) writeField(row, chosen.value);
       continue;
     }
-    for (const value of values) {
-      let length: number;
-      if (kind === Kind.MESSAGE) {
-        length = writeFields(inner as Table, value as Fields, parts);
-        length += put(varint(length));
-      } else if (kind >= Kind.STRING) {
-        const bytes =
-          kind === Kind.STRING ? encoder.encode(value as string) : (value as Uint8Array);
-        length = put(bytes);
-        length += put(varint(length));
-      } else length = put(scalar(kind, value));
-      total += length + put(varint(number * 8 + wireTypeOf(kind)));
+    const value = message[name];
+    if (!repeated) {
+      if (!isDefault(kind, value)) writeField(row, value);
+      continue;
     }
+    const values = (value as unknown[]) ?? [];
+    const packed = kind < Kind.STRING;
+    const written = space.length - at;
+    for (let j = values.length - 1; j >= 0; j--)
+      if (packed) scalar(kind, values[j]);
+      else writeField(row, values[j]);
+    if (packed && values.length > 0) delimit(row, written);
   }
-  return total;
 }
 
-function scalar(kind: number, value: unknown): number[] | Uint8Array {
-  if (kind === Kind.UINT64) return varint(value as bigint);
-  if (kind !== Kind.FIXED64) return varint(Number(value));
-  const bytes = new Uint8Array(8);
-  new DataView(bytes.buffer).setBigUint64(0, value as bigint, true);
-  return bytes;
+function writeField(row: Row, value: unknown): void {
+  const { number, kind, table } = row;
+  const written = space.length - at;
+  if (kind < Kind.STRING) {
+    scalar(kind, value);
+    varint(number * 8 + wireTypeOf(kind));
+    return;
+  }
+  if (kind === Kind.MESSAGE) writeFields(table as Table, value as Fields);
+  else if (kind === Kind.STRING) text(value as string);
+  else bytes(value as Uint8Array);
+  delimit(row, written);
+}
+
+function bytes(value: Uint8Array): void {
+  const start = room(value.length);
+  space.set(value, start);
+}
+
+/** Most texts are short ones of ASCII: calling the encoder takes longer than their letters. */
+function text(value: string): void {
+  const start = room(value.length);
+  for (let i = 0; i < value.length; i++) {
+    const code = value.charCodeAt(i);
+    if (code > 127) {
+      at += value.length;
+      return bytes(encoder.encode(value));
+    }
+    space[start + i] = code;
+  }
+}
+
+/** Puts tag and length before all but the last `written` bytes. */
+function delimit({ number }: Row, written: number): void {
+  varint(space.length - at - written);
+  varint(number * 8 + DELIMITED);
+}
+
+function scalar(kind: number, value: unknown): void {
+  if (kind === Kind.FIXED64) {
+    const start = room(8);
+    view.setBigUint64(start, value as bigint, true);
+  } else varint(kind === Kind.UINT64 ? (value as bigint) : Number(value));
 }
 
 function isDefault(kind: number, value: unknown): boolean {
@@ -297,17 +346,28 @@ function isDefault(kind: number, value: unknown): boolean {
 }
 
 /** @throws {RangeError} if the number is negative, broken or has more than 64 bits. */
-function varint(value: number | bigint): number[] {
-  if (value < 0 || value > MAX_UINT64 || (typeof value === 'number' && !Number.isInteger(value)))
-    throw new RangeError(`${value} is not a whole number of up to 64 bits`);
-  const bytes: number[] = [];
-  let rest = value as number;
-  if (typeof value === 'bigint') {
-    let large = value;
-    for (; large > MAX_SAFE; large >>= 7n) bytes.push(Number(large & 127n) | 128);
-    rest = Number(large);
+function varint(value: number | bigint): void {
+  if (typeof value === 'bigint' && value > MAX_SAFE && value <= MAX_UINT64) {
+    // More than a number holds: the upper 15 bits by themselves, and seven groups before them.
+    varint(Number(value >> 49n));
+    groups(Number(value & 0x1_ffff_ffff_ffffn), 7, true);
+    return;
   }
-  for (; rest > 127; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 128);
-  bytes.push(rest);
-  return bytes;
+  const number = Number(value);
+  if (number < 0 || !Number.isSafeInteger(number))
+    throw new RangeError(`${value} is not a whole number of up to 64 bits`);
+  let length = 1;
+  for (let least = 128; least <= number; least *= 128) length++;
+  groups(number, length, false);
+}
+
+/** Writes that many groups of 7 bits, the lowest first; `more` says that others follow. */
+function groups(number: number, length: number, more: boolean): void {
+  const start = room(length);
+  let rest = number;
+  for (let i = 1; i < length; i++) {
+    space[start + i - 1] = (rest % 128) | 128;
+    rest = Math.floor(rest / 128);
+  }
+  space[start + length - 1] = more ? rest | 128 : rest;
 }

@@ -48,17 +48,19 @@ export class Attempts<C> {
     now: number,
   ): (() => void) | undefined {
     this.expire(now);
+    if (body.case === 'offer')
+      return sender.knows(recipient)
+        ? () => this.#open(sender, recipient, number, now, false)
+        : undefined;
     const incoming = open(recipient, sender, number);
+    if (body.case === 'answer') {
+      if (incoming?.state !== 'offered') return undefined;
+      return () => {
+        incoming.state = 'answered';
+      };
+    }
     const either = incoming ?? open(sender, recipient, number);
     switch (body.case) {
-      case 'offer':
-        if (!sender.knows(recipient)) return undefined;
-        return () => this.#open(sender, recipient, number, now, false);
-      case 'answer':
-        if (incoming?.state !== 'offered') return undefined;
-        return () => {
-          incoming.state = 'answered';
-        };
       case 'candidates':
         return either && (() => {});
       case 'decline':
