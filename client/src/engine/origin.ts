@@ -1,11 +1,10 @@
 import { Bitfield } from './bitfield.ts';
 import type { Chunks } from './chunks.ts';
 import { Leases } from './leases.ts';
-import { Meter } from './meter.ts';
+import { RangeRate } from './range-rate.ts';
 import {
   MAX_ORIGIN_FAILURES,
   MAX_OUTDONE,
-  MAX_RANGE_BYTES,
   MIN_RANGE_BYTES,
   RANGE_LEAD_MS,
   RANGE_MS,
@@ -73,7 +72,7 @@ export class Origin {
   /** Whether caches on the way are passed: they gave something else once. */
   isFresh = false;
   readonly #ranges = new Map<number, Range>();
-  readonly #meter = new Meter();
+  readonly #rate = new RangeRate();
   #lastRange = 0;
   #now = 0;
   /** When a range was last left to peers, who are asked next. */
@@ -179,7 +178,7 @@ export class Origin {
       this.#abort(range);
       return true;
     }
-    this.#meter.begin();
+    this.#rate.begin();
     if (!ranged && range.end !== Number.POSITIVE_INFINITY) {
       this.#serves = 'whole';
       // It sends all of it; that is of use if it is the part needed first, or there is nobody else.
@@ -204,11 +203,11 @@ export class Origin {
   data({ range: id, length }: EventOf<'range-data'>, now: number): number[] {
     const range = this.#ranges.get(id);
     if (!range) return [];
-    this.#meter.add(length, now);
     range.heardAt = now;
     const chunks = this.#chunks;
     const before = range.at;
     range.at += length;
+    this.#rate.add(range, length, now);
     this.hasGiven = true;
     const done = this.#doneBetween(range, before);
     for (const chunk of done) chunks?.setComing(chunk, false);
@@ -317,18 +316,12 @@ export class Origin {
   #remainingMs(): number {
     let bytes = 0;
     for (const { at, end } of this.#ranges.values()) bytes += end - at;
-    return bytes / (this.#meter.rate ?? 0);
-  }
-
-  /** How much to ask for at once, in bytes. */
-  #rangeBytes(): number {
-    const target = (this.#meter.rate ?? 0) * RANGE_MS;
-    return Math.min(Math.max(target, MIN_RANGE_BYTES), MAX_RANGE_BYTES);
+    return this.#rate.remainingMs(bytes);
   }
 
   #ask({ chunks, wants, areSlow }: Situation, now: number, random: () => number): void {
     if (this.#serves === 'whole' || !this.leases.mayAsk(now)) return;
-    const bytes = this.#rangeBytes();
+    const bytes = Math.max(this.#rate.affordable, MIN_RANGE_BYTES);
     if (!chunks) return this.leases.ask(undefined, undefined, bytes, false, now, random);
     const needed = new Bitfield(chunks.layout.count);
     for (let chunk = 0; chunk < chunks.layout.count; chunk++)
@@ -365,8 +358,7 @@ export class Origin {
       const first = (start + i) % count;
       if (!this.#isWanted(chunks, first, wants)) continue;
       let end = first + 1;
-      const known = ((this.#meter.rate ?? 0) * RANGE_MS) / chunkSize;
-      const most = need === 'chunk' ? 1 : Math.min(known, MAX_RANGE_BYTES / chunkSize);
+      const most = need === 'chunk' ? 1 : this.#rate.affordable / chunkSize;
       while (end < count && end - first + 1 <= most && this.#isWanted(chunks, end, wants)) end++;
       return this.#begin(first * chunkSize, Math.min(end * chunkSize, size));
     }

@@ -104,6 +104,12 @@ export const MIN_RANGE_BYTES = 65_536;
 /** Largest: a page that is left wastes no more. */
 export const MAX_RANGE_BYTES = 8 * 1024 * 1024;
 
+/**
+ * A range is at most so many times what came of one before, while they come too fast to be measured: what
+ * passes at once may be all that a shaped line lets pass at once.
+ */
+export const RANGE_GROWTH = 8;
+
 /** Time one range of the origin should take: long enough that asking costs nothing. */
 export const RANGE_MS = 1_000;
 

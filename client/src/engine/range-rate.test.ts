@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import type { Of } from '../../test-support/engine/bench.ts';
+import { Bench, CHUNK } from '../../test-support/engine/bench.ts';
+import { RangeRate } from './range-rate.ts';
+import { MAX_RANGE_BYTES, MIN_RANGE_BYTES, RANGE_GROWTH, RANGE_MS } from './tuning.ts';
+
+const FIRST = { start: 0, end: MIN_RANGE_BYTES, askedAt: 0 };
+
+describe('RangeRate', () => {
+  it('knows nothing before half of a range has come', () => {
+    const rate = new RangeRate();
+    rate.begin();
+    rate.add({ ...FIRST, at: FIRST.end / 2 - 1 }, FIRST.end / 2 - 1, 2);
+    assert.equal(rate.affordable, 0);
+    assert.equal(rate.remainingMs(1), Number.POSITIVE_INFINITY);
+  });
+
+  it('goes by the whole time of a range that came at once, its round trip included', () => {
+    const rate = new RangeRate();
+    rate.begin();
+    rate.add({ ...FIRST, at: FIRST.end }, FIRST.end, 1_024);
+    assert.equal(rate.remainingMs(640), 10);
+    assert.equal(rate.affordable, 64 * RANGE_MS);
+  });
+
+  it('lets ranges that come at once grow by steps', () => {
+    const rate = new RangeRate();
+    let [now, start] = [0, 0];
+    const asked: number[] = [];
+    for (let length = MIN_RANGE_BYTES; asked.length < 6; length = rate.affordable) {
+      asked.push(length);
+      rate.begin();
+      now += 5;
+      rate.add({ start, end: start + length, at: start + length, askedAt: now - 5 }, length, now);
+      start += length;
+    }
+    for (const [i, length] of asked.slice(1).entries())
+      assert.equal(length, Math.min(RANGE_GROWTH * asked[i]!, MAX_RANGE_BYTES));
+  });
+
+  it('goes by what is measured as soon as a range lasts long enough', () => {
+    const rate = new RangeRate();
+    rate.begin();
+    rate.add({ ...FIRST, at: FIRST.end }, FIRST.end, 1);
+    rate.begin();
+    // What passed at once was all that a shaped line lets pass at once: it gives 64 bytes a ms.
+    let at = FIRST.end;
+    for (let now = 100; now <= 200; now += 10) {
+      at += 640;
+      rate.add({ start: FIRST.end, end: 9 * FIRST.end, at, askedAt: 90 }, 640, now);
+    }
+    assert.equal(rate.affordable, 64 * RANGE_MS);
+    assert.equal(rate.remainingMs(640), 10);
+  });
+});
+
+describe('DownloadEngine at a fast origin', () => {
+  /** Requests that a lone visitor makes whose every range comes `ms` after it was asked for. */
+  function fetched(count: number, ms: number): number[] {
+    const bench = new Bench({ verification: 'chunks' }).startChunks(count);
+    const lengths: number[] = [];
+    let first = 0;
+    let waiting: Of<'fetch-range'>[] = [];
+    // As soon as it asks for a lease, the tracker lends as much as was wanted, there being nobody else.
+    const look = () => {
+      const effects = [...bench.effects];
+      for (const effect of effects) if (effect.type === 'fetch-range') waiting.push(effect);
+      for (const effect of effects)
+        if (effect.type === 'lease' && effect.wanted > 0 && first < count) {
+          const units = Math.min(effect.wanted, count - first);
+          bench.grant(first, units, CHUNK);
+          first += units;
+          look();
+        }
+    };
+    look();
+    bench.tell({ type: 'holders', holders: [] });
+    look();
+    for (let turns = 0; turns < 1_000 && waiting.length > 0; turns++) {
+      const [fetch, ...rest] = waiting;
+      waiting = rest;
+      bench.pass(ms);
+      look();
+      lengths.push(fetch!.length ?? 0);
+      bench.head(fetch!, count * CHUNK);
+      look();
+      bench.data(fetch!, fetch!.length ?? 0);
+      look();
+      bench.ended(fetch!);
+      look();
+    }
+    return lengths;
+  }
+
+  it('asks for more at a time when ranges come at once, however short they are', () => {
+    for (const ms of [0, 5, 20, 49]) {
+      const lengths = fetched(480, ms);
+      assert.equal(
+        lengths.reduce((sum, length) => sum + length, 0),
+        480 * CHUNK,
+      );
+      assert.ok(lengths.length <= 6, `${lengths.length} requests, each after ${ms} ms`);
+    }
+  });
+
+  it('goes on by little where each takes long', () => {
+    const lengths = fetched(48, 1_000);
+    assert.deepEqual(lengths, Array(12).fill(MIN_RANGE_BYTES));
+  });
+});

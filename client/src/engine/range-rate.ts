@@ -1,0 +1,49 @@
+import { Meter } from './meter.ts';
+import { MAX_RANGE_BYTES, RANGE_GROWTH, RANGE_MS } from './tuning.ts';
+
+/** What is looked at of a range that is coming. Offsets in bytes, times in ms. */
+interface Coming {
+  readonly start: number;
+  readonly end: number;
+  /** All before it came. */
+  readonly at: number;
+  readonly askedAt: number;
+}
+
+/** How fast ranges of the origin come, and how long the next should be. */
+export class RangeRate {
+  readonly #meter = new Meter();
+  /** What the latest range of which half has come shows, the round trip included; in bytes per ms. */
+  #shown = 0;
+  /** Most bytes of one range that have come. */
+  #most = 0;
+
+  /** The head of an answer came. */
+  begin(): void {
+    this.#meter.begin();
+  }
+
+  /** `length` more bytes of a range came. */
+  add({ start, end, at, askedAt }: Coming, length: number, now: number): void {
+    this.#meter.add(length, now);
+    const came = at - start;
+    this.#most = Math.max(this.#most, came);
+    if (came >= (end - start) / 2) this.#shown = came / Math.max(1, now - askedAt);
+  }
+
+  /** Time that so many bytes should still take, in ms; infinite if nothing is known. */
+  remainingMs(bytes: number): number {
+    return bytes / this.#rate;
+  }
+
+  /** What should come in RANGE_MS, in bytes; 0 if nothing is known. */
+  get affordable(): number {
+    const most = this.#meter.rate === undefined ? RANGE_GROWTH * this.#most : MAX_RANGE_BYTES;
+    return Math.min(this.#rate * RANGE_MS, most, MAX_RANGE_BYTES);
+  }
+
+  /** Ranges that come at once are too short to be measured, but show that they do. */
+  get #rate(): number {
+    return this.#meter.rate ?? this.#shown;
+  }
+}
