@@ -1,5 +1,5 @@
 import { bittorrent } from './bittorrent.ts';
-import type { Client, Protocol, TrackerName } from './protocol.ts';
+import type { Client, Protocol, ServerName } from './protocol.ts';
 import { LoadSocket } from './socket.ts';
 import type { TrackerProcess } from './tracker-process.ts';
 import { zauberflote } from './zauberflote.ts';
@@ -11,9 +11,10 @@ const OPENING_AT_ONCE = 100;
  * is met that visitors of a real site would not meet. */
 const PER_ADDRESS = 50;
 
-export const PROTOCOLS: Readonly<Record<TrackerName, Protocol>> = {
+export const PROTOCOLS: Readonly<Record<ServerName, Protocol>> = {
   zauberflote,
   'bittorrent-tracker': bittorrent,
+  'bare-relay': zauberflote,
 };
 
 /** Visitors connected to one tracker. */

@@ -13,8 +13,8 @@ import { join, pace, saturate } from './introductions.ts';
 import { withTracker } from './measure.ts';
 import { parse, type Sizes } from './options.ts';
 import type { Client } from './protocol.ts';
-import { TRACKERS } from './protocol.ts';
-import type { Figures } from './run.ts';
+import { LIMIT, TRACKERS } from './protocol.ts';
+import type { Results } from './run.ts';
 import { run } from './run.ts';
 import { LoadSocket } from './socket.ts';
 import { table } from './table.ts';
@@ -34,21 +34,23 @@ const TINY: Sizes = {
 };
 
 describe('lab/load: both trackers', () => {
-  let figures: Record<(typeof TRACKERS)[number], Figures>;
+  let results: Results;
 
   before(async function () {
     this.timeout(180_000);
-    figures = await run({ sizes: TINY, seed: 3, core: undefined, onStep: () => {} });
+    results = await run({ sizes: TINY, seed: 3, core: undefined, onStep: () => {} });
   });
 
   for (const name of TRACKERS)
     it(`measures ${name}`, () => {
-      const of = figures[name];
+      const of = results.trackers[name];
       // As much as four descriptions take at least, and at most with all that is around them.
       const [least, most] = name === 'zauberflote' ? [500, 2_000] : [2_800, 8_000];
       for (const bytes of [of.bytesPerIntroduction, of.asItsClientAsks.bytesPerIntroduction])
         assert.ok(bytes > least && bytes < most, `${bytes} bytes`);
       assert.ok(of.introductionsPerCpuSecond > 0);
+      const { user, system } = of.cpuMicroseconds;
+      assert.ok(Math.abs((user + system) * of.introductionsPerCpuSecond - 1e6) < 1);
       // Over so few connections, memory that was free before may serve them all.
       assert.ok(Number.isFinite(of.activeBytesPerConnection));
       assert.ok(Number.isFinite(of.beforeCollection.activeBytesPerConnection));
@@ -57,8 +59,9 @@ describe('lab/load: both trackers', () => {
       assert.deepEqual(
         of.scaling.map(({ probe, of: count, connections }) => [probe, count, connections]),
         [
-          ['peersInOneSwarm', 10, 10],
+          ['peersInOneSwarm', 10, 20],
           ['peersInOneSwarm', 20, 20],
+          ['connections', 10, 10],
           ['swarms', 10, 30],
         ],
       );
@@ -66,21 +69,22 @@ describe('lab/load: both trackers', () => {
 
   it('finds that asking for several peers at once costs fewer bytes each', () => {
     for (const name of TRACKERS) {
-      const { bytesPerIntroduction, asItsClientAsks } = figures[name];
+      const { bytesPerIntroduction, asItsClientAsks } = results.trackers[name];
       assert.ok(asItsClientAsks.bytesPerIntroduction < bytesPerIntroduction);
     }
   });
 
   it('prints a line for every figure', () => {
-    const lines = table(figures).split('\n');
+    const lines = table(results).split('\n');
     assert.match(lines[0] as string, /zauberflote +bittorrent-tracker$/);
-    assert.equal(lines.length, 14);
+    assert.equal(lines.length, 17);
+    assert.match(lines.at(-1)!, /^bare-relay, on the same sockets: [\d,]+; as its client asks/);
     for (const line of lines) assert.equal(line.includes('NaN'), false, line);
   });
 });
 
 describe('lab/load: what is counted', () => {
-  for (const name of TRACKERS)
+  for (const name of [...TRACKERS, LIMIT] as const)
     it(`delivers every offer and answer of ${name}, to the number`, async () => {
       const place = { name, sizes: TINY, seed: 5, core: undefined };
       await withTracker(place, async (_tracker, crowd, random) => {
@@ -197,13 +201,18 @@ describe('lab/load: the command', () => {
       const { code, stdout, stderr } = await start('--quick', '--connections', '100', '--out', out);
       assert.equal(code, 0, stderr);
       assert.match(stdout, /introductions per CPU second/);
-      const { conditions, trackers } = JSON.parse(readFileSync(out, 'utf8'));
+      const { conditions, trackers, limits } = JSON.parse(readFileSync(out, 'utf8'));
       assert.equal(conditions.options.connections, 100);
       assert.equal(conditions.versions.node, process.versions.node);
       assert.deepEqual(Object.keys(trackers), [...TRACKERS]);
       for (const name of TRACKERS)
         for (const key of ['introductionsPerCpuSecond', 'bytesPerIntroduction', 'p99Ms'])
           assert.ok(trackers[name][key] > 0, `${name}.${key}`);
+      // On the same bytes as our tracker, or it would be no limit of it.
+      const { bytesPerIntroduction } = limits[LIMIT];
+      assert.ok(
+        Math.abs(bytesPerIntroduction / trackers.zauberflote.bytesPerIntroduction - 1) < 0.02,
+      );
     } finally {
       rmSync(folder, { recursive: true });
     }

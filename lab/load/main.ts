@@ -8,10 +8,12 @@ import { table } from './table.ts';
 
 const NOTES = [
   'An introduction: a visitor asks for a peer of a swarm, its offer reaches that peer, the answer reaches the visitor. Each offer and answer is compared with what was sent.',
-  'Processor time: user and system, all threads of the tracker process, from /proc, at full load.',
+  'Processor time: user and system (in the program, and in the kernel for it), all threads of the tracker process, from /proc, at full load.',
   'Bytes: TCP payload in both directions over all connections that took part, WebSocket framing included; handshakes and the headers of TCP and IP are not.',
   'Memory: resident, after forced garbage collection, over that of the same process when it had served 100 visitors and they had gone; kernel buffers are not in it; beforeCollection: as found. Active: wanted one content, holds it, asked for one introduction.',
   'Both carry the same descriptions, with a mDNS and a server reflexive candidate. bittorrent-tracker runs with WebSocket only and peersCacheLength raised, so that it forgets nobody.',
+  'bare-relay: a server on the same sockets (ws) that names holders by chance and passes frames on, without checks, limits or memory of what it did: no tracker on them can be better.',
+  'Scaling, peersInOneSwarm: with as many connections each time, in swarms of that size; connections: fewer of them, all in one swarm.',
   'Latency: introductions begun at random times (Poisson), whether or not earlier ones are done, from the ask to the answer.',
 ];
 
@@ -45,7 +47,7 @@ async function main(args: readonly string[]): Promise<void> {
   const started = start();
   const cores = pin();
   try {
-    const trackers = await run({
+    const { trackers, limits } = await run({
       sizes,
       seed,
       core: cores?.trackers,
@@ -63,9 +65,10 @@ async function main(args: readonly string[]): Promise<void> {
         notes: [...NOTES, pinned],
       }),
       trackers,
+      limits,
     };
     writeFileSync(out, `${JSON.stringify(written, null, 2)}\n`);
-    console.log(`${table(trackers)}\n\nWritten to ${out}`);
+    console.log(`${table({ trackers, limits })}\n\nWritten to ${out}`);
   } catch (error) {
     fail(1, `nothing was written: ${(error as Error).message}`);
   }

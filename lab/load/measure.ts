@@ -3,16 +3,19 @@ import { Crowd, PROTOCOLS } from './crowd.ts';
 import type { Latencies } from './introductions.ts';
 import { join, pace, saturate } from './introductions.ts';
 import type { Sizes } from './options.ts';
-import type { Client, TrackerName } from './protocol.ts';
+import type { Client, ServerName } from './protocol.ts';
+import type { Cpu } from './tracker-process.ts';
 import { TrackerProcess } from './tracker-process.ts';
 
 /** What introductions at full load cost a tracker. */
 export interface Cost {
   readonly introductions: number;
-  readonly cpuSeconds: number;
+  readonly cpu: Cpu;
   /** Sent and received over all connections that took part. */
   readonly bytes: number;
 }
+
+const NOTHING: Cost = { introductions: 0, cpu: { user: 0, system: 0 }, bytes: 0 };
 
 export interface PerConnection {
   readonly idleBytesPerConnection: number;
@@ -25,7 +28,7 @@ export interface Memory extends PerConnection {
 }
 
 export interface Place {
-  readonly name: TrackerName;
+  readonly name: ServerName;
   readonly sizes: Sizes;
   readonly seed: number;
   readonly core: number | undefined;
@@ -128,10 +131,13 @@ export class Throughput {
     const cost = await costOf(this.#tracker, clients, () =>
       saturate({ clients, offers, random: this.#random, count, window }),
     );
-    const before = this.costs.get(offers) ?? { introductions: 0, cpuSeconds: 0, bytes: 0 };
+    const before = this.costs.get(offers) ?? NOTHING;
     this.costs.set(offers, {
       introductions: before.introductions + cost.introductions,
-      cpuSeconds: before.cpuSeconds + cost.cpuSeconds,
+      cpu: {
+        user: before.cpu.user + cost.cpu.user,
+        system: before.cpu.system + cost.cpu.system,
+      },
       bytes: before.bytes + cost.bytes,
     });
   }
@@ -171,7 +177,9 @@ async function costOf(
 ): Promise<Cost> {
   const wire = () => clients.reduce((sum, { socket }) => sum + socket.bytes, 0);
   const bytes = wire();
-  const cpu = tracker.cpuSeconds();
+  const before = tracker.cpu();
   const introductions = await make();
-  return { introductions, cpuSeconds: tracker.cpuSeconds() - cpu, bytes: wire() - bytes };
+  const after = tracker.cpu();
+  const cpu = { user: after.user - before.user, system: after.system - before.system };
+  return { introductions, cpu, bytes: wire() - bytes };
 }

@@ -34,6 +34,7 @@ export interface Sizes {
   readonly latency: { readonly perSecond: number; readonly count: number };
   /** What changes in turn while all else stays: peers in one swarm, and swarms; empty: not done. */
   readonly scaling: {
+    /** Ascending; each divides the last, which is how many are connected. */
     readonly peersInOneSwarm: readonly number[];
     readonly swarms: readonly number[];
     /** While swarms are varied; each is in as many as it takes for two peers in each. */

@@ -12,6 +12,10 @@ export type TrackerLimits = 'default' | 'lifted';
 
 export type TrackerName = (typeof TRACKERS)[number];
 
+/** What is started: the trackers, and what no tracker on the same sockets can be better than. */
+export type ServerName = TrackerName | typeof LIMIT;
+export const LIMIT = 'bare-relay' as const;
+
 /** One visitor as a tracker sees it. It answers every offer that reaches it. */
 export interface Client {
   readonly socket: LoadSocket;

@@ -6,7 +6,8 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { startTracker } from '@zauberflote/tracker';
-import type { TrackerLimits, TrackerName } from './protocol.ts';
+import { startBareRelay } from './bare-relay.ts';
+import type { ServerName, TrackerLimits } from './protocol.ts';
 import { MAX_CONNECTIONS } from './protocol.ts';
 
 const HOST = '127.0.0.1';
@@ -18,9 +19,9 @@ interface RivalServer extends NodeJS.EventEmitter {
 }
 type Rival = { readonly default: new (options: object) => RivalServer };
 
-const [name, limits] = process.argv.slice(2) as [TrackerName, TrackerLimits];
+const [name, limits] = process.argv.slice(2) as [ServerName, TrackerLimits];
 
-const start: Readonly<Record<TrackerName, () => Promise<number>>> = {
+const start: Readonly<Record<ServerName, () => Promise<number>>> = {
   async zauberflote() {
     const options =
       limits === 'default'
@@ -49,6 +50,7 @@ const start: Readonly<Record<TrackerName, () => Promise<number>>> = {
     await once(server, 'listening');
     return server.http.address().port;
   },
+  'bare-relay': () => startBareRelay(HOST),
 };
 
 const collect = globalThis.gc;

@@ -1,16 +1,18 @@
-import type { TrackerName } from './protocol.ts';
-import { TRACKERS } from './protocol.ts';
-import type { Figures } from './run.ts';
+import { LIMIT, TRACKERS } from './protocol.ts';
+import type { Figures, Results, Speed } from './run.ts';
 
-/** The figures of both trackers beside each other, for people. */
-export function table(figures: Readonly<Record<TrackerName, Figures>>): string {
+/** The figures of both trackers beside each other, and of what limits them, for people. */
+export function table({ trackers: figures, limits }: Results): string {
   const rows: [string, (of: Figures) => string][] = [
     ['introductions per CPU second', (of) => whole(of.introductionsPerCpuSecond)],
+    [
+      '  CPU µs in the program, kernel',
+      ({ cpuMicroseconds: { user, system } }) => `${whole(user)}, ${whole(system)}`,
+    ],
     ['bytes per introduction', (of) => whole(of.bytesPerIntroduction)],
     [
       '  as its client asks',
-      ({ asItsClientAsks: of }) =>
-        `${whole(of.introductionsPerCpuSecond)}, ${whole(of.bytesPerIntroduction)} B (${of.offersPerAsk} at once)`,
+      (of) => `${inOne(of)}, ${whole(of.asItsClientAsks.bytesPerIntroduction)} B`,
     ],
     ['bytes per idle connection', (of) => whole(of.idleBytesPerConnection)],
     ['bytes per active connection', (of) => whole(of.activeBytesPerConnection)],
@@ -35,7 +37,14 @@ export function table(figures: Readonly<Record<TrackerName, Figures>>): string {
     row
       .map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
       .join('  ');
-  return all.map(line).join('\n');
+  const limit = limits[LIMIT];
+  const last = `${LIMIT}, on the same sockets: ${whole(limit.introductionsPerCpuSecond)}; as its client asks ${inOne(limit)}`;
+  return [...all.map(line), last].join('\n');
+}
+
+/** Introductions per CPU second, several after one ask. */
+function inOne({ asItsClientAsks: of }: Speed): string {
+  return `${whole(of.introductionsPerCpuSecond)} (${of.offersPerAsk} at once)`;
 }
 
 function whole(value: number): string {

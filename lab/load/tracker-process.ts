@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { TrackerLimits, TrackerName } from './protocol.ts';
+import type { ServerName, TrackerLimits } from './protocol.ts';
 
 const SERVE = fileURLToPath(new URL('serve.ts', import.meta.url));
 
@@ -11,14 +11,20 @@ const SERVE = fileURLToPath(new URL('serve.ts', import.meta.url));
 const SETTLE_MS = 250;
 const MAX_SETTLE_ROUNDS = 12;
 
+/** Processor time in seconds: in the program itself, and in the kernel for it. */
+export interface Cpu {
+  readonly user: number;
+  readonly system: number;
+}
+
 /** A tracker in a process of its own, on a core of its own where that can be had. */
 export class TrackerProcess {
-  readonly name: TrackerName;
+  readonly name: ServerName;
   readonly host = '127.0.0.1';
   readonly port: number;
   readonly #child: ChildProcess;
 
-  private constructor(name: TrackerName, child: ChildProcess, port: number) {
+  private constructor(name: ServerName, child: ChildProcess, port: number) {
     this.name = name;
     this.#child = child;
     this.port = port;
@@ -29,7 +35,7 @@ export class TrackerProcess {
    * @param core the processor it may use; undefined: any
    */
   static async start(
-    name: TrackerName,
+    name: ServerName,
     core: number | undefined,
     limits: TrackerLimits = 'lifted',
   ): Promise<TrackerProcess> {
@@ -51,12 +57,21 @@ export class TrackerProcess {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** Processor time it has used in any of its threads, user and system, in seconds. */
-  cpuSeconds(): number {
+  /** Processor time it has used in any of its threads, in seconds. */
+  cpu(): Cpu {
     const stat = readFileSync(`/proc/${this.#child.pid}/stat`, 'latin1');
     // After the name, which is in parentheses: state is field 3, utime 14, stime 15 (proc(5)).
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond();
+    const [user, system] = [fields[11], fields[12]].map(
+      (ticks) => Number(ticks) / ticksPerSecond(),
+    );
+    return { user: user!, system: system! };
+  }
+
+  /** The same, user and system together. */
+  cpuSeconds(): number {
+    const { user, system } = this.cpu();
+    return user + system;
   }
 
   /** Resident memory in bytes, as it is. */

@@ -7,6 +7,8 @@ import type { Cell, Summary } from '../results.ts';
 export interface LoadResult {
   readonly conditions: Readonly<Record<string, unknown>>;
   readonly trackers: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** What none of them can be better than. */
+  readonly limits?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }
 
 /** As `npm run size` prints it. */

@@ -4,9 +4,16 @@ import { code, md, mdTable } from './markdown.ts';
 import { grouped } from './scale.ts';
 import { loadAverageOf } from './words.ts';
 
-/** The figures of DESIGN section 7, and which way is better. */
+/** The figures of DESIGN section 7 and what they are made of, and which way is better. */
 const LOAD_FIGURES: readonly (readonly [key: string, words: string, better: 'more' | 'less'])[] = [
   ['introductionsPerCpuSecond', 'Introductions per CPU second', 'more'],
+  ['cpuMicroseconds.user', 'CPU time of each in the program, µs', 'less'],
+  ['cpuMicroseconds.system', 'CPU time of each in the kernel, µs', 'less'],
+  [
+    'asItsClientAsks.introductionsPerCpuSecond',
+    'Introductions per CPU second, as its client asks',
+    'more',
+  ],
   ['bytesPerIntroduction', 'Bytes per introduction', 'less'],
   ['idleBytesPerConnection', 'Memory per idle connection, bytes', 'less'],
   ['activeBytesPerConnection', 'Memory per active connection, bytes', 'less'],
@@ -50,13 +57,41 @@ function conditionLines(conditions: unknown): string {
     .join('\n');
 }
 
-export function loadSection(name: string, { conditions, trackers }: LoadResult): string {
+/** CPU time of an introduction by what was varied, a row for each probe. */
+function scalingTable(trackers: LoadResult['trackers']): string[] {
+  const probes = new Map<string, string[]>();
+  const names = Object.keys(trackers);
+  names.forEach((tracker, i) => {
+    const scaling = trackers[tracker]?.scaling;
+    for (const one of isRecords(scaling) ? (scaling as readonly Json[]) : []) {
+      const key = [one.probe, one.of, one.connections].map(figure).join(' | ');
+      const row = probes.get(key) ?? [
+        ...[one.probe, one.of, one.connections].map(figure),
+        ...names.map(() => '–'),
+      ];
+      row[3 + i] = figure(one.cpuMicrosecondsPerIntroduction);
+      probes.set(key, row);
+    }
+  });
+  if (probes.size === 0) return [];
+  const heads = ['CPU µs of an introduction by', 'how many', 'connections', ...names.map(code)];
+  return [mdTable(heads, [...probes.values()])];
+}
+
+export function loadSection(
+  name: string,
+  { conditions, trackers, limits = {} }: LoadResult,
+): string {
   const { options, seed } = conditions;
   const small =
     typeof options === 'object' && options !== null && 'quick' in options && options.quick;
   const quick = `${small === true ? ' --quick' : ''}${typeof seed === 'number' ? ` --seed ${seed}` : ''}`;
   const names = Object.keys(trackers);
-  const value = (tracker: string, key: string): unknown => trackers[tracker]?.[key];
+  const all = { ...trackers, ...limits };
+  const value = (tracker: string, key: string): unknown =>
+    key
+      .split('.')
+      .reduce<unknown>((at, part) => (isObject(at) ? at[part] : undefined), all[tracker]);
   const worse = LOAD_FIGURES.flatMap(([key, words, better]) => {
     const ours = value('zauberflote', key);
     return names
@@ -75,13 +110,14 @@ export function loadSection(name: string, { conditions, trackers }: LoadResult):
     conditionLines(conditions),
     `\`\`\`sh\nnpm run load --${quick} --out load.json\n\`\`\``,
     mdTable(
-      ['', ...names.map(code), 'Better is'],
+      ['', ...Object.keys(all).map(code), 'Better is'],
       LOAD_FIGURES.map(([key, words, better]) => [
         words,
-        ...names.map((tracker) => figure(value(tracker, key))),
+        ...Object.keys(all).map((tracker) => figure(value(tracker, key))),
         better,
       ]),
     ),
+    ...scalingTable(trackers),
     worse.length === 0
       ? 'In this run no figure of the table is worse than another tracker’s.'
       : `**Where we are worse in this run**\n\n${worse.join('\n')}`,

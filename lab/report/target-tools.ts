@@ -16,6 +16,30 @@ export interface Outcome {
   readonly cell?: Cell | undefined;
 }
 
+export interface Target {
+  /** In `lab/results/why.json`, which says why it was missed. */
+  readonly id: string;
+  readonly scenario: string;
+  readonly reach: string;
+  /** Figures there are when all was measured. @default 1 */
+  readonly parts?: number;
+  /** None where nothing was measured. */
+  readonly outcomes: (results: readonly Committed[]) => readonly Outcome[];
+}
+
+export const number = (value: unknown): number | undefined =>
+  typeof value === 'number' ? value : undefined;
+
+/** What is at a path of names in an object, if anything. */
+export const inside = (value: unknown, ...keys: string[]): unknown =>
+  keys.reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], value);
+
+/** The one furthest beyond its bound. */
+export function worstOf(outcomes: readonly Outcome[]): Outcome[] {
+  const [first, ...rest] = outcomes;
+  return first ? [rest.reduce((worst, one) => (one.over > worst.over ? one : worst), first)] : [];
+}
+
 /** What a result has to be of, to be looked at. Undefined: whatever it is. */
 export interface Wanted {
   readonly scenario: string;

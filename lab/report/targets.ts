@@ -1,4 +1,4 @@
-/** The figures that the engine is to reach, and what the committed results say of them. */
+/** The figures that engine and tracker are to reach, and what the committed results say of them. */
 import type { Committed } from './committed.ts';
 import { code, md, mdTable } from './markdown.ts';
 import { percent } from './scale.ts';
@@ -7,30 +7,20 @@ import {
   atLeast,
   atMost,
   beyond,
+  inside,
+  number,
   type Outcome,
   placesOf,
   profileOf,
+  type Target,
   type Wanted,
+  worstOf,
 } from './target-tools.ts';
+import { TRACKER_TARGETS } from './tracker-targets.ts';
 
 const KB = 1000;
 
-interface Target {
-  /** In `lab/results/why.json`, which says why it was missed. */
-  readonly id: string;
-  readonly scenario: string;
-  readonly reach: string;
-  /** Figures there are when all was measured. @default 1 */
-  readonly parts?: number;
-  /** None where nothing was measured. */
-  readonly outcomes: (results: readonly Committed[]) => readonly Outcome[];
-}
-
 type Json = Readonly<Record<string, unknown>>;
-const number = (value: unknown): number | undefined =>
-  typeof value === 'number' ? value : undefined;
-const inside = (value: unknown, ...keys: string[]): unknown =>
-  keys.reduce<unknown>((at, key) => (at as Json | undefined)?.[key], value);
 
 /** Mean of ours at most so many times the fluid limit. */
 const ofLimit = (times: number, wanted: Wanted) => (results: readonly Committed[]) =>
@@ -71,7 +61,7 @@ const FLASH = { scenario: 'flash', seeders: 0, leechers: 10 };
 const FLASH_64 = { ...FLASH, rate: 64 * KB };
 const FAR = { peerUp: 250 * KB, peerDown: 1000 * KB };
 
-const TARGETS: readonly Target[] = [
+const ENGINE_TARGETS: readonly Target[] = [
   {
     id: 'flash',
     scenario: '`flash` S=0 L=10, 64 KB/s',
@@ -245,12 +235,6 @@ const TARGETS: readonly Target[] = [
   },
 ];
 
-/** The one furthest beyond its bound. */
-function worstOf(outcomes: readonly Outcome[]): Outcome[] {
-  const [first, ...rest] = outcomes;
-  return first ? [rest.reduce((worst, one) => (one.over > worst.over ? one : worst), first)] : [];
-}
-
 function simulated(results: readonly Committed[]): Outcome[] {
   const of = (peers: number) =>
     results.flatMap(({ sim }) =>
@@ -290,7 +274,10 @@ export function targetsSection(
   results: readonly Committed[],
   why: Readonly<Record<string, string>>,
 ): string {
-  const judged = TARGETS.map((target) => ({ target, outcomes: target.outcomes(results) }));
+  const judged = [...ENGINE_TARGETS, ...TRACKER_TARGETS].map((target) => ({
+    target,
+    outcomes: target.outcomes(results),
+  }));
   const rows = judged.map(({ target: { scenario, reach, parts = 1 }, outcomes }) => {
     const missed = outcomes.filter(({ over }) => !(over <= 0));
     const verdict =

@@ -204,6 +204,7 @@ export async function startTracker({
     onFault,
     log,
   });
+  published?.share(backplane);
   const tally = new Tally(counters);
   const tellTally = () => {
     const turnedAway = tally.since();

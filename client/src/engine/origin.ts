@@ -368,6 +368,7 @@ export class Origin {
     const [id, now] = [++this.#lastRange, this.#now];
     const range: Range = { id, asked: end, start, end, at: start, askedAt: now, heardAt: now };
     this.#ranges.set(range.id, range);
+    this.#rate.asked();
     this.#mark(range, true);
     const length = end === Number.POSITIVE_INFINITY ? undefined : end - start;
     this.#do({ type: 'fetch-range', range: range.id, offset: start, length, fresh: this.isFresh });

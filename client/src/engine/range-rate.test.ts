@@ -38,6 +38,15 @@ describe('RangeRate', () => {
       assert.equal(length, Math.min(RANGE_GROWTH * asked[i]!, MAX_RANGE_BYTES));
   });
 
+  it('does not know when the next range is done before half of that has come', () => {
+    const rate = new RangeRate();
+    rate.begin();
+    rate.add({ ...FIRST, at: FIRST.end }, FIRST.end, 1);
+    rate.asked();
+    assert.equal(rate.remainingMs(1), Number.POSITIVE_INFINITY);
+    assert.equal(rate.affordable, RANGE_GROWTH * MIN_RANGE_BYTES);
+  });
+
   it('goes by what is measured as soon as a range lasts long enough', () => {
     const rate = new RangeRate();
     rate.begin();
@@ -100,6 +109,36 @@ describe('DownloadEngine at a fast origin', () => {
         480 * CHUNK,
       );
       assert.ok(lengths.length <= 6, `${lengths.length} requests, each after ${ms} ms`);
+    }
+  });
+
+  it('does not take more than one range on trust when what came at once was all that a line lets pass at once', () => {
+    const bench = new Bench({ verification: 'chunks' }).startChunks(480);
+    const { wanted } = bench.sole('lease');
+    bench.tell({ type: 'holders', holders: [] }).grant(0, wanted, CHUNK);
+    const first = bench.sole('fetch-range');
+    bench
+      .pass(3)
+      .head(first, 480 * CHUNK)
+      .data(first, MIN_RANGE_BYTES);
+    const more = bench.sole('lease').wanted;
+    bench.grant(wanted, more, CHUNK);
+    const second = bench.sole('fetch-range');
+    assert.equal(second.length, RANGE_GROWTH * MIN_RANGE_BYTES);
+    bench.ended(first);
+    assert.deepEqual(
+      bench.said('lease').filter((lease) => lease.wanted > 0),
+      [],
+    );
+    // 64 KB/s from now on.
+    bench.pass(100).head(second, 480 * CHUNK);
+    for (let ms = 0; ms < 3_000; ms += 100) {
+      assert.deepEqual(bench.said('fetch-range'), []);
+      assert.deepEqual(
+        bench.said('lease').filter((lease) => lease.wanted > 0),
+        [],
+      );
+      bench.pass(100).data(second, 6_400);
     }
   });
 

@@ -15,8 +15,15 @@ export class RangeRate {
   readonly #meter = new Meter();
   /** What the latest range of which half has come shows, the round trip included; in bytes per ms. */
   #shown = 0;
+  /** The same of a range that is under way; 0: nothing yet. */
+  #current = 0;
   /** Most bytes of one range that have come. */
   #most = 0;
+
+  /** A range was asked for: what one before has shown says nothing of when this one is done. */
+  asked(): void {
+    this.#current = 0;
+  }
 
   /** The head of an answer came. */
   begin(): void {
@@ -28,22 +35,18 @@ export class RangeRate {
     this.#meter.add(length, now);
     const came = at - start;
     this.#most = Math.max(this.#most, came);
-    if (came >= (end - start) / 2) this.#shown = came / Math.max(1, now - askedAt);
+    if (came >= (end - start) / 2) this.#current = this.#shown = came / Math.max(1, now - askedAt);
   }
 
   /** Time that so many bytes should still take, in ms; infinite if nothing is known. */
   remainingMs(bytes: number): number {
-    return bytes / this.#rate;
+    return bytes / (this.#meter.rate ?? this.#current);
   }
 
   /** What should come in RANGE_MS, in bytes; 0 if nothing is known. */
   get affordable(): number {
     const most = this.#meter.rate === undefined ? RANGE_GROWTH * this.#most : MAX_RANGE_BYTES;
-    return Math.min(this.#rate * RANGE_MS, most, MAX_RANGE_BYTES);
-  }
-
-  /** Ranges that come at once are too short to be measured, but show that they do. */
-  get #rate(): number {
-    return this.#meter.rate ?? this.#shown;
+    // Ranges that come at once are too short to be measured, but show that they do.
+    return Math.min((this.#meter.rate ?? this.#shown) * RANGE_MS, most, MAX_RANGE_BYTES);
   }
 }

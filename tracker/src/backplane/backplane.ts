@@ -21,8 +21,38 @@ export interface Backplane {
    * @throws if it cannot be reached
    */
   send(node: string, message: Uint8Array): Promise<boolean>;
+  /**
+   * What others wrote into the store since a place in it; all of it, where that is of another store.
+   * @throws if it cannot be reached
+   */
+  read(from: Place): Promise<News>;
+  /**
+   * Writes into the store what is newer than what is there.
+   * @throws if it cannot be reached: then nothing or some of it was written
+   */
+  write(entries: readonly Entry[]): Promise<void>;
   /** Takes this node out of the directory. Nothing more is heard. */
   close(): Promise<void>;
+}
+
+/** What the store has under a name. Of two, the one with the higher stamp holds; of those, the higher value. */
+export interface Entry {
+  readonly name: string;
+  readonly stamp: number;
+  readonly value: number;
+  /** When it may be forgotten, in seconds since 1970. */
+  readonly forgetAt: number;
+}
+
+/** A place in the store: which one it is, as it may have lost everything, and how far it was read. */
+export interface Place {
+  readonly store: string;
+  readonly seen: number;
+}
+
+/** At most `MAX_ENTRIES_READ` entries, the oldest first, and the place after them. */
+export interface News extends Place {
+  readonly entries: readonly Omit<Entry, 'forgetAt'>[];
 }
 
 /** What a backplane needs of the tracker it joins to others. */

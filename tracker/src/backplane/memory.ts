@@ -1,11 +1,13 @@
 import { MAX_NODES_ASKED } from '../limits.ts';
 import type { Backplane, BackplaneEnd } from './backplane.ts';
+import { MemoryStore } from './memory-store.ts';
 
 /** Joins trackers of one process: what one that is alone uses. */
 export class MemoryHub {
   readonly #nodes = new Map<string, BackplaneEnd>();
   readonly #holders = new Map<string, Set<string>>();
   readonly #random: () => number;
+  readonly store = new MemoryStore();
 
   constructor(random: () => number) {
     this.#random = random;
@@ -18,6 +20,7 @@ export class MemoryHub {
 
   join(node: string, end: BackplaneEnd): Backplane {
     const [nodes, holders, random] = [this.#nodes, this.#holders, this.#random];
+    const { store } = this;
     const enter = (name: string, key: string) =>
       holders.set(key, (holders.get(key) ?? new Set()).add(name));
     // Of one that was alone nothing was kept.
@@ -45,6 +48,12 @@ export class MemoryHub {
         const there = nodes.get(other);
         there?.onMessage(message);
         return there !== undefined;
+      },
+      async read(from) {
+        return store.read(from);
+      },
+      async write(entries) {
+        store.write(entries);
       },
       async close() {
         nodes.delete(node);

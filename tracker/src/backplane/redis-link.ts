@@ -1,6 +1,7 @@
 import type { RedisClientOptions } from '@redis/client';
 import { createClient, createCluster, defineScript } from '@redis/client';
 import * as limits from '../limits.ts';
+import { storeScripts } from './redis-store.ts';
 
 // One key each, so that they work in a cluster. The clock is the server's: those of the trackers may
 // differ by more than a node's time to live.
@@ -8,6 +9,7 @@ const NOW = `local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)`;
 
 const scripts = {
+  ...storeScripts,
   /** Puts a node into a sorted set for `NODE_TTL_MS`. */
   zfEnter: defineScript({
     NUMBER_OF_KEYS: 1,

@@ -249,7 +249,7 @@ describe('RedisBackplane', function () {
       await until('it is said', async () => warned.length > 0);
       await backplane.close();
       assert.deepEqual(warned.length, 1);
-      assert.match(warned[0]!, /does not keep who holds what \(OOM/);
+      assert.match(warned[0]!, /does not keep what it is told \(OOM/);
     } finally {
       await redis.remove();
     }

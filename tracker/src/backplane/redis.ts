@@ -1,9 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import { setTimeout as setTimeoutAsync } from 'node:timers/promises';
 import { ErrorReply } from '@redis/client';
 import { encodeNodeMessage } from '@zauberflote/proto';
 import * as limits from '../limits.ts';
 import type { Log } from '../log.ts';
-import type { Backplane, BackplaneEnd } from './backplane.ts';
+import type { Backplane, BackplaneEnd, Entry, News, Place } from './backplane.ts';
 import type { Redis } from './redis-link.ts';
 import { connectRedis } from './redis-link.ts';
 
@@ -74,6 +75,16 @@ export class RedisBackplane implements Backplane {
     return (await this.#run((redis) => redis.sPublish(channel, bufferOf(message)))) > 0;
   }
 
+  read(from: Place): Promise<News> {
+    // Never the one before: a store of that name would be taken for one that has lost nothing.
+    const name = randomBytes(9).toString('base64url');
+    return this.#run((redis) => redis.zfRead(name, from));
+  }
+
+  async write(entries: readonly Entry[]): Promise<void> {
+    await this.#run((redis) => redis.zfWrite(entries));
+  }
+
   async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     // What was said last is still on its way: that nobody here holds anything any more.
@@ -114,7 +125,7 @@ export class RedisBackplane implements Backplane {
   #refused(error: Error): void {
     if (!(error instanceof ErrorReply) || this.#hasComplained) return;
     this.#hasComplained = true;
-    this.#options.log.warn(`Redis does not keep who holds what (${error.message})`);
+    this.#options.log.warn(`Redis does not keep what it is told (${error.message})`);
   }
 
   /** Connects, in place of what there is. */

@@ -9,6 +9,7 @@ import { isNetwork } from '../abuse/address.ts';
 import { isOriginPattern } from '../abuse/origins.ts';
 import * as limits from '../limits.ts';
 import { LOG_LEVELS } from '../log.ts';
+import { MAX_PUBLISHED } from '../publish/limits.ts';
 
 interface Described {
   /** The heading of `--help` that it is under. */
@@ -284,7 +285,7 @@ export const SETTINGS = {
     group: 'Publishing',
     min: 1,
     max: 10_000_000,
-    default: limits.MAX_PUBLISHED,
+    default: MAX_PUBLISHED,
     help: 'contents published by all sites; beyond, no more are taken',
   },
 } as const satisfies SettingsByKey;

@@ -2,13 +2,16 @@ import { KeyFile } from '../access/key-file.ts';
 import type { TokenKey } from '../access/keys.ts';
 import { KeyError } from '../access/keys.ts';
 import type { TokenProblem } from '../access/tokens.ts';
+import type { Backplane } from '../backplane/backplane.ts';
 import type { Config } from '../config/settings.ts';
 import type { Counters } from '../counters.ts';
 import { countIn } from '../counters.ts';
 import type { LimitName } from '../limits.ts';
 import type { Log } from '../log.ts';
+import { SHARE_MS } from './limits.ts';
 import { Publications, PublicationsError } from './publications.ts';
 import { Publisher, SHARED_KEYS } from './publisher.ts';
+import { Replica } from './replica.ts';
 
 export interface OpenOptions {
   readonly config: Config;
@@ -28,6 +31,8 @@ export interface OpenPublisher {
   readonly publisher: Publisher;
   /** Call it when the keys of visitors have changed. */
   lookAtKeys(): void;
+  /** From now on what others publish is known here, and the other way round. */
+  share(store: Backplane): void;
   close(): void;
 }
 
@@ -37,14 +42,14 @@ export interface OpenPublisher {
  * @throws {PublicationsError} if the database cannot
  */
 export async function openPublisher({
-  config: { publishKeysFile, publishedFile, tokenAudience, maxPublished },
+  config: { publishKeysFile, publishedFile, tokenAudience, maxPublished, redis },
   ...options
 }: OpenOptions): Promise<OpenPublisher | undefined> {
   if (publishKeysFile === undefined && publishedFile === undefined) return undefined;
   if (publishKeysFile === undefined || publishedFile === undefined)
     throw new PublicationsError('--publish-keys-file and --published-file are needed both');
   const { counters, log, keyFilePollMs, onKeys, visitorKeys, held, onEnded } = options;
-  const publications = await Publications.open(publishedFile);
+  const publications = await Publications.open(publishedFile, redis !== undefined);
   const changed = (result: readonly TokenKey[] | Error) => {
     onKeys(result);
     lookAtKeys();
@@ -63,13 +68,16 @@ export async function openPublisher({
     publications.close();
     throw error;
   }
+  const now = () => Math.floor(Date.now() / 1_000);
+  let replica: Replica | undefined;
+  let timer: NodeJS.Timeout | undefined;
   const publisher = new Publisher({
     publications,
     // Both files may change later.
     keys: () => keyFile.keys.filter((key) => !isAmong(key, visitorKeys())),
     tokenAudience,
     maxPublished,
-    now: () => Math.floor(Date.now() / 1_000),
+    now,
     held,
     onEnded,
     soon: setImmediate,
@@ -83,7 +91,18 @@ export async function openPublisher({
   return {
     publisher,
     lookAtKeys,
+    share(store) {
+      if (redis === undefined) return;
+      const onChanged = (contents: readonly string[]) => publisher.changed(contents);
+      const onFault = (error: unknown) => publisher.fault(error);
+      const own = new Replica({ publications, store, now, onChanged, onFault });
+      replica = own;
+      publisher.onPublished = () => void own.share();
+      timer = setInterval(publisher.onPublished, SHARE_MS);
+    },
     close() {
+      clearInterval(timer);
+      replica?.close();
       publisher.close();
       keyFile.close();
       publications.close();

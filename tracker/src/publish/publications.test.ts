@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
-import { KEPT_AFTER_END_SECONDS } from '../limits.ts';
+import { KEPT_AFTER_END_SECONDS } from './limits.ts';
 import { Publications, PublicationsError } from './publications.ts';
 
 const SITES = ['a.example', 'b.example'];
@@ -46,7 +46,7 @@ describe('publications in a file', () => {
             const before = known();
             const done =
               seconds === 0
-                ? both[who]!.withdraw(site, contents, now)
+                ? both[who]!.withdraw(site, contents, now, MOST)
                 : both[who]!.publish(site, contents, now + seconds, now, MOST);
             for (const content of contents)
               model.set(`${content} ${site}`, seconds && now + seconds);
@@ -87,7 +87,7 @@ describe('publications in a file', () => {
     const publications = await Publications.open(fresh());
     publications.publish('a.example', CONTENTS, 20, 1, MOST);
     publications.publish('b.example', CONTENTS.slice(1), 10, 1, MOST);
-    publications.withdraw('a.example', ['5:02'], 5);
+    publications.withdraw('a.example', ['5:02'], 5, MOST);
     const seen: unknown[] = [];
     let from = FIRST;
     for (let step = publications.ended(from, 15, 2); step.length > 0; ) {
@@ -126,7 +126,7 @@ describe('publications in a file', () => {
   it('do not come back with a clock that is set back', async () => {
     const publications = await Publications.open(fresh());
     publications.publish('a.example', ['2:00'], 1_000, 500, MOST);
-    publications.withdraw('a.example', ['2:00'], 600);
+    publications.withdraw('a.example', ['2:00'], 600, MOST);
     assert.equal(publications.has('2:00', 100), false);
     publications.close();
   });
@@ -135,10 +135,10 @@ describe('publications in a file', () => {
     const publications = await Publications.open(fresh());
     const publish = (content: string, until = 100) =>
       publications.publish('a.example', [content], until, 1, 2);
-    publications.withdraw('a.example', CONTENTS, 1);
+    publications.withdraw('a.example', CONTENTS, 1, MOST);
     assert.deepEqual(publish('2:00', 2), { published: 1 });
     assert.deepEqual(publish('2:01'), { published: 2 });
-    publications.withdraw('a.example', ['2:01'], 3);
+    publications.withdraw('a.example', ['2:01'], 3, MOST);
     assert.deepEqual(publish('5:02'), { needed: 3 });
     // What is there may be said again, also where fewer are kept than before.
     assert.deepEqual(publications.publish('a.example', ['2:00'], 100, 5, 1), { published: 1 });
@@ -174,6 +174,34 @@ describe('publications in a file', () => {
     publications.close();
   });
 
+  it('takes over a file of the version before', async () => {
+    const path = fresh();
+    const db = new DatabaseSync(path);
+    db.exec(`
+      PRAGMA application_id = ${0x7a667075};
+      PRAGMA user_version = 1;
+      CREATE TABLE publications (
+        content TEXT NOT NULL, site TEXT NOT NULL, until INTEGER NOT NULL, ended INTEGER NOT NULL,
+        PRIMARY KEY (content, site)
+      ) WITHOUT ROWID, STRICT;
+      CREATE INDEX by_site ON publications (site, until);
+      CREATE INDEX by_end ON publications (ended, content);
+      INSERT INTO publications VALUES ('2:00', 'a.example', 100, 100), ('2:01', 'a.example', 0, 40);
+    `);
+    db.close();
+    for (let start = 0; start < 2; start++) {
+      const publications = await Publications.open(path, true);
+      assert.deepEqual(
+        CONTENTS.map((content) => publications.has(content, 50)),
+        [true, false, false, false],
+      );
+      assert.deepEqual(publications.publish('a.example', ['2:02'], 100, 50, MOST), {
+        published: 2,
+      });
+      publications.close();
+    }
+  });
+
   it('leaves alone what is no file of publications', async () => {
     const refuses = async (path: string, what: RegExp) =>
       assert.rejects(Publications.open(path), (error: Error) => {
@@ -195,8 +223,8 @@ describe('publications in a file', () => {
     const newer = fresh();
     (await Publications.open(newer)).close();
     const changed = new DatabaseSync(newer);
-    changed.exec('PRAGMA user_version = 2');
+    changed.exec('PRAGMA user_version = 3');
     changed.close();
-    await refuses(newer, /another version of the tracker/);
+    await refuses(newer, /a later version of the tracker/);
   });
 });

@@ -1,12 +1,13 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { KEPT_AFTER_END_SECONDS, PUBLICATIONS_WAIT_MS } from '../limits.ts';
+import type { Place } from '../backplane/backplane.ts';
+import { KEPT_AFTER_END_SECONDS, KEPT_FOR_OTHERS_SECONDS, PUBLICATIONS_WAIT_MS } from './limits.ts';
 
 /** A file of publications that cannot be used. The message says why, and the cure. */
 export class PublicationsError extends Error {}
 
 /** "zfpu": tells our files from other databases of SQLite. */
 const APPLICATION_ID = 0x7a667075;
-const VERSION = 1;
+const VERSION = 2;
 
 /** What to do about an error of SQLite, by its code: busy and locked, read-only and cannot open. */
 const CURES: Readonly<Record<number, string>> = {
@@ -15,6 +16,17 @@ const CURES: Readonly<Record<number, string>> = {
   8: 'its folder has to be there, and writable',
   14: 'its folder has to be there, and writable',
 };
+
+/** Until when a site has a content, as other machines are told: of two, the newer one holds. */
+export interface Shared {
+  /** As {@link contentKey} names it. */
+  readonly content: string;
+  readonly site: string;
+  /** 0: it was taken back. */
+  readonly until: number;
+  /** When that was said; later than what it replaced. */
+  readonly stamp: number;
+}
 
 /** Where a walk through what ended has got to. */
 export interface Ended {
@@ -25,23 +37,26 @@ export interface Ended {
 /**
  * Until when sites have contents, in a database of SQLite, which several trackers of one machine may
  * share. Times are whole seconds since 1970. Contents are named by `contentKey`. A row whose end has come, or
- * that was taken back, is kept for a while, so that the others learn of it.
+ * that was taken back, is kept for a while, so that the others learn of it; for longer if those are other machines.
  * Every method but `close` throws what SQLite says when the disk fails.
  */
 export class Publications {
   readonly #db: DatabaseSync;
   readonly #statements: ReturnType<typeof statementsOf>;
+  readonly #isShared: boolean;
 
-  private constructor(db: DatabaseSync) {
+  private constructor(db: DatabaseSync, isShared: boolean) {
     this.#db = db;
+    this.#isShared = isShared;
     this.#statements = statementsOf(db);
   }
 
   /**
    * Opens the file, or makes it.
+   * @param isShared whether what is published here is to be told to other machines
    * @throws {PublicationsError} if it cannot be read and written, or is something else
    */
-  static async open(path: string): Promise<Publications> {
+  static async open(path: string, isShared = false): Promise<Publications> {
     const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
     // Before, SQLite neither waits for others nor says whether it is in a transaction.
     if (major < 22 || (major === 22 && minor < 16) || major === 23)
@@ -51,7 +66,7 @@ export class Publications {
     try {
       db = new DatabaseSync(path, { timeout: PUBLICATIONS_WAIT_MS });
       prepare(db, path);
-      return new Publications(db);
+      return new Publications(db, isShared);
     } catch (error) {
       db?.close();
       if (error instanceof PublicationsError) throw error;
@@ -88,15 +103,28 @@ export class Publications {
       const news = contents.filter((content) => !isThere.get(content, site)).length;
       const needed = news > 0 ? numberIn(rows.get()) + news : 0;
       if (needed > most) return { needed };
-      for (const content of contents) add.run(content, site, until);
+      for (const content of contents) add.run(content, site, until, now, Number(this.#isShared));
+      this.#noteUntold();
       return { published: this.#countOf(site, now) };
     });
   }
 
-  /** Takes them back, as above. */
-  withdraw(site: string, contents: readonly string[], now: number): { readonly published: number } {
+  /** Takes them back, as above; also those that another machine may have published, if there is room to note it. */
+  withdraw(
+    site: string,
+    contents: readonly string[],
+    now: number,
+    most: number,
+  ): { readonly published: number } {
+    const { isThere, rows, withdraw, takeBack } = this.#statements;
     return this.#all(() => {
-      for (const content of contents) this.#statements.withdraw.run(now, content, site);
+      const known = new Set(contents.filter((content) => isThere.get(content, site)));
+      const news = contents.length - known.size;
+      const hasRoom = this.#isShared && news > 0 && numberIn(rows.get()) + news <= most;
+      for (const content of contents)
+        if (!this.#isShared) withdraw.run(now, content, site);
+        else if (hasRoom || known.has(content)) takeBack.run(content, site, now);
+      this.#noteUntold();
       return { published: this.#countOf(site, now) };
     });
   }
@@ -112,16 +140,62 @@ export class Publications {
       .map(({ at, content }) => ({ at: Number(at), content: String(content) }));
   }
 
-  /** Forgets up to `count` that ended long ago. @returns how many */
+  /** Forgets up to `count` that ended long ago, and that others need not be told. @returns how many */
   sweep(now: number, count: number): number {
-    const before = now - KEPT_AFTER_END_SECONDS;
+    const before = now - (this.#isShared ? KEPT_FOR_OTHERS_SECONDS : KEPT_AFTER_END_SECONDS);
     const { oldest, forget } = this.#statements;
     // To write means to wait for others who do.
     return oldest.get(before) ? Number(forget.run(before, count).changes) : 0;
   }
 
+  /** Up to where the store that machines share was read, and told everything; none at first. */
+  get place(): Place {
+    const { store = '', seen = 0 } = this.#statements.place.get() ?? {};
+    return { store: String(store), seen: Number(seen) };
+  }
+
+  keepPlace({ store, seen }: Place): void {
+    this.#statements.keepPlace.run(store, seen);
+  }
+
+  /**
+   * Takes over what others published, where it is newer.
+   * @returns the contents of which anything has changed
+   */
+  learn(news: readonly Shared[], now: number): string[] {
+    return this.#all(() =>
+      news.flatMap(({ content, site, until, stamp }) =>
+        this.#statements.learn.run(content, site, until, until || now, stamp).changes
+          ? [content]
+          : [],
+      ),
+    );
+  }
+
+  /** The next up to `count` of all there are, in their order. @param from the last one before */
+  after({ content, site }: Pick<Shared, 'content' | 'site'>, count: number): Shared[] {
+    return this.#statements.after.all(content, site, count).map(sharedOf);
+  }
+
+  /** Up to `count` that others were not told of. */
+  unsent(count: number): Shared[] {
+    return this.#statements.unsent.all(count).map(sharedOf);
+  }
+
+  /** They were told of these. */
+  sent(told: readonly Shared[]): void {
+    this.#all(() => {
+      for (const { content, site, stamp } of told) this.#statements.sent.run(content, site, stamp);
+    });
+  }
+
   close(): void {
     this.#db.close();
+  }
+
+  /** What was written while others are not told: they are told everything when they are. */
+  #noteUntold(): void {
+    if (!this.#isShared) this.#statements.forgetPlace.run();
   }
 
   #countOf(site: string, now: number): number {
@@ -142,13 +216,21 @@ export class Publications {
 }
 
 /** `until` is 0 for what was taken back, which a clock that is set back must not bring back; `ended` says when that was, or will be. */
-const TABLE = `
-  CREATE TABLE IF NOT EXISTS publications (
+const FIRST_TABLE = `
+  CREATE TABLE publications (
     content TEXT NOT NULL, site TEXT NOT NULL, until INTEGER NOT NULL, ended INTEGER NOT NULL,
     PRIMARY KEY (content, site)
   ) WITHOUT ROWID, STRICT;
-  CREATE INDEX IF NOT EXISTS by_site ON publications (site, until);
-  CREATE INDEX IF NOT EXISTS by_end ON publications (ended, content);
+  CREATE INDEX by_site ON publications (site, until);
+  CREATE INDEX by_end ON publications (ended, content);
+`;
+
+/** Since version 2. `unsent` is 1 for what other machines have not been told. */
+const SHARED_TABLES = `
+  ALTER TABLE publications ADD COLUMN stamp INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE publications ADD COLUMN unsent INTEGER NOT NULL DEFAULT 0;
+  CREATE INDEX by_unsent ON publications (unsent) WHERE unsent = 1;
+  CREATE TABLE place (only_one INTEGER PRIMARY KEY CHECK (only_one = 1), store TEXT NOT NULL, seen INTEGER NOT NULL) STRICT;
 `;
 
 function statementsOf(db: DatabaseSync) {
@@ -156,9 +238,27 @@ function statementsOf(db: DatabaseSync) {
   return {
     has: prepared('SELECT 1 FROM publications WHERE content = ? AND until > ? LIMIT 1'),
     isThere: prepared('SELECT 1 FROM publications WHERE content = ? AND site = ?'),
-    add: prepared('INSERT OR REPLACE INTO publications VALUES (?1, ?2, ?3, ?3)'),
-    withdraw: prepared(
-      'UPDATE publications SET until = 0, ended = min(ended, ?) WHERE content = ? AND site = ? AND until > 0',
+    add: prepared(`INSERT INTO publications VALUES (?1, ?2, ?3, ?3, ?4, ?5)
+      ON CONFLICT DO UPDATE SET until = ?3, ended = ?3, stamp = max(?4, stamp + 1), unsent = max(unsent, ?5)`),
+    withdraw: prepared(`UPDATE publications
+      SET until = 0, ended = min(ended, ?1), stamp = max(?1, stamp + 1)
+      WHERE content = ?2 AND site = ?3 AND until > 0`),
+    takeBack: prepared(`INSERT INTO publications VALUES (?1, ?2, 0, ?3, ?3, 1)
+      ON CONFLICT DO UPDATE SET until = 0, ended = ?3, stamp = max(?3, stamp + 1), unsent = 1`),
+    forgetPlace: prepared('DELETE FROM place'),
+    place: prepared('SELECT store, seen FROM place'),
+    keepPlace: prepared('INSERT OR REPLACE INTO place VALUES (1, ?, ?)'),
+    learn: prepared(`INSERT INTO publications VALUES (?1, ?2, ?3, ?4, ?5, 0)
+      ON CONFLICT DO UPDATE SET until = ?3, ended = ?4, stamp = ?5, unsent = 0
+      WHERE (?5, ?3) > (stamp, until)`),
+    after: prepared(
+      'SELECT content, site, until, stamp FROM publications WHERE (content, site) > (?, ?) ORDER BY content, site LIMIT ?',
+    ),
+    unsent: prepared(
+      'SELECT content, site, until, stamp FROM publications WHERE unsent = 1 LIMIT ?',
+    ),
+    sent: prepared(
+      'UPDATE publications SET unsent = 0 WHERE content = ? AND site = ? AND stamp = ?',
     ),
     rows: prepared('SELECT count(*) AS n FROM publications'),
     total: prepared('SELECT count(*) AS n FROM publications WHERE until > ?'),
@@ -166,9 +266,9 @@ function statementsOf(db: DatabaseSync) {
     ended: prepared(
       'SELECT ended AS at, content FROM publications WHERE (ended, content) > (?, ?) AND ended <= ? ORDER BY ended, content LIMIT ?',
     ),
-    oldest: prepared('SELECT 1 FROM publications WHERE ended <= ? LIMIT 1'),
+    oldest: prepared('SELECT 1 FROM publications WHERE ended <= ? AND unsent = 0 LIMIT 1'),
     forget: prepared(
-      'DELETE FROM publications WHERE (content, site) IN (SELECT content, site FROM publications WHERE ended <= ? LIMIT ?)',
+      'DELETE FROM publications WHERE (content, site) IN (SELECT content, site FROM publications WHERE ended <= ? AND unsent = 0 LIMIT ?)',
     ),
   };
 }
@@ -176,25 +276,39 @@ function statementsOf(db: DatabaseSync) {
 /** @throws {PublicationsError} if it is not ours */
 function prepare(db: DatabaseSync, path: string): void {
   const pragma = (name: string) => Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0];
-  const isOurs = () =>
-    pragma('application_id') === APPLICATION_ID && pragma('user_version') === VERSION;
-  const tables = numberIn(db.prepare('SELECT count(*) AS n FROM sqlite_schema').get());
-  if (tables > 0 && !isOurs())
+  const version = () => {
+    const tables = numberIn(db.prepare('SELECT count(*) AS n FROM sqlite_schema').get());
+    if (tables === 0) return 0;
+    const found = pragma('application_id') === APPLICATION_ID ? Number(pragma('user_version')) : -1;
+    if (found >= 1 && found <= VERSION) return found;
     throw new PublicationsError(
-      `${path} (--published-file) is another program's, or of another version of the tracker; name another file`,
+      `${path} (--published-file) is another program's, or of a later version of the tracker; name another file`,
     );
+  };
+  const before = version();
   // What was said to be kept is kept.
   db.exec('PRAGMA synchronous = FULL');
-  if (tables > 0) return;
+  if (before === VERSION) return;
   // Who reads must not wait for who writes.
-  db.exec(`
-    PRAGMA journal_mode = WAL;
-    BEGIN IMMEDIATE;
-    PRAGMA application_id = ${APPLICATION_ID};
-    PRAGMA user_version = ${VERSION};
-    ${TABLE}
-    COMMIT;
-  `);
+  if (before === 0) db.exec('PRAGMA journal_mode = WAL');
+  db.exec('BEGIN IMMEDIATE');
+  try {
+    // Another tracker may have been faster.
+    const found = version();
+    if (found === 0) db.exec(`PRAGMA application_id = ${APPLICATION_ID}; ${FIRST_TABLE}`);
+    if (found < 2) db.exec(SHARED_TABLES);
+    db.exec(`PRAGMA user_version = ${VERSION}; COMMIT`);
+  } catch (error) {
+    if (db.isTransaction) db.exec('ROLLBACK');
+    throw error;
+  }
+}
+
+function sharedOf({ content, site, until, stamp }: Record<string, unknown>): Shared {
+  return {
+    ...{ content: String(content), site: String(site) },
+    ...{ until: Number(until), stamp: Number(stamp) },
+  };
 }
 
 function numberIn(row: { n?: unknown } | undefined): number {

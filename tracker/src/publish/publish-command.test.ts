@@ -10,9 +10,9 @@ import { join } from 'node:path';
 import { contentKey, parseContentId } from '@zauberflote/proto';
 import { ED25519, pem } from '../../test-support/tokens.ts';
 import { readConfig } from '../config/read.ts';
-import { MAX_PUBLISHED_PER_REQUEST } from '../limits.ts';
 import type { RunningTracker } from '../server.ts';
 import { startTracker } from '../server.ts';
+import { MAX_PUBLISHED_PER_REQUEST } from './limits.ts';
 import { Publications } from './publications.ts';
 import { PUBLISH_HELP, PublishError, publishFiles } from './publish-command.ts';
 

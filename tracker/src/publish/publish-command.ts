@@ -9,12 +9,9 @@ import {
   TrackerService,
 } from '@zauberflote/proto/full';
 import { makeToken } from '../access/token-command.ts';
-import {
-  CONNECT_RATE_PER_ADDRESS,
-  MAX_PUBLISH_SECONDS,
-  MAX_PUBLISHED_PER_REQUEST,
-} from '../limits.ts';
+import { CONNECT_RATE_PER_ADDRESS } from '../limits.ts';
 import { type Hash, hashesIn } from './hashes.ts';
+import { MAX_PUBLISH_SECONDS, MAX_PUBLISHED_PER_REQUEST } from './limits.ts';
 
 export const PUBLISH_HELP = `Usage: zauberflote-tracker publish --tracker URL --key-file FILE --site HOST [options] FILE…
 

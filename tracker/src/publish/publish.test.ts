@@ -10,9 +10,9 @@ import { content, have, want } from '../../test-support/messages.ts';
 import { contentJson, type Publishing, publishTo } from '../../test-support/publish.ts';
 import { EC, ED25519, pem, token } from '../../test-support/tokens.ts';
 import { KeyError } from '../access/keys.ts';
-import { MAX_PUBLISH_SECONDS, MAX_PUBLISHED_PER_REQUEST } from '../limits.ts';
 import type { RunningTracker, TrackerOptions } from '../server.ts';
 import { startTracker } from '../server.ts';
+import { MAX_PUBLISH_SECONDS, MAX_PUBLISHED_PER_REQUEST } from './limits.ts';
 import { PublicationsError } from './publications.ts';
 
 describe('publishing, over real sockets', () => {

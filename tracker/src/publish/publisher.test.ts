@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { ENDED_AT_ONCE, KEPT_AFTER_END_SECONDS } from '../limits.ts';
+import { ENDED_AT_ONCE, KEPT_AFTER_END_SECONDS } from './limits.ts';
 import { Publications } from './publications.ts';
 import { Publisher } from './publisher.ts';
 
@@ -79,7 +79,7 @@ describe('what a tracker does when publications end', () => {
     publish(['2:2'], 45);
     tick();
     assert.deepEqual([...held], ['2:0', '2:1', '2:2']);
-    other.withdraw('a.example', ['2:0'], now);
+    other.withdraw('a.example', ['2:0'], now, MOST);
     tick();
     assert.deepEqual([...held], ['2:1']);
   });
@@ -94,7 +94,7 @@ describe('what a tracker does when publications end', () => {
   it('keeps holders while the disk fails, says so once a tick, and finds out afterwards', () => {
     publish(['2:0', '2:1']);
     tick();
-    other.withdraw('a.example', ['2:0'], now);
+    other.withdraw('a.example', ['2:0'], now, MOST);
     broken(() => {
       for (let i = 0; i < 3; i++) tick();
       assert.equal(publisher.serves('2:1'), false);
@@ -111,7 +111,7 @@ describe('what a tracker does when publications end', () => {
   it('looks through all that is held after it stood still for too long to be told, in steps', () => {
     publish(names(ENDED_AT_ONCE + 5));
     tick();
-    other.withdraw('a.example', ['2:7'], now + 10);
+    other.withdraw('a.example', ['2:7'], now + 10, MOST);
     now += KEPT_AFTER_END_SECONDS + TICK;
     other.sweep(now, MOST);
     assert.equal(tick(), 2);
@@ -123,7 +123,7 @@ describe('what a tracker does when publications end', () => {
     publish(['2:0', '2:1']);
     tick();
     now -= 50_000;
-    other.withdraw('a.example', ['2:0'], now + 1);
+    other.withdraw('a.example', ['2:0'], now + 1, MOST);
     tick();
     assert.deepEqual([...held], ['2:1']);
   });

@@ -6,8 +6,8 @@ import { isOriginAllowed } from '../abuse/origins.ts';
 import type { TokenKey } from '../access/keys.ts';
 import type { TokenProblem } from '../access/tokens.ts';
 import { checkToken, tokenOf } from '../access/tokens.ts';
-import type { LimitName } from '../limits.ts';
-import * as limits from '../limits.ts';
+import { type LimitName, MAX_PENDING_TOKENS } from '../limits.ts';
+import * as limits from './limits.ts';
 import type { Ended, Publications } from './publications.ts';
 
 export interface PublisherOptions {
@@ -41,6 +41,8 @@ const HOST =
 /** Takes what sites publish, and says what is served. */
 export class Publisher {
   readonly #options: PublisherOptions;
+  /** Hears when something was published, or taken back. */
+  onPublished: () => void = () => {};
   #pending = 0;
   #total = 0;
   /** Until when what ended was looked for. */
@@ -87,7 +89,7 @@ export class Publisher {
     const time = now();
     const done = this.#safely(() =>
       ttlSeconds === 0
-        ? publications.withdraw(site, keys, time)
+        ? publications.withdraw(site, keys, time, maxPublished)
         : publications.publish(site, keys, time + ttlSeconds, time, maxPublished),
     );
     if (!done)
@@ -98,12 +100,18 @@ export class Publisher {
     if ('needed' in done) {
       onRefused('max-published');
       throw new ConnectError(
-        `this tracker keeps ${maxPublished} publications at most, those of the last hour included, and with these it would be ${done.needed}; take some back (ttl_seconds: 0) and wait an hour, or raise --max-published`,
+        `this tracker keeps ${maxPublished} publications at most, those that ended in the last hour included (with --redis, in the last week), and with these it would be ${done.needed}; raise --max-published, or take some back (ttl_seconds: 0) and wait for so long`,
         Code.ResourceExhausted,
       );
     }
-    if (ttlSeconds === 0) for (const key of keys) this.#endIfOver(key);
+    if (ttlSeconds === 0) this.changed(keys);
+    this.onPublished();
     return done;
+  }
+
+  /** These were published or taken back elsewhere. */
+  changed(contents: readonly string[]): void {
+    for (const content of contents) this.#endIfOver(content);
   }
 
   /**
@@ -122,6 +130,12 @@ export class Publisher {
     if (until < this.#lookedAt || until - after > limits.KEPT_AFTER_END_SECONDS)
       this.#lookThrough(held()[Symbol.iterator](), until);
     else this.#follow({ at: after, content: '' }, until);
+  }
+
+  /** The disk failed. Told once until the next tick: each visitor would say the same. */
+  fault(error: unknown): void {
+    if (!this.#isFaulty) this.#options.onFault(error);
+    this.#isFaulty = true;
   }
 
   /** Nothing is looked for any more. */
@@ -175,7 +189,7 @@ export class Publisher {
   /** @throws {ConnectError} */
   async #sitesOf(request: Pick<IncomingMessage, 'headers' | 'url'>): Promise<readonly string[]> {
     const { keys, tokenAudience: audience, onRefused, onFault, now } = this.#options;
-    if (this.#pending >= limits.MAX_PENDING_TOKENS)
+    if (this.#pending >= MAX_PENDING_TOKENS)
       throw new ConnectError('too many tokens are being checked; call again', Code.Unavailable);
     const known = keys();
     if (known.length === 0) throw new ConnectError(SHARED_KEYS, Code.FailedPrecondition);
@@ -201,9 +215,7 @@ export class Publisher {
     try {
       return act();
     } catch (error) {
-      // Each visitor would say the same.
-      if (!this.#isFaulty) this.#options.onFault(error);
-      this.#isFaulty = true;
+      this.fault(error);
       return undefined;
     }
   }

@@ -4,7 +4,6 @@ import type {
   Holding,
   Inquiry,
   Lease,
-  NodeMessageBody,
   Rejection,
   SessionRequest,
   Signal,
@@ -16,14 +15,14 @@ import {
   MAX_HOLDERS_PER_SWARM,
   UndeliverableReason,
 } from '@zauberflote/proto';
-import type { LimitName } from '../limits.ts';
 import * as limits from '../limits.ts';
 import { Attempts } from './attempts.ts';
+import { deliver, turnAway, undeliverable } from './effects.ts';
 import { Heaviest } from './heaviest.ts';
 import { LeaseBook } from './lease-book.ts';
 import type { Found } from './naming.ts';
 import { Naming } from './naming.ts';
-import type { Effect, Party, Stranger } from './peer.ts';
+import type { Effect, Party } from './peer.ts';
 import { Peer } from './peer.ts';
 import { Strangers } from './strangers.ts';
 import { largest, Swarm } from './swarm.ts';
@@ -395,24 +394,4 @@ export class Registry<C> {
         : deliver(recipient, { case: 'delivery', value: { to: recipient.id, signal: relayed } }),
     ];
   }
-}
-
-function undeliverable<C>(
-  sender: Party<C>,
-  { peerId, attempt }: Signal,
-  reason: UndeliverableReason,
-): Effect<C> {
-  const value = { peerId, attempt, reason };
-  return sender instanceof Peer
-    ? { to: sender.connection, send: { case: 'undeliverable', value } }
-    : deliver(sender, { case: 'rejection', value: { to: sender.id, undeliverable: value } });
-}
-
-function deliver<C>(to: Party<C>, message: NodeMessageBody): Effect<C> {
-  return { node: (to as Stranger<C>).node, message };
-}
-
-function turnAway<C>(to: C, message: string, limit: LimitName, random: () => number): Effect<C> {
-  const retryAfterMs = Math.round(limits.OVERLOAD_RETRY_MS * (1 + random()));
-  return { to, close: ErrorCode.OVERLOADED, message, retryAfterMs, limit };
 }
