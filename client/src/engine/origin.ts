@@ -153,6 +153,7 @@ export class Origin {
     if (isOutdone) {
       this.#outdoneAt = now;
       this.#outdone++;
+      this.#rate.forget();
       return this.leases.giveBack(this.#chunks);
     }
     if (!this.#mayBegin()) {
@@ -255,11 +256,13 @@ export class Origin {
   mistrust(fresh = this.isFresh): void {
     if (fresh !== this.isFresh) return;
     this.end();
+    this.#rate.forget();
     if (this.isFresh) this.phase = 'failed';
     this.isFresh = true;
   }
 
   fail(now: number): void {
+    this.#rate.forget();
     this.phase = ++this.#failures >= MAX_ORIGIN_FAILURES ? 'failed' : 'pausing';
     this.#retryAt = now + RETRY_ORIGIN_MS * 2 ** (this.#failures - 1);
   }
@@ -300,10 +303,11 @@ export class Origin {
   /** Whether peers do better than a range: it has stalled and they wait for it, or it is much slower. */
   #isOutdone({ askedAt, heardAt }: Range, { need, arePeersIdle }: Situation): boolean {
     if (this.#outdone >= MAX_OUTDONE) return false;
-    if (this.#now >= heardAt + RANGE_STALL_MS && arePeersIdle()) return true;
+    const isStalled = this.#now >= heardAt + RANGE_STALL_MS;
+    if (isStalled && arePeersIdle()) return true;
     const isOld = this.#now >= askedAt + RANGE_STALL_MS;
     const areServed = need === 'no' && !this.isWhole;
-    return areServed && isOld && this.#remainingMs() >= SLOW_SEEDERS_MS;
+    return areServed && isOld && (isStalled || this.#remainingMs() >= SLOW_SEEDERS_MS);
   }
 
   #mayBegin(): boolean {
@@ -368,7 +372,7 @@ export class Origin {
     const [id, now] = [++this.#lastRange, this.#now];
     const range: Range = { id, asked: end, start, end, at: start, askedAt: now, heardAt: now };
     this.#ranges.set(range.id, range);
-    this.#rate.asked();
+    this.#rate.asked(now);
     this.#mark(range, true);
     const length = end === Number.POSITIVE_INFINITY ? undefined : end - start;
     this.#do({ type: 'fetch-range', range: range.id, offset: start, length, fresh: this.isFresh });

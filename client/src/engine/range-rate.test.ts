@@ -42,9 +42,27 @@ describe('RangeRate', () => {
     const rate = new RangeRate();
     rate.begin();
     rate.add({ ...FIRST, at: FIRST.end }, FIRST.end, 1);
-    rate.asked();
+    rate.asked(1);
     assert.equal(rate.remainingMs(1), Number.POSITIVE_INFINITY);
     assert.equal(rate.affordable, RANGE_GROWTH * MIN_RANGE_BYTES);
+  });
+
+  it('does not take the rest of one range for the next', () => {
+    const rate = new RangeRate();
+    rate.begin();
+    rate.add({ ...FIRST, at: FIRST.end / 2 }, FIRST.end / 2, 1);
+    rate.asked(1);
+    rate.add({ ...FIRST, at: FIRST.end }, FIRST.end / 2, 2);
+    assert.equal(rate.remainingMs(1), Number.POSITIVE_INFINITY);
+  });
+
+  it('begins small again after it was told to forget', () => {
+    const rate = new RangeRate();
+    rate.begin();
+    rate.add({ ...FIRST, at: FIRST.end }, FIRST.end, 1);
+    assert.ok(rate.affordable > MIN_RANGE_BYTES);
+    rate.forget();
+    assert.equal(rate.affordable, 0);
   });
 
   it('goes by what is measured as soon as a range lasts long enough', () => {

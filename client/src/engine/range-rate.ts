@@ -17,12 +17,20 @@ export class RangeRate {
   #shown = 0;
   /** The same of a range that is under way; 0: nothing yet. */
   #current = 0;
+  /** When the latest range was asked for. */
+  #askedAt = 0;
   /** Most bytes of one range that have come. */
   #most = 0;
 
   /** A range was asked for: what one before has shown says nothing of when this one is done. */
-  asked(): void {
+  asked(now: number): void {
     this.#current = 0;
+    this.#askedAt = now;
+  }
+
+  /** It is as if nothing had come yet: it stalled, failed, or what came is from elsewhere. */
+  forget(): void {
+    this.#shown = this.#current = this.#most = 0;
   }
 
   /** The head of an answer came. */
@@ -35,7 +43,9 @@ export class RangeRate {
     this.#meter.add(length, now);
     const came = at - start;
     this.#most = Math.max(this.#most, came);
-    if (came >= (end - start) / 2) this.#current = this.#shown = came / Math.max(1, now - askedAt);
+    if (came < (end - start) / 2) return;
+    this.#shown = came / Math.max(1, now - askedAt);
+    if (askedAt === this.#askedAt) this.#current = this.#shown;
   }
 
   /** Time that so many bytes should still take, in ms; infinite if nothing is known. */

@@ -17,8 +17,8 @@ const KEYS = {
   last: 'zf:{store}:last',
 };
 
-// A server that was started again may have an older copy, or be another one that took over: what it lacks
-// is known of nobody, so its store is another one in any case.
+// A server that was started again, or took over from another, may have an older copy: what it lacks is known
+// of nobody, so its store is another one in any case.
 const READ = `
 local name = redis.call('GET', KEYS[1])
 if not name then
@@ -26,6 +26,7 @@ if not name then
   redis.call('SET', KEYS[1], name)
 end
 name = name .. string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+  .. string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
 local seen = name == ARGV[2] and ARGV[3] or '0'
 local found = redis.call('ZRANGE', KEYS[3], '(' .. seen, '+inf', 'BYSCORE', 'LIMIT', 0, ARGV[4], 'WITHSCORES')
 local reply = {name, seen}
@@ -36,10 +37,17 @@ for i = 1, #found, 2 do
 end
 return reply`;
 
+// First what may go: where there is no memory left, a script may still begin with that.
 const WRITE = `
 local function parse(entry)
   local stamp, value = string.match(entry, '^(%d+) (%d+)$')
   return tonumber(stamp), tonumber(value)
+end
+local old = redis.call('ZRANGE', KEYS[3], '-inf', redis.call('TIME')[1], 'BYSCORE', 'LIMIT', 0, 1000)
+if #old > 0 then
+  redis.call('HDEL', KEYS[1], unpack(old))
+  redis.call('ZREM', KEYS[2], unpack(old))
+  redis.call('ZREM', KEYS[3], unpack(old))
 end
 for i = 1, #ARGV, 3 do
   local name, entry = ARGV[i], ARGV[i + 1]
@@ -52,12 +60,6 @@ for i = 1, #ARGV, 3 do
     redis.call('ZADD', KEYS[2], redis.call('INCR', KEYS[4]), name)
     redis.call('ZADD', KEYS[3], ARGV[i + 2], name)
   end
-end
-local old = redis.call('ZRANGE', KEYS[3], '-inf', redis.call('TIME')[1], 'BYSCORE', 'LIMIT', 0, #ARGV)
-if #old > 0 then
-  redis.call('HDEL', KEYS[1], unpack(old))
-  redis.call('ZREM', KEYS[2], unpack(old))
-  redis.call('ZREM', KEYS[3], unpack(old))
 end`;
 
 export const storeScripts = {

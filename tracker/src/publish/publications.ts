@@ -1,6 +1,11 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Place } from '../backplane/backplane.ts';
-import { KEPT_AFTER_END_SECONDS, KEPT_FOR_OTHERS_SECONDS, PUBLICATIONS_WAIT_MS } from './limits.ts';
+import {
+  KEPT_AFTER_END_SECONDS,
+  KEPT_FOR_OTHERS_SECONDS,
+  MAX_PUBLISH_SECONDS,
+  PUBLICATIONS_WAIT_MS,
+} from './limits.ts';
 
 /** A file of publications that cannot be used. The message says why, and the cure. */
 export class PublicationsError extends Error {}
@@ -43,20 +48,25 @@ export interface Ended {
 export class Publications {
   readonly #db: DatabaseSync;
   readonly #statements: ReturnType<typeof statementsOf>;
-  readonly #isShared: boolean;
+  readonly #stampNow: () => number;
 
-  private constructor(db: DatabaseSync, isShared: boolean) {
+  private constructor(db: DatabaseSync, stampNow: () => number) {
     this.#db = db;
-    this.#isShared = isShared;
+    this.#stampNow = stampNow;
     this.#statements = statementsOf(db);
   }
 
   /**
    * Opens the file, or makes it.
-   * @param isShared whether what is published here is to be told to other machines
+   * @param isShared whether what is published here is to be told to other machines, from now on for ever
+   * @param stampNow wall-clock time in milliseconds
    * @throws {PublicationsError} if it cannot be read and written, or is something else
    */
-  static async open(path: string, isShared = false): Promise<Publications> {
+  static async open(
+    path: string,
+    isShared = false,
+    stampNow: () => number = Date.now,
+  ): Promise<Publications> {
     const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
     // Before, SQLite neither waits for others nor says whether it is in a transaction.
     if (major < 22 || (major === 22 && minor < 16) || major === 23)
@@ -66,7 +76,8 @@ export class Publications {
     try {
       db = new DatabaseSync(path, { timeout: PUBLICATIONS_WAIT_MS });
       prepare(db, path);
-      return new Publications(db, isShared);
+      if (isShared) db.exec("INSERT OR IGNORE INTO place VALUES (1, '', 0)");
+      return new Publications(db, stampNow);
     } catch (error) {
       db?.close();
       if (error instanceof PublicationsError) throw error;
@@ -103,28 +114,32 @@ export class Publications {
       const news = contents.filter((content) => !isThere.get(content, site)).length;
       const needed = news > 0 ? numberIn(rows.get()) + news : 0;
       if (needed > most) return { needed };
-      for (const content of contents) add.run(content, site, until, now, Number(this.#isShared));
-      this.#noteUntold();
+      const isShared = Number(this.#isShared);
+      for (const content of contents) add.run(content, site, until, this.#stampNow(), isShared);
       return { published: this.#countOf(site, now) };
     });
   }
 
-  /** Takes them back, as above; also those that another machine may have published, if there is room to note it. */
+  /**
+   * Takes them back, as above. Where other machines may have published them, that is noted also of contents
+   * that are not known here.
+   * @param most pairs to keep; as many again may be noted so
+   */
   withdraw(
     site: string,
     contents: readonly string[],
     now: number,
     most: number,
-  ): { readonly published: number } {
+  ): { readonly published: number } | { readonly needed: number } {
     const { isThere, rows, withdraw, takeBack } = this.#statements;
     return this.#all(() => {
-      const known = new Set(contents.filter((content) => isThere.get(content, site)));
-      const news = contents.length - known.size;
-      const hasRoom = this.#isShared && news > 0 && numberIn(rows.get()) + news <= most;
+      const isShared = this.#isShared;
+      const news = isShared ? contents.filter((content) => !isThere.get(content, site)).length : 0;
+      const needed = news > 0 ? numberIn(rows.get()) + news : 0;
+      if (needed > 2 * most) return { needed };
       for (const content of contents)
-        if (!this.#isShared) withdraw.run(now, content, site);
-        else if (hasRoom || known.has(content)) takeBack.run(content, site, now);
-      this.#noteUntold();
+        if (isShared) takeBack.run(content, site, now, this.#stampNow());
+        else withdraw.run(now, content, site, this.#stampNow());
       return { published: this.#countOf(site, now) };
     });
   }
@@ -142,10 +157,12 @@ export class Publications {
 
   /** Forgets up to `count` that ended long ago, and that others need not be told. @returns how many */
   sweep(now: number, count: number): number {
-    const before = now - (this.#isShared ? KEPT_FOR_OTHERS_SECONDS : KEPT_AFTER_END_SECONDS);
+    const told = now - (this.#isShared ? KEPT_FOR_OTHERS_SECONDS : KEPT_AFTER_END_SECONDS);
+    // By then nobody has it any more.
+    const untold = now - MAX_PUBLISH_SECONDS;
     const { oldest, forget } = this.#statements;
     // To write means to wait for others who do.
-    return oldest.get(before) ? Number(forget.run(before, count).changes) : 0;
+    return oldest.get(told, untold) ? Number(forget.run(told, untold, count).changes) : 0;
   }
 
   /** Up to where the store that machines share was read, and told everything; none at first. */
@@ -165,7 +182,7 @@ export class Publications {
   learn(news: readonly Shared[], now: number): string[] {
     return this.#all(() =>
       news.flatMap(({ content, site, until, stamp }) =>
-        this.#statements.learn.run(content, site, until, until || now, stamp).changes
+        this.#statements.learn.run(content, site, until, Math.max(until, now), stamp).changes
           ? [content]
           : [],
       ),
@@ -182,10 +199,11 @@ export class Publications {
     return this.#statements.unsent.all(count).map(sharedOf);
   }
 
-  /** They were told of these. */
-  sent(told: readonly Shared[]): void {
+  /** They were told of these. What has ended is kept for a while from now on. */
+  sent(told: readonly Shared[], now: number): void {
     this.#all(() => {
-      for (const { content, site, stamp } of told) this.#statements.sent.run(content, site, stamp);
+      for (const { content, site, stamp } of told)
+        this.#statements.sent.run(content, site, stamp, now);
     });
   }
 
@@ -193,9 +211,9 @@ export class Publications {
     this.#db.close();
   }
 
-  /** What was written while others are not told: they are told everything when they are. */
-  #noteUntold(): void {
-    if (!this.#isShared) this.#statements.forgetPlace.run();
+  /** Whether other machines are to be told; by now, as another process may have been joined to them. */
+  get #isShared(): boolean {
+    return this.#statements.place.get() !== undefined;
   }
 
   #countOf(site: string, now: number): number {
@@ -233,19 +251,21 @@ const SHARED_TABLES = `
   CREATE TABLE place (only_one INTEGER PRIMARY KEY CHECK (only_one = 1), store TEXT NOT NULL, seen INTEGER NOT NULL) STRICT;
 `;
 
+/** What ended before ?1 and was told to others, if there are any; or before ?2. */
+const OLD = 'ended <= ?1 AND (unsent = 0 OR ended <= ?2)';
+
 function statementsOf(db: DatabaseSync) {
   const prepared = (sql: string): StatementSync => db.prepare(sql);
   return {
     has: prepared('SELECT 1 FROM publications WHERE content = ? AND until > ? LIMIT 1'),
     isThere: prepared('SELECT 1 FROM publications WHERE content = ? AND site = ?'),
     add: prepared(`INSERT INTO publications VALUES (?1, ?2, ?3, ?3, ?4, ?5)
-      ON CONFLICT DO UPDATE SET until = ?3, ended = ?3, stamp = max(?4, stamp + 1), unsent = max(unsent, ?5)`),
+      ON CONFLICT DO UPDATE SET until = ?3, ended = ?3, stamp = max(?4, stamp + 1), unsent = ?5`),
     withdraw: prepared(`UPDATE publications
-      SET until = 0, ended = min(ended, ?1), stamp = max(?1, stamp + 1)
+      SET until = 0, ended = min(ended, ?1), stamp = max(?4, stamp + 1)
       WHERE content = ?2 AND site = ?3 AND until > 0`),
-    takeBack: prepared(`INSERT INTO publications VALUES (?1, ?2, 0, ?3, ?3, 1)
-      ON CONFLICT DO UPDATE SET until = 0, ended = ?3, stamp = max(?3, stamp + 1), unsent = 1`),
-    forgetPlace: prepared('DELETE FROM place'),
+    takeBack: prepared(`INSERT INTO publications VALUES (?1, ?2, 0, ?3, ?4, 1)
+      ON CONFLICT DO UPDATE SET until = 0, ended = ?3, stamp = max(?4, stamp + 1), unsent = 1`),
     place: prepared('SELECT store, seen FROM place'),
     keepPlace: prepared('INSERT OR REPLACE INTO place VALUES (1, ?, ?)'),
     learn: prepared(`INSERT INTO publications VALUES (?1, ?2, ?3, ?4, ?5, 0)
@@ -257,18 +277,17 @@ function statementsOf(db: DatabaseSync) {
     unsent: prepared(
       'SELECT content, site, until, stamp FROM publications WHERE unsent = 1 LIMIT ?',
     ),
-    sent: prepared(
-      'UPDATE publications SET unsent = 0 WHERE content = ? AND site = ? AND stamp = ?',
-    ),
+    sent: prepared(`UPDATE publications SET unsent = 0, ended = iif(until > ?4, until, max(ended, ?4))
+      WHERE content = ?1 AND site = ?2 AND stamp = ?3`),
     rows: prepared('SELECT count(*) AS n FROM publications'),
     total: prepared('SELECT count(*) AS n FROM publications WHERE until > ?'),
     countOf: prepared('SELECT count(*) AS n FROM publications WHERE site = ? AND until > ?'),
     ended: prepared(
       'SELECT ended AS at, content FROM publications WHERE (ended, content) > (?, ?) AND ended <= ? ORDER BY ended, content LIMIT ?',
     ),
-    oldest: prepared('SELECT 1 FROM publications WHERE ended <= ? AND unsent = 0 LIMIT 1'),
+    oldest: prepared(`SELECT 1 FROM publications WHERE ${OLD} LIMIT 1`),
     forget: prepared(
-      'DELETE FROM publications WHERE (content, site) IN (SELECT content, site FROM publications WHERE ended <= ? AND unsent = 0 LIMIT ?)',
+      `DELETE FROM publications WHERE (content, site) IN (SELECT content, site FROM publications WHERE ${OLD} LIMIT ?3)`,
     ),
   };
 }

@@ -79,7 +79,7 @@ export class Replica {
     if (!due || (due.length === 0 && !told)) return false;
     const entries = due.map((one) => entryOf(one, now()));
     if (due.length > 0 && !(await inTime(store.write(entries).then(() => true)))) return false;
-    if (!told) return this.#onDisk(() => publications.sent(due) ?? true) === true;
+    if (!told) return this.#onDisk(() => publications.sent(due, now()) ?? true) === true;
     this.#toldUpTo = due.at(-1);
     return this.#toldUpTo !== undefined || this.#keepPlace();
   }
