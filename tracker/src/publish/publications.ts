@@ -29,7 +29,7 @@ export interface Shared {
   readonly site: string;
   /** 0: it was taken back. */
   readonly until: number;
-  /** When that was said; later than what it replaced. */
+  /** When that was said, in milliseconds since 1970; higher than that of what it replaced. */
   readonly stamp: number;
 }
 
@@ -41,7 +41,7 @@ export interface Ended {
 
 /**
  * Until when sites have contents, in a database of SQLite, which several trackers of one machine may
- * share. Times are whole seconds since 1970. Contents are named by `contentKey`. A row whose end has come, or
+ * share. Times are whole seconds since 1970, but for stamps. Contents are named by `contentKey`. A row whose end has come, or
  * that was taken back, is kept for a while, so that the others learn of it; for longer if those are other machines.
  * Every method but `close` throws what SQLite says when the disk fails.
  */
