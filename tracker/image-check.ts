@@ -1,82 +1,67 @@
 /**
- * Builds tracker/Dockerfile with buildah, runs the image as it is, and checks what docs/operations.md
- * promises of it. Needs root, buildah and a free port 8080.
+ * Builds tracker/Dockerfile, runs the image and compose.yaml with Docker, and checks what
+ * docs/operations.md promises of them. Needs an engine, `docker compose` and a free port 8080.
  *
- *   npx node tracker/image-check.ts [options for `buildah bud`…]
+ *   npx node tracker/image-check.ts [options for `docker build`…]
  */
 import assert from 'node:assert/strict';
-import type { ChildProcess } from 'node:child_process';
-import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
-import { createInterface } from 'node:readline';
+import { execFileSync } from 'node:child_process';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client } from './test-support/client.ts';
 import { have, signal, want } from './test-support/messages.ts';
 
 const IMAGE = 'zauberflote-tracker';
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const CONTAINER = 'zauberflote-check';
+const SITES = Array.from({ length: 32 }, (_, i) => `https://site-${i}.example`);
 
-interface ImageConfig {
-  readonly User: string;
-  readonly Entrypoint: readonly string[];
-  readonly ExposedPorts: Readonly<Record<string, object>>;
-  readonly Healthcheck: { readonly Test: readonly string[] };
+function docker(...args: readonly string[]): string {
+  const cwd = fileURLToPath(new URL('..', import.meta.url));
+  const stdio: ['ignore', 'pipe', 'inherit'] = ['ignore', 'pipe', 'inherit'];
+  return execFileSync('docker', args, { encoding: 'utf8', cwd, stdio }).trim();
 }
 
-function buildah(...args: readonly string[]): string {
-  return execFileSync('buildah', args, { encoding: 'utf8', cwd: ROOT }).trim();
+const compose = (...args: readonly string[]) =>
+  docker('compose', '--file', 'tracker/compose.yaml', '--project-name', CONTAINER, ...args);
+
+async function until(what: string, holds: () => boolean | Promise<boolean>, ms = 30_000) {
+  for (const end = Date.now() + ms; Date.now() < end; await delay(250)) if (await holds()) return;
+  assert.fail(`not within ${ms} ms: ${what}`);
 }
 
-/** What `buildah run` needs to start `command` in the container, with no network of its own. */
-const inside = (container: string, command: readonly string[]) => [
-  ...['run', '--isolation', 'chroot', container, '--'],
-  ...command,
-];
+/** How many peers the tracker of `service` in compose.yaml has. */
+const peersOf = (service: string) =>
+  Number(
+    compose(
+      ...['exec', '-T', service, 'node', '--eval'],
+      "fetch('http://127.0.0.1:8080/healthz').then((r) => r.json()).then((h) => console.log(h.peers))",
+    ),
+  );
 
-/** The process deepest below `pid`: buildah starts others around the one that it runs. */
-function deepest(pid: number): number {
-  // A process is listed with the thread that started it.
-  const children = readdirSync(`/proc/${pid}/task`)
-    .map((thread) => readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').trim())
-    .filter((list) => list !== '');
-  return children[0] === undefined ? pid : deepest(Number.parseInt(children[0], 10));
+/** How many of the first `n` contents a newcomer is told a holder of. */
+async function named(n: number): Promise<number> {
+  const asker = await Client.open('ws://127.0.0.1:8080/');
+  const peers = await asker.ask(want(Array.from({ length: n }, (_, i) => i + 1)));
+  await asker.leave();
+  assert.ok(peers.case === 'peers');
+  return peers.value.swarms.filter(({ holders }) => holders.length > 0).length;
 }
 
-function build(args: readonly string[]): ImageConfig {
-  const options = ['--isolation', 'chroot', '--format', 'docker', ...args];
-  execFileSync('buildah', ['bud', ...options, '-f', 'tracker/Dockerfile', '-t', IMAGE, '.'], {
-    cwd: ROOT,
-    stdio: 'inherit',
-  });
-  return JSON.parse(buildah('inspect', '--type', 'image', IMAGE)).Docker.config;
-}
-
-/** Whether the image's own health check passes, run as it says. */
-function healthy(container: string, { Healthcheck }: ImageConfig): boolean {
-  const [kind, ...command] = Healthcheck.Test;
-  assert.equal(kind, 'CMD');
+async function checkImage(): Promise<void> {
+  docker(
+    'run',
+    '--detach',
+    '--read-only',
+    '--cap-drop=ALL',
+    '--publish=8080:8080',
+    '--name',
+    CONTAINER,
+    IMAGE,
+  );
+  const state = (field: string) => docker('inspect', '--format', `{{.State.${field}}}`, CONTAINER);
   try {
-    execFileSync('buildah', inside(container, command), { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-async function check(container: string, config: ImageConfig): Promise<void> {
-  assert.deepEqual(Object.keys(config.ExposedPorts), ['8080/tcp']);
-  assert.equal(healthy(container, config), false, 'port 8080 is in use by something else');
-  const run = spawn('buildah', inside(container, config.Entrypoint), {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const exit = once(run, 'exit');
-  const pid = await started(run);
-  try {
-    const [uid] = /(?<=^Uid:\t)\d+/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-    assert.ok(Number(uid) > 0, 'the tracker runs as root');
-    assert.equal(healthy(container, config), true, 'the health check fails');
-
+    await until('healthy', () => state('Health.Status') === 'healthy');
+    assert.notEqual(docker('exec', CONTAINER, 'id', '-u'), '0', 'the tracker runs as root');
     const holder = await Client.open('ws://127.0.0.1:8080/');
     holder.send(have([1]));
     await holder.ask(want([1]));
@@ -89,31 +74,54 @@ async function check(container: string, config: ImageConfig): Promise<void> {
     const health = await fetch('http://127.0.0.1:8080/healthz');
     assert.deepEqual(await health.json(), { status: 'ok', peers: 2, swarms: 1 });
 
-    process.kill(pid, 'SIGTERM');
-    for (const client of [holder, asker]) assert.equal((await client.ended()).code, 6);
-    assert.deepEqual(await exit, [0, null], 'not the exit code of a graceful stop');
-    console.log(
-      `The image works: uid ${uid}, introduction and relay, health check, graceful stop.`,
-    );
+    const stopped = Promise.all([holder, asker].map((client) => client.ended()));
+    docker('stop', CONTAINER);
+    for (const { code } of await stopped) assert.equal(code, 6);
+    assert.equal(state('ExitCode'), '0', 'not the exit code of a graceful stop');
+    console.log('The image: not root, introduction and relay, health check, graceful stop.');
   } finally {
-    if (run.exitCode === null) process.kill(pid, 'SIGKILL');
+    docker('rm', '--force', '--volumes', CONTAINER);
   }
 }
 
-/** Waits for the tracker's first line; gives its process id. */
-async function started(run: ChildProcess): Promise<number> {
-  const line = await Promise.race([
-    once(createInterface(run.stdout!), 'line').then(([line]) => String(line)),
-    once(run, 'exit').then(([code]) => assert.fail(`the container ended with ${code}`)),
-  ]);
-  assert.match(line, /listening on ws:\/\/localhost:8080\//);
-  return deepest(run.pid!);
+async function checkCompose(): Promise<void> {
+  try {
+    compose('up', '--detach');
+    await until('ready', async () => (await fetch('http://127.0.0.1:8080/readyz')).ok);
+    const holders = await Promise.all(
+      SITES.map((origin) => Client.open('ws://127.0.0.1:8080/', { origin })),
+    );
+    for (const [i, holder] of holders.entries()) holder.send(have([i + 1]));
+    await until(
+      'holders of both trackers named',
+      async () => (await named(SITES.length)) === SITES.length,
+    );
+
+    compose('kill', 'tracker-1');
+    const cut = () => holders.filter(({ socket }) => socket.readyState === socket.CLOSED).length;
+    await until('those of the dead tracker are cut', () => cut() > 0);
+    assert.ok(cut() < SITES.length, 'both trackers had some');
+    for (const origin of SITES)
+      await (await Client.open('ws://127.0.0.1:8080/', { origin })).leave();
+
+    // As an upgrade does: the balancer must find what comes in place of the old ones.
+    compose('up', '--detach', '--force-recreate', '--no-deps', 'tracker-2', 'tracker-1');
+    await until('all of the old are cut', () => cut() === SITES.length);
+    await until('both take visitors', async () => {
+      const opened = await Promise.allSettled(
+        SITES.map((origin) => Client.open('ws://127.0.0.1:8080/', { origin })),
+      );
+      const clients = opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+      const both = peersOf('tracker-1') > 0 && peersOf('tracker-2') > 0;
+      for (const client of clients) await client.leave();
+      return both && clients.length === SITES.length;
+    });
+    console.log('compose.yaml: introductions across trackers, one killed, both replaced.');
+  } finally {
+    compose('down', '--volumes');
+  }
 }
 
-const config = build(process.argv.slice(2));
-const container = buildah('from', '--pull-never', IMAGE);
-try {
-  await check(container, config);
-} finally {
-  buildah('rm', container);
-}
+docker('build', ...process.argv.slice(2), '--file', 'tracker/Dockerfile', '--tag', IMAGE, '.');
+await checkImage();
+await checkCompose();

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from '../test-support/client.ts';
@@ -72,6 +72,36 @@ describe('files to deploy with', () => {
     assert.ok(variables.length >= 3);
     const command = readConfig([], Object.fromEntries(variables));
     assert.ok(command.kind === 'start' && command.config.redis !== undefined);
+  });
+});
+
+describe('files to build the image with', () => {
+  const file = (name: string) =>
+    readFileSync(new URL(`../../${name}`, import.meta.url), 'utf8').split('\n');
+
+  it('a .dockerignore that leaves all that the Dockerfile copies, named in full', () => {
+    // Docker goes into no folder for an exception with a wildcard; buildah does.
+    const left = file('.dockerignore').flatMap((line) =>
+      line.startsWith('!') ? [line.slice(1)] : [],
+    );
+    const copied = file('tracker/Dockerfile').flatMap((line) =>
+      /^COPY (?!--from)/.test(line) ? line.split(' ').slice(1, -1) : [],
+    );
+    assert.ok(copied.length > 15);
+    assert.deepEqual(copied.filter((path) => !left.includes(path)).join(' '), '');
+    for (const path of copied)
+      assert.ok(existsSync(new URL(`../../${path}`, import.meta.url)), path);
+  });
+
+  it('each workspace’s manifest, as npm wants all that the lock file names', () => {
+    const { workspaces } = JSON.parse(file('package.json').join('\n'));
+    const dockerfile = file('tracker/Dockerfile');
+    for (const folder of workspaces)
+      assert.ok(dockerfile.includes(`COPY ${folder}/package.json ${folder}/`), folder);
+  });
+
+  it('one service that builds it: Docker refuses to build one name twice at once', () => {
+    assert.equal(file('tracker/compose.yaml').filter((line) => /^ +build:/.test(line)).length, 1);
   });
 });
 
