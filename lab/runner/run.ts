@@ -37,7 +37,8 @@ const NOTES: readonly string[] = [
     'no measured load is discarded',
   'every load has a window with a profile of its own (a browser context of its own), so nothing ' +
     'is cached; the browser process is warm',
-  'seeders load from the unlimited server before; leechers set out at one instant',
+  'seeders load from the unlimited server before; leechers set out at one instant, ' +
+    'when what opened their windows is done: processors at most 25 % busy for 0.4 s',
   'the order of the modes is drawn anew for every cell and run',
   'http needs no seeders: none are opened for it',
   'pages are plain http and count as secure by a flag of the browser, as those of a site with TLS',
@@ -96,7 +97,14 @@ export async function runBench(options: BenchOptions, around: Surroundings): Pro
       },
       seed,
       links,
-      notes: [...gitNotes, ...notes, ...stillSending(trials), ...endedBefore(rows), ...NOTES],
+      notes: [
+        ...gitNotes,
+        ...notes,
+        ...stillSending(trials),
+        ...setOutBusy(trials),
+        ...endedBefore(rows),
+        ...NOTES,
+      ],
     },
     cells: summarize(
       rows,
@@ -140,6 +148,14 @@ function stillSending(trials: readonly Trial[]): string[] {
         `the origin was still sending seconds after the last load of ${some.length} of ` +
           `${trials.length} trials (${modes}): its bytes are at least what is told`,
       ];
+}
+
+/** A note on trials whose preparations, or somebody else, took processors from their loads. */
+function setOutBusy(trials: readonly Trial[]): string[] {
+  const some = trials.filter(({ busyBefore }) => busyBefore).length;
+  return some === 0
+    ? []
+    : [`processors were not quiet when leechers set out in ${some} of ${trials.length} trials`];
 }
 
 /**

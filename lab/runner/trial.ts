@@ -11,6 +11,7 @@ import { type Break, type Grid, liarsOf, type Scenario, type Trial } from '../sc
 import { Breaks, tooLate } from './breaks.ts';
 import { cpuBetween, cpuNow } from './cpu.ts';
 import type { Lab } from './lab.ts';
+import { quiet } from './quiet.ts';
 import { steady } from './steady.ts';
 
 export interface TrialOptions {
@@ -27,6 +28,8 @@ export interface TrialOptions {
 
 /** From telling a tab to set out to its doing so, in ms: for one, and for each of them. */
 const START_MS = 200;
+/** Leechers do not wait longer for a machine that others keep busy, in ms. */
+const QUIET_MACHINE_MS = 10_000;
 const START_MS_EACH = 20;
 /** For all seeders to have it and be known: they load from an unlimited server. */
 const SEEDING_MS = 90_000;
@@ -108,6 +111,7 @@ export async function runTrial(options: TrialOptions): Promise<Trial> {
       return living.length > 0 || mode.seeding === null;
     });
     await breaks.before();
+    const quietBefore = await quiet(QUIET_MACHINE_MS);
 
     const sent = async () => (await lab.origin.counters()).upBytes;
     const sentBefore = await sent();
@@ -169,6 +173,7 @@ export async function runTrial(options: TrialOptions): Promise<Trial> {
       lies: lied.some(Boolean),
       missed: missed.length > 0 ? missed : tooLate(planned ?? [], times(rows)),
       originStillSending: !sentAfter.steady,
+      busyBefore: !quietBefore,
       cpu: cpuBetween(cpuBefore, cpuAfter, roots({ seeder: seeders, leecher: leechers })),
     };
   } finally {

@@ -47,6 +47,8 @@ export interface Trial {
   readonly missed?: readonly string[];
   /** It never was steady: `originBytes` is the least there can have been. @default false */
   readonly originStillSending?: boolean;
+  /** Processors had something else to do when the leechers set out. @default false */
+  readonly busyBefore?: boolean;
   readonly cpu?: CpuUse | undefined;
 }
 
