@@ -3,6 +3,7 @@ import {
   GRANTS_PER_CLIENT,
   LEASE_TTL_MS,
   MAX_FETCHERS_PER_SWARM,
+  MAX_HURRYING,
   MAX_LEASE_MS,
   RELEND_MS,
   SPREAD_MS,
@@ -69,8 +70,9 @@ export class LeaseModel {
     const all = Array.from({ length: units || 1000 }, (_, unit) => unit);
     const times = (unit: number) => this.fetched.get(unit)?.times ?? 0;
     const free = all.filter((unit) => !this.lent.has(unit) && times(unit) === 0);
+    const hurry = ask.hurry && downloading <= MAX_HURRYING;
     const spreads = (unit: number) =>
-      !ask.hurry && now - (this.fetched.get(unit)?.at ?? -Infinity) < RELEND_MS;
+      !hurry && now - (this.fetched.get(unit)?.at ?? -Infinity) < RELEND_MS;
     const candidates = ask.needed
       ? all.filter((unit) => !this.lent.has(unit) && !spreads(unit) && ask.needed!.includes(unit))
       : free;

@@ -11,6 +11,7 @@ import {
   MAX_SILENT_TIMEOUTS,
   MAX_UNVERIFIED_BYTES,
   MIN_PIPELINE,
+  MORE_PEERS_MS,
   MOVE_MS,
   REFRESH_MS,
   REQUEST_TIMEOUT_MS,
@@ -53,6 +54,21 @@ describe('DownloadEngine with complete holders', () => {
     assert.equal(connected.length, FIRST_SEEDERS);
     assert.equal(connected[0]?.peer, 17n);
     assert.notEqual(connected[1]?.peer, 31n, 'one of 49 by chance; the seed gives another');
+  });
+
+  it('connects to one more while these are slow, and does not wait long for who is not reached', () => {
+    const peers = Array.from({ length: 50 }, (_, i) => BigInt(i + 1));
+    const bench = new Bench({ origin: false }).start().seeders(MANY, ...peers);
+    // One opens and gives nothing, nobody else is heard of.
+    const [first] = bench.said('connect');
+    bench.connected(first?.peer as bigint);
+    for (let engaged = FIRST_SEEDERS + 1; engaged <= MAX_PEERS; engaged++) {
+      bench.now += MORE_PEERS_MS - 1;
+      assert.deepEqual(bench.tell({ type: 'wake' }).said('connect'), [], `${engaged}`);
+      assert.equal(bench.engine.wakeAt, bench.now + 1);
+      bench.now += 1;
+      bench.tell({ type: 'wake' }).sole('connect');
+    }
   });
 
   it('asks for every chunk once, the last one shorter', () => {

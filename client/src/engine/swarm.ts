@@ -30,6 +30,8 @@ export class Swarm {
   #chunks: Chunks | undefined;
   /** When a peer last gave a whole chunk, or the download began. */
   #servedAt = 0;
+  /** When a connection was last begun. */
+  #begunAt = 0;
 
   constructor(emit: (effect: Effect) => void) {
     this.#do = emit;
@@ -238,7 +240,8 @@ export class Swarm {
   /** When {@link proceed} has something to do at the latest. */
   wakeAt(now: number): number {
     let at = Number.POSITIVE_INFINITY;
-    const { connected, failed } = this.#candidates.sorted;
+    const { connected, failed, isConnecting } = this.#candidates.sorted;
+    if (isConnecting && this.#begunAt + MORE_PEERS_MS > now) at = this.#begunAt + MORE_PEERS_MS;
     for (const { retryAt } of failed) if (retryAt > now) at = Math.min(at, retryAt);
     for (const peer of connected) {
       if (peer.busyUntil > now) at = Math.min(at, peer.busyUntil);
@@ -258,7 +261,8 @@ export class Swarm {
     const { engaged, known, hasSeeder, engagesSeeder } = this.#candidates.sorted;
     if (known.length === 0) return;
     const few = hasSeeder ? FIRST_SEEDERS : FIRST_PARTIAL;
-    const most = engaged.length < few ? few : this.#wantsMore(now) ? MAX_PEERS : 0;
+    const more = this.#wantsMore(now) ? Math.min(engaged.length + 1, MAX_PEERS) : 0;
+    const most = Math.max(few, more);
     // However many have parts, the first who has it all is let in.
     if (engaged.length >= most && (engagesSeeder || !hasSeeder)) return;
     const ready = known.filter(({ retryAt }) => retryAt <= now);
@@ -275,6 +279,7 @@ export class Swarm {
       peer.offered = false;
       if (from === seeders) ready.splice(ready.indexOf(peer), 1);
       peer.state = 'connecting';
+      this.#begunAt = now;
       this.#candidates.changed();
       this.#do({ type: 'connect', peer: peer.id });
     }
@@ -283,7 +288,10 @@ export class Swarm {
   /** Whether the peers at hand have nothing to give, or are slow. */
   #wantsMore(now: number): boolean {
     const chunks = this.#chunks;
-    if (!chunks || chunks.complete || this.#candidates.sorted.isConnecting) return false;
+    if (!chunks || chunks.complete) return false;
+    // One who cannot be reached is found out only after many seconds.
+    const { isConnecting } = this.#candidates.sorted;
+    if (isConnecting && now < this.#begunAt + MORE_PEERS_MS) return false;
     const { rate } = this;
     const slow = rate > 0 && chunks.missingBytes / rate > MORE_PEERS_MS;
     return slow || now >= this.#servedAt + MORE_PEERS_MS;

@@ -38,7 +38,11 @@ export const FIRST_PARTIAL = 3;
 /** Peers one download connects to at a time: past that, more connections cost more than they carry. */
 export const MAX_PEERS = 8;
 
-/** A download that would still take so long with the peers at hand looks for more. */
+/**
+ * A download that would still take so long with the peers at hand looks for one more, and then looks
+ * again. All at once, they cost a crowd on slow machines more than they carried: ten visitors took
+ * 2.2 s instead of 1.9.
+ */
 export const MORE_PEERS_MS = 1_500;
 
 /** Holders remembered for one download: more than are ever tried, so that memory is bounded. */

@@ -227,6 +227,20 @@ describe('registry: units that were fetched', () => {
     assert.deepEqual(ask(room, 'b', { units: 4, needed: [1, 3] }), [1], 'both fetched twice');
   });
 
+  it('are not lent sooner to those in a hurry where many download', () => {
+    const names = range(1, limits.MAX_HURRYING + 1).map((n) => `peer ${n}`);
+    const room = downloading(...names);
+    const hurried = { units: 4, needed: [0], hurry: true };
+    tell(room, names[0]!, { fetched: [0] });
+    assert.deepEqual(ask(room, names[1]!, hurried), [0]);
+    tell(room, names[1]!, { fetched: [0] });
+    room.enter('one more');
+    room.send('one more', have([1], 0n, true));
+    assert.deepEqual(ask(room, names[2]!, hurried), []);
+    room.leave(names[1]!);
+    assert.deepEqual(ask(room, names[2]!, hurried), [0]);
+  });
+
   it('count once when one client says it twice', () => {
     const room = downloading('a', 'b');
     for (let i = 0; i < 3; i++) tell(room, 'a', { fetched: [0] });

@@ -100,7 +100,8 @@ export class Leases<M> {
     if (lease.wanted === 0) return NO_UNITS;
     const fetching = this.#fetchers.filter((other) => other !== undefined).length;
     if (!fetcher && fetching >= limits.MAX_FETCHERS_PER_SWARM) return NO_UNITS;
-    const units = this.#choose(lease, Math.max(1, downloading), now);
+    const hurry = lease.hurry && downloading <= limits.MAX_HURRYING;
+    const units = this.#choose({ ...lease, hurry }, Math.max(1, downloading), now);
     this.#lend(units, member, now);
     return units;
   }
