@@ -28,9 +28,9 @@ export interface TrialOptions {
 
 /** From telling a tab to set out to its doing so, in ms: for one, and for each of them. */
 const START_MS = 200;
+const START_MS_EACH = 20;
 /** Leechers do not wait longer for a machine that others keep busy, in ms. */
 const QUIET_MACHINE_MS = 10_000;
-const START_MS_EACH = 20;
 /** For all seeders to have it and be known: they load from an unlimited server. */
 const SEEDING_MS = 90_000;
 /** The origin has sent all when its counter stands still so long, in ms; looked at for so long at most. */

@@ -170,15 +170,10 @@ export const SPREAD_MS = 5_000;
 
 /**
  * For this long after a unit was fetched it is not lent again, in milliseconds: it is spreading from
- * peer to peer. Most of 10,000 peers have a chunk after 2 s (simulated, 2 Mbit/s up).
+ * peer to peer. Most of 10,000 peers have a chunk after 2 s (simulated, 2 Mbit/s up). A client in a
+ * hurry gets it sooner if the origin could send every client a unit in this time.
  */
 export const RELEND_MS = 3_000;
-
-/**
- * Clients that download, up to which one that is in a hurry gets a unit before: what an origin can add
- * for each of more is little, and it sends the same once more.
- */
-export const MAX_HURRYING = 32;
 
 /**
  * Units of all swarms for which leases are kept, at 14 bytes each; of more, among the swarms

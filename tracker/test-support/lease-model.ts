@@ -3,7 +3,6 @@ import {
   GRANTS_PER_CLIENT,
   LEASE_TTL_MS,
   MAX_FETCHERS_PER_SWARM,
-  MAX_HURRYING,
   MAX_LEASE_MS,
   RELEND_MS,
   SPREAD_MS,
@@ -36,6 +35,8 @@ export class LeaseModel {
   readonly until = new Map<string, number>();
   readonly fetched = new Map<number, Fetched>();
   #units = 0;
+  /** What the origin needs for a unit. */
+  #unitMs = 0;
   /** When it was first lent something, or last reported that something came of it. */
   readonly #since = new Map<string, number>();
   readonly #agree = new Set<string>();
@@ -53,8 +54,14 @@ export class LeaseModel {
     this.clients.add(name);
     if (ask.units && this.#agree.size === 0) this.#units = ask.units;
     if (ask.units && ask.units === this.#units) this.#agree.add(name);
-    for (const unit of [...ask.returned, ...ask.fetched])
-      if (this.lent.get(unit) === name) this.lent.delete(unit);
+    const release = (unit: number) => this.lent.get(unit) === name && this.lent.delete(unit);
+    ask.returned.forEach(release);
+    const sharing = new Set(this.lent.values()).size;
+    const done = ask.fetched.filter(release).length;
+    if (done > 0) {
+      const sample = (now - this.#since.get(name)!) / done / sharing;
+      this.#unitMs += (this.#unitMs === 0 ? 1 : 0.3) * (sample - this.#unitMs);
+    }
     for (const unit of ask.fetched) {
       const { times = 0, by } = this.fetched.get(unit) ?? {};
       const again = times > 0 && by === name;
@@ -70,7 +77,7 @@ export class LeaseModel {
     const all = Array.from({ length: units || 1000 }, (_, unit) => unit);
     const times = (unit: number) => this.fetched.get(unit)?.times ?? 0;
     const free = all.filter((unit) => !this.lent.has(unit) && times(unit) === 0);
-    const hurry = ask.hurry && downloading <= MAX_HURRYING;
+    const hurry = ask.hurry && downloading * this.#unitMs <= RELEND_MS;
     const spreads = (unit: number) =>
       !hurry && now - (this.fetched.get(unit)?.at ?? -Infinity) < RELEND_MS;
     const candidates = ask.needed

@@ -34,6 +34,8 @@ export class TestUplink {
   /** Bytes per ms. */
   rate = 250;
   maxFragment = 65_536;
+  /** How often the page finds time for events, in ms, a multiple of 5. */
+  wakeMs = 5;
   readonly network = new EventTarget() as NetworkInformation & EventTarget;
   readonly gone = new Set<bigint>();
   /** Every message that was handed over, in order. */
@@ -48,6 +50,7 @@ export class TestUplink {
   readonly #lines = new Map<bigint, Line>();
   readonly #timers = new Set<{ at: number; run: () => void }>();
   #credit = 0;
+  #isTold = true;
 
   readonly platform = {
     now: () => this.now,
@@ -100,6 +103,10 @@ export class TestUplink {
     for (const end = this.now + ms; this.now < end; ) {
       this.now += 5;
       this.#send(5);
+      if (!this.#isTold && this.now % this.wakeMs === 0) {
+        this.#isTold = true;
+        this.onWritable();
+      }
       for (const timer of [...this.#timers])
         if (timer.at <= this.now && this.#timers.delete(timer)) timer.run();
       each();
@@ -149,7 +156,7 @@ export class TestUplink {
     for (const line of this.#lines.values()) {
       if (line.threshold < 0 || line.queued > line.threshold) continue;
       this.#watch(line);
-      this.onWritable();
+      this.#isTold = false;
     }
   }
 

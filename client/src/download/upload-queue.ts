@@ -4,10 +4,10 @@ import type { PeerId } from '../tracker/types.ts';
 import type { Servable } from './uploads.ts';
 
 /**
- * Least that may wait in the network's send buffers, all connections together, in bytes: one message.
- * An uplink that runs dry is given more at once.
+ * Least that may wait in the network's send buffers, all connections together, in bytes: two messages,
+ * so that a connection that takes nothing leaves room for another. An uplink that runs dry gets more.
  */
-export const MIN_BUDGET_BYTES = 16_384;
+export const MIN_BUDGET_BYTES = 32_768;
 
 /**
  * How long what waits there should take to leave, in ms. What is in a buffer can be neither taken
@@ -16,9 +16,12 @@ export const MIN_BUDGET_BYTES = 16_384;
  */
 export const BUDGET_MS = 100;
 
+/** What is left of a budget after that time, at least: a page that wakes up late ran dry with less. */
+const KEPT = 0.75;
+
 /**
  * A connection that still holds bytes it was given so long ago, in ms, is slower than this uplink: what
- * it holds does not count, and it is given more only when it is empty. (Uplinks below 32 KB/s take
+ * it holds does not count, and it is given more only when it is empty. (Uplinks below 65 KB/s take
  * longer for the least budget: there every connection has its own request under way.)
  */
 export const SLOW_MS = 500;
@@ -130,7 +133,7 @@ export class UploadQueue {
   /** So many bytes, with all that is around them, were handed to the asker's connection. */
   gave(asker: Asker, bytes: number): void {
     asker.given += bytes;
-    this.#given += bytes;
+    if (!asker.isSlow) this.#given += bytes;
   }
 
   #busy({ peer, reading }: Asker): number {
@@ -139,26 +142,32 @@ export class UploadQueue {
 
   /** @returns what takes of the budget, in bytes */
   #measure(now: number): number {
-    let [all, total] = [0, 0];
+    let [waiting, total] = [0, 0];
     const look = now - this.#lookedAt >= SLOW_MS;
+    let isOther = false;
     if (look) this.#lookedAt = now;
     for (const asker of this.#askers.values()) {
       const queued = this.#connections.queuedBytes(asker.peer);
       if (look) {
         // Given a message whenever it is empty, a slow one has seldom held that for long.
         const took = asker.held + asker.given - queued;
-        asker.isSlow = queued > asker.given || (asker.isSlow && took < queued);
+        const isSlow = queued > asker.given || (asker.isSlow && took < queued);
+        isOther ||= isSlow !== asker.isSlow;
+        asker.isSlow = isSlow;
         asker.held = queued;
         asker.given = 0;
       }
-      all += queued;
-      if (!asker.isSlow) total += queued + asker.reading;
+      if (asker.isSlow) continue;
+      waiting += queued;
+      total += queued + asker.reading;
     }
     const elapsed = now - this.#measuredAt;
-    if (all > 0) {
+    // What slow ones hold says nothing of the uplink, and when others are slow, nor do the sums.
+    if (isOther) this.#waited = this.#given = 0;
+    else if (waiting > 0) {
       if (elapsed < BUDGET_MS) return total;
-      const rate = (this.#waited + this.#given - all) / elapsed;
-      this.#budget = Math.max(MIN_BUDGET_BYTES, rate * BUDGET_MS);
+      const rate = (this.#waited + this.#given - waiting) / elapsed;
+      this.#budget = Math.max(MIN_BUDGET_BYTES, rate * BUDGET_MS, this.#budget * KEPT);
     } else if (this.#isHeldBack) {
       // The uplink ran dry while somebody waited. If that is for the budget, it is too small.
       if (this.#given * 2 < this.#budget) return total;
@@ -166,7 +175,7 @@ export class UploadQueue {
     }
     this.#isHeldBack = false;
     this.#measuredAt = now;
-    this.#waited = all;
+    this.#waited = waiting;
     this.#given = 0;
     return total;
   }

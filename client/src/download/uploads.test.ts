@@ -60,6 +60,23 @@ describe('Uploads', () => {
     assert.ok(sizes().includes(MAX_FRAGMENT_BYTES));
   });
 
+  it('sends small ones where the largest would take long', async () => {
+    for (const [rate, isFast] of [
+      [3_000, false],
+      [6_000, true],
+    ] as const) {
+      line.rate = rate;
+      for (let id = 1; id <= 80; id++) uploads.request(1n, request(id, 0, SIZE));
+      await line.run(1_000);
+      line.sent.length = 0;
+      await line.run(500);
+      const largest = Math.max(...sizes().map(Number));
+      assert.equal(largest, isFast ? MAX_FRAGMENT_BYTES : FRAGMENT_BYTES, `${rate} KB/s`);
+      uploads.closed(1n);
+      start();
+    }
+  });
+
   it('keeps to what the peer can take in one message', async () => {
     line.maxFragment = 1200;
     uploads.request(1n, request(1, 0, 3000));

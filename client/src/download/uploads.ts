@@ -1,6 +1,6 @@
 import type { Request } from '@zauberflote/proto';
 import { contentKey, MAX_FRAGMENT_BYTES, RefuseReason } from '@zauberflote/proto';
-import { FRAGMENT_HEADER_BYTES, HIGH_WATER_BYTES } from '../connection/open-connection.ts';
+import { FRAGMENT_HEADER_BYTES } from '../connection/open-connection.ts';
 import type { Connections } from '../connection/types.ts';
 import type { Platform } from '../platform.ts';
 import type { PeerId } from '../tracker/types.ts';
@@ -8,7 +8,7 @@ import { Alarm } from './alarm.ts';
 import type { UploadPolicy } from './manners.ts';
 import { mayUpload, RateLimit } from './manners.ts';
 import type { Asker, Job } from './upload-queue.ts';
-import { SLOW_MS, UploadQueue } from './upload-queue.ts';
+import { BUDGET_MS, SLOW_MS, UploadQueue } from './upload-queue.ts';
 
 /** Requests one peer may have open here: a page of 60 assets, each with the windows of several downloads. */
 export const MAX_OPEN_REQUESTS = 512;
@@ -19,6 +19,8 @@ export const MAX_OPEN_REQUESTS = 512;
  * 64 KiB four times that. A fast uplink gets the largest fragments: each costs both sides a task.
  */
 export const FRAGMENT_BYTES = 16 * 1024;
+/** From here on an uplink is fast: the largest fragment takes 16 ms. */
+export const FAST_BYTES_PER_MS = 4_194;
 
 /**
  * Peers that take less in one message are not served: RFC 8841 has 65,536 bytes for the default,
@@ -179,7 +181,7 @@ export class Uploads {
   #send(asker: Asker, job: Job, whole: Uint8Array<ArrayBuffer>): void {
     const { peer, jobs } = asker;
     const { requestId, length } = job.request;
-    const isFast = this.#queue.budget >= HIGH_WATER_BYTES;
+    const isFast = this.#queue.budget >= FAST_BYTES_PER_MS * BUDGET_MS;
     const most = isFast ? MAX_FRAGMENT_BYTES : FRAGMENT_BYTES;
     const step = Math.min(most, this.#connections.maxFragmentBytes(peer));
     const data = whole.subarray(job.sent, job.sent + step);

@@ -12,8 +12,8 @@ interface Sorted {
   readonly failed: readonly Peer[];
   /** All that are open: who is no candidate any more may still have been asked for something. */
   readonly connected: readonly Peer[];
-  /** Whether a connection is being opened, to whomever. */
-  readonly isConnecting: boolean;
+  /** How many connections are being opened, to whomever. */
+  readonly connecting: number;
   /** Whether a candidate, and an engaged one, is said to have the whole. */
   readonly hasSeeder: boolean;
   readonly engagesSeeder: boolean;
@@ -116,7 +116,7 @@ export class Candidates {
       known,
       failed: known.filter(({ failures }) => failures > 0),
       connected: all.filter(({ state }) => state === 'open'),
-      isConnecting: all.some(({ state }) => state === 'connecting'),
+      connecting: all.filter(({ state }) => state === 'connecting').length,
       hasSeeder: candidates.some(({ has }) => has === 'all'),
       engagesSeeder: engaged.some(({ has }) => has === 'all'),
     };

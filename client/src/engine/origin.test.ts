@@ -299,6 +299,29 @@ describe('DownloadEngine and leases of the origin', () => {
     assert.ok(length > 0 && length < 40 * CHUNK);
   });
 
+  it('shares the origin when a late reply says that others are there, unless it is nearly done', () => {
+    for (const left of [40, 2]) {
+      // Nobody is named and no grant comes: it goes on as if it were alone.
+      const bench = new Bench({ verification: 'chunks' }).startChunks(100).partial(0);
+      const fetch = bench.pass(LEASE_PATIENCE_MS).sole('fetch-range');
+      assert.equal(fetch.length, undefined);
+      bench.head(fetch, 100 * CHUNK);
+      for (let chunk = 0; chunk < 100 - left; chunk++) {
+        bench.now += 100;
+        bench.data(fetch, CHUNK).checked(chunk, undefined);
+      }
+      const aborted = bench.grant(0, 0, CHUNK).said('abort-range');
+      aborted.push(...bench.partial(100 * CHUNK, 5n).said('abort-range'));
+      bench.connected(5n).holds(5n, 100 * CHUNK, ...Array.from({ length: 100 }, (_, i) => i));
+      const asked = bench.said('request').map(({ chunk }) => chunk);
+      if (left < 10) assert.deepEqual([aborted, asked], [[], []]);
+      else {
+        assert.equal(aborted[0]?.range, fetch.range);
+        assert.ok(asked.length > 0 && asked.every((chunk) => chunk >= 100 - left));
+      }
+    }
+  });
+
   it('is not woken over a reply that it no longer waits for', () => {
     const bench = new Bench().start().seeders(SIZE, 1n).connected(1n);
     bench.now += LEASE_PATIENCE_MS;

@@ -42,6 +42,8 @@ interface Range {
   readonly id: number;
   /** What was asked for, exclusive; infinite: the whole file, without Range. */
   readonly asked: number;
+  /** Whether it was asked for because there was nobody else. */
+  readonly isAlone: boolean;
   start: number;
   /** Exclusive; infinite: to the end, wherever that is. */
   end: number;
@@ -292,6 +294,7 @@ export class Origin {
       }
       while (chunk < count && chunk * chunkSize < end && !chunks.isMissing(chunk)) chunk++;
       if (chunk * chunkSize >= end || chunk >= count) this.#abort(range);
+      else if (this.#isAloneNoMore(range, situation)) this.#abort(range);
       else if (this.#isOutdone(range, situation)) {
         this.#abort(range);
         isOutdone = true;
@@ -308,6 +311,12 @@ export class Origin {
     const isOld = this.#now >= askedAt + RANGE_STALL_MS;
     const areServed = need === 'no' && !this.isWhole;
     return areServed && isOld && (isStalled || this.#remainingMs() >= SLOW_SEEDERS_MS);
+  }
+
+  /** Whether others have come meanwhile, with whom what is left of a range can be shared. */
+  #isAloneNoMore({ isAlone, askedAt }: Range, { need }: Situation): boolean {
+    if (!isAlone || need === 'alone' || this.isWhole) return false;
+    return this.#now >= askedAt + RANGE_MS && this.#remainingMs() >= RANGE_MS;
   }
 
   #mayBegin(): boolean {
@@ -349,8 +358,8 @@ export class Origin {
     while (end < count && chunks?.isMissing(end) && !chunks.isComing(end)) end++;
     const whole = !chunks || this.#serves === 'whole';
     if (whole && this.isBusy) return;
-    if (whole || (first === 0 && end === count)) this.#begin(0, Number.POSITIVE_INFINITY);
-    else this.#begin(first * chunkSize, Math.min(end * chunkSize, size));
+    if (whole || (first === 0 && end === count)) this.#begin(0, Number.POSITIVE_INFINITY, true);
+    else this.#begin(first * chunkSize, Math.min(end * chunkSize, size), true);
   }
 
   /** Wanted chunks from one chosen by chance on. */
@@ -368,9 +377,10 @@ export class Origin {
     }
   }
 
-  #begin(start: number, end: number): void {
+  #begin(start: number, end: number, isAlone = false): void {
     const [id, now] = [++this.#lastRange, this.#now];
-    const range: Range = { id, asked: end, start, end, at: start, askedAt: now, heardAt: now };
+    const times = { askedAt: now, heardAt: now };
+    const range: Range = { id, asked: end, isAlone, start, end, at: start, ...times };
     this.#ranges.set(range.id, range);
     this.#rate.asked(now);
     this.#mark(range, true);

@@ -240,8 +240,8 @@ export class Swarm {
   /** When {@link proceed} has something to do at the latest. */
   wakeAt(now: number): number {
     let at = Number.POSITIVE_INFINITY;
-    const { connected, failed, isConnecting } = this.#candidates.sorted;
-    if (isConnecting && this.#begunAt + MORE_PEERS_MS > now) at = this.#begunAt + MORE_PEERS_MS;
+    const { connected, connecting, failed } = this.#candidates.sorted;
+    if (connecting > 0 && this.#begunAt + MORE_PEERS_MS > now) at = this.#begunAt + MORE_PEERS_MS;
     for (const { retryAt } of failed) if (retryAt > now) at = Math.min(at, retryAt);
     for (const peer of connected) {
       if (peer.busyUntil > now) at = Math.min(at, peer.busyUntil);
@@ -289,9 +289,10 @@ export class Swarm {
   #wantsMore(now: number): boolean {
     const chunks = this.#chunks;
     if (!chunks || chunks.complete) return false;
-    // One who cannot be reached is found out only after many seconds.
-    const { isConnecting } = this.#candidates.sorted;
-    if (isConnecting && now < this.#begunAt + MORE_PEERS_MS) return false;
+    // Who cannot be reached is found out only after many seconds; nor are all to be tried at once.
+    const { connecting } = this.#candidates.sorted;
+    if (connecting >= FIRST_PARTIAL) return false;
+    if (connecting > 0 && now < this.#begunAt + MORE_PEERS_MS) return false;
     const { rate } = this;
     const slow = rate > 0 && chunks.missingBytes / rate > MORE_PEERS_MS;
     return slow || now >= this.#servedAt + MORE_PEERS_MS;

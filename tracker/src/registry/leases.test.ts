@@ -227,17 +227,21 @@ describe('registry: units that were fetched', () => {
     assert.deepEqual(ask(room, 'b', { units: 4, needed: [1, 3] }), [1], 'both fetched twice');
   });
 
-  it('are not lent sooner to those in a hurry where many download', () => {
-    const names = range(1, limits.MAX_HURRYING + 1).map((n) => `peer ${n}`);
+  it('are lent sooner in a hurry only where the origin could send each client a unit meanwhile', () => {
+    const names = range(0, 10).map((n) => `peer ${n}`);
     const room = downloading(...names);
-    const hurried = { units: 4, needed: [0], hurry: true };
-    tell(room, names[0]!, { fetched: [0] });
-    assert.deepEqual(ask(room, names[1]!, hurried), [0]);
-    tell(room, names[1]!, { fetched: [0] });
+    const hurried = { units: 8, needed: [0], hurry: true };
+    // Two share the origin, each gets two units in 1.2 s: the origin needs 0.3 s for one.
+    for (const name of names.slice(0, 2)) ask(room, name, { units: 8, wanted: 2 });
+    for (const name of names.slice(0, 2)) ask(room, name, { units: 8, wanted: 2 });
+    room.now += 1_200;
+    tell(room, names[0]!, { fetched: [0, 2] });
+    assert.deepEqual(ask(room, names[2]!, hurried), [0], '10 of 0.3 s each are 3 s');
+    tell(room, names[2]!, { returned: [0] });
     room.enter('one more');
     room.send('one more', have([1], 0n, true));
-    assert.deepEqual(ask(room, names[2]!, hurried), []);
-    room.leave(names[1]!);
+    assert.deepEqual(ask(room, names[2]!, hurried), [], '11 are not');
+    room.leave('one more');
     assert.deepEqual(ask(room, names[2]!, hurried), [0]);
   });
 

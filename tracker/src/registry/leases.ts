@@ -13,6 +13,9 @@ const NO_UNITS: Units = { first: 0, count: 0 };
 /** Stands for the number of times that a unit was fetched while it is lent. */
 const LENT = Number.POSITIVE_INFINITY;
 
+/** Weight of the newest sample of the time that a unit takes. */
+const NEWEST = 0.3;
+
 /** Every table has memory for at least this many units, so that even an empty one counts for some. */
 const SMALLEST_CAPACITY = 64;
 
@@ -49,6 +52,8 @@ export class Leases<M> {
   /** Units in the content as far as those know who agree, the first who spoke; 0: not known. */
   #units = 0;
   #agreeing = 0;
+  /** Time that the origin needs for a unit, in ms, as far as can be seen; 0: not known. */
+  #unitMs = 0;
   /** By place, from 1: a unit names the place of its fetcher. */
   readonly #fetchers: (Fetcher<M> | undefined)[] = [];
 
@@ -91,6 +96,7 @@ export class Leases<M> {
     this.#learnUnits(client, lease.units);
     const place = this.#placeOf(member);
     for (const unit of lease.returned) this.#release(unit, place);
+    this.#learnPace(lease.fetched, place, now);
     for (const unit of lease.fetched) this.#report(unit, client, place, now);
     const fetcher = this.#fetchers[place];
     if (fetcher) {
@@ -100,7 +106,8 @@ export class Leases<M> {
     if (lease.wanted === 0) return NO_UNITS;
     const fetching = this.#fetchers.filter((other) => other !== undefined).length;
     if (!fetcher && fetching >= limits.MAX_FETCHERS_PER_SWARM) return NO_UNITS;
-    const hurry = lease.hurry && downloading <= limits.MAX_HURRYING;
+    // An origin that has no time for a unit for each is of no help with what is spreading.
+    const hurry = lease.hurry && downloading * this.#unitMs <= limits.RELEND_MS;
     const units = this.#choose({ ...lease, hurry }, Math.max(1, downloading), now);
     this.#lend(units, member, now);
     return units;
@@ -147,6 +154,16 @@ export class Leases<M> {
     if (this.#units !== units) return;
     client.agrees = true;
     this.#agreeing++;
+  }
+
+  /** From what a fetcher reports of its leases: as many as fetch share the origin. */
+  #learnPace(reported: readonly number[], place: number, now: number): void {
+    const units = new Set(reported.filter((unit) => place > 0 && this.#lentTo[unit] === place))
+      .size;
+    if (units === 0) return;
+    const fetching = this.#fetchers.filter((other) => other !== undefined).length;
+    const sample = (now - this.#fetchers[place]!.since) / units / fetching;
+    this.#unitMs += (this.#unitMs === 0 ? 1 : NEWEST) * (sample - this.#unitMs);
   }
 
   /** 0 if it has no leases. */
