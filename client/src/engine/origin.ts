@@ -1,6 +1,7 @@
 import { Bitfield } from './bitfield.ts';
 import type { Chunks } from './chunks.ts';
 import { Leases } from './leases.ts';
+import { doneBetween, markComing, type Range } from './range.ts';
 import { RangeRate } from './range-rate.ts';
 import {
   MAX_ORIGIN_FAILURES,
@@ -35,23 +36,6 @@ export interface Situation {
   areSlow(): boolean;
   /** Whether an open peer has it all and is asked for nothing. */
   arePeersIdle(): boolean;
-}
-
-/** A request to the origin that has not ended. Offsets in bytes. */
-interface Range {
-  readonly id: number;
-  /** What was asked for, exclusive; infinite: the whole file, without Range. */
-  readonly asked: number;
-  /** Whether it was asked for because there was nobody else. */
-  readonly isAlone: boolean;
-  start: number;
-  /** Exclusive; infinite: to the end, wherever that is. */
-  end: number;
-  /** All before it came. */
-  at: number;
-  /** When it was asked for, and when bytes of it last came. */
-  readonly askedAt: number;
-  heardAt: number;
 }
 
 /**
@@ -130,7 +114,7 @@ export class Origin {
     this.#chunks = chunks;
     const done: number[] = [];
     for (const range of this.#ranges.values()) {
-      done.push(...this.#doneBetween(range, range.start));
+      if (chunks) done.push(...doneBetween(range, range.start, chunks.layout));
       this.#mark(range, true);
     }
     return done;
@@ -212,21 +196,8 @@ export class Origin {
     range.at += length;
     this.#rate.add(range, length, now);
     this.hasGiven = true;
-    const done = this.#doneBetween(range, before);
+    const done = chunks ? doneBetween(range, before, chunks.layout) : [];
     for (const chunk of done) chunks?.setComing(chunk, false);
-    return done;
-  }
-
-  /** Chunks of a range that its bytes from `before` on have completed. */
-  #doneBetween({ start, at }: Range, before: number): number[] {
-    if (!this.#chunks) return [];
-    const { chunkSize, size, count } = this.#chunks.layout;
-    const done: number[] = [];
-    for (let chunk = Math.floor(before / chunkSize); chunk < count; chunk++) {
-      const end = Math.min((chunk + 1) * chunkSize, size);
-      if (end > at) break;
-      if (chunk * chunkSize >= start && end > before) done.push(chunk);
-    }
     return done;
   }
 
@@ -394,13 +365,7 @@ export class Origin {
     this.#do({ type: 'abort-range', range: range.id });
   }
 
-  /** Notes that the chunks still to come of a range are, or are not, on their way. */
-  #mark({ at, end }: Range, coming: boolean): void {
-    const chunks = this.#chunks;
-    if (!chunks) return;
-    const { chunkSize, size, count } = chunks.layout;
-    const last = Math.min(Math.ceil(Math.min(end, size) / chunkSize), count);
-    for (let chunk = Math.floor(at / chunkSize); chunk < last; chunk++)
-      chunks.setComing(chunk, coming);
+  #mark(range: Range, coming: boolean): void {
+    if (this.#chunks) markComing(range, this.#chunks, coming);
   }
 }
