@@ -75,6 +75,11 @@ export const MEASUREMENTS: readonly Measurement[] = [
   { name: 'hostile', other: ['lab/load/hostile-main.ts', '--out', 'hostile.json'], minutes: 3 },
   { name: 'sim', other: ['lab/sim/main.ts', '--out', 'sim.json'], minutes: 1 },
   {
+    name: 'sim-beside',
+    other: ['lab/sim/main.ts', '--beside', '9', '--out', 'sim.json'],
+    minutes: 2,
+  },
+  {
     name: 'sim-10000',
     other: ['lab/sim/main.ts', '--peers', '10000', '--out', 'sim.json'],
     minutes: 10,

@@ -101,6 +101,7 @@ ${temporary}
     add_header Access-Control-Allow-Headers '*' always;
     add_header Access-Control-Max-Age 600 always;
     location /lib/ { gzip on; }
+    location ~ .html$ { gzip on; }
   }
 }
 `;

@@ -42,7 +42,7 @@ const NOTES: readonly string[] = [
   'the order of the modes is drawn anew for every cell and run',
   'http needs no seeders: none are opened for it',
   'pages are plain http and count as secure by a flag of the browser, as those of a site with TLS',
-  'client scripts are compressed with gzip, assets are not',
+  'pages and client scripts are compressed with gzip, assets are not',
   'trackers start anew for every trial',
 ];
 

@@ -41,11 +41,19 @@ export class Clock {
    * @param limitMs time after which it fails instead, so that a bug cannot run for ever
    */
   run(limitMs: number): void {
-    for (let due = this.#pop(); due; due = this.#pop()) {
-      if (due.dead) continue;
-      if (due.at > limitMs) throw new Error(`not at rest after ${limitMs} ms of virtual time`);
-      this.now = due.at;
-      due.run();
+    if (this.advance(limitMs)) throw new Error(`not at rest after ${limitMs} ms of virtual time`);
+  }
+
+  /** Runs what is due up to a time. @returns whether anything is left to happen after it */
+  advance(time: number): boolean {
+    for (;;) {
+      const first = this.#heap[0];
+      if (first === undefined) return false;
+      if (!first.dead && first.at > time) return true;
+      this.#pop();
+      if (first.dead) continue;
+      this.now = first.at;
+      first.run();
     }
   }
 

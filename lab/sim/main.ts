@@ -19,7 +19,7 @@ function main(args: readonly string[]): void {
     process.stdout.write(USAGE);
     return;
   }
-  const { scenario, out } = command;
+  const { scenario, beside, out } = command;
   try {
     if (out !== undefined) accessSync(dirname(out), constants.W_OK);
   } catch {
@@ -28,15 +28,16 @@ function main(args: readonly string[]): void {
   const started = start();
   const began = performance.now();
   const cpu = process.cpuUsage();
-  const { result, world } = simulate(scenario);
+  const { result, world, engine } = simulate(scenario, beside);
   const { user, system } = process.cpuUsage(cpu);
   const cpuMs = (user + system) / 1_000;
   // What differs from run to run is apart from what does not.
   const machine = {
     wallMs: performance.now() - began,
     cpuMs,
-    cpuMsPerPeer: cpuMs / scenario.peers,
-    engineMsPerPeer: world.engineTime.ms / scenario.peers,
+    cpuMsPerPeer: cpuMs / (1 + beside) / scenario.peers,
+    beside,
+    engineMsPerPeer: engine.msPerPeer,
     engineByEvent: Object.fromEntries(world.engineTime.byEvent),
   };
   if (out !== undefined) {
@@ -46,9 +47,14 @@ function main(args: readonly string[]): void {
       conditions: conditions({
         packages: { client: 'client/package.json', tracker: 'tracker/package.json' },
         seed: scenario.seed,
-        options: { ...scenario },
+        options: { ...scenario, beside },
         started,
-        notes: [],
+        notes:
+          beside > 0
+            ? [
+                `${beside} more such swarms ran in the same process, and CPU times are means over all`,
+              ]
+            : [],
       }),
     };
     writeFileSync(out, `${JSON.stringify(written, null, 2)}\n`);
@@ -62,6 +68,7 @@ function show(
     readonly wallMs: number;
     readonly cpuMs: number;
     readonly cpuMsPerPeer: number;
+    readonly beside: number;
     readonly engineMsPerPeer: number;
   },
 ): string {
@@ -84,7 +91,8 @@ function show(
     `peers sent       ${mib(result.peerBytes)}, Gini ${result.uploadsGini.toFixed(3)}; ` +
       `received in vain ${mib(result.wastedBytes)}, lost ${mib(result.lostBytes)}`,
     `engine           ${result.engineEventsPerPeer.toFixed(0)} events and ` +
-      `${machine.engineMsPerPeer.toFixed(1)} ms per peer`,
+      `${machine.engineMsPerPeer.toFixed(1)} ms per peer` +
+      (machine.beside > 0 ? ` (the mean with ${machine.beside} more such swarms beside it)` : ''),
     `simulated        ${(result.virtualMs / 1_000).toFixed(0)} s in ` +
       `${(machine.wallMs / 1_000).toFixed(1)} s (CPU ${(machine.cpuMs / 1_000).toFixed(1)} s, ` +
       `${machine.cpuMsPerPeer.toFixed(1)} ms per peer)`,

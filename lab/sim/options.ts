@@ -21,6 +21,9 @@ Options (a rate is as 64KB, of 1000 bytes, or 2Mbit, of 1,000,000 bits, a second
                       download, half after it (default 0.1)
   --bytes N           size of the content (default 786432)
   --seed N            whole number from which all chance comes (default 1)
+  --beside N          more swarms like it that run in the same process, each by itself: what a larger
+                      swarm costs is seen against as many peers in smaller ones, which share memory
+                      and caches as its peers do (default 0)
   --out FILE          writes the result as JSON too
   --help              print this and exit
 `;
@@ -30,7 +33,12 @@ const MAX_BYTES = 256 * 1024 * 1024;
 
 export type Command =
   | { readonly kind: 'help' }
-  | { readonly kind: 'run'; readonly scenario: Scenario; readonly out: string | undefined };
+  | {
+      readonly kind: 'run';
+      readonly scenario: Scenario;
+      readonly beside: number;
+      readonly out: string | undefined;
+    };
 
 /** @throws {Error} for people, if the arguments make no sense */
 export function parse(args: readonly string[]): Command {
@@ -47,6 +55,7 @@ export function parse(args: readonly string[]): Command {
       churn: { type: 'string' },
       bytes: { type: 'string' },
       seed: { type: 'string' },
+      beside: { type: 'string' },
       out: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
@@ -79,7 +88,7 @@ export function parse(args: readonly string[]): Command {
     bytes: given('bytes', count(1, MAX_BYTES), DEFAULTS.bytes),
     seed: given('seed', count(0, 2 ** 32 - 1), DEFAULTS.seed),
   };
-  return { kind: 'run', scenario, out: values.out };
+  return { kind: 'run', scenario, beside: given('beside', count(0, 1_000), 0), out: values.out };
 }
 
 /** A rate in bytes, as everywhere in the lab, or in bits, as lines are sold. */

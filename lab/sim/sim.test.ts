@@ -232,6 +232,15 @@ describe('lab/sim: a swarm', () => {
     assert.ok(many < 1.5 * few, `${few} events per peer in a crowd of 20, ${many} in one of 200`);
   });
 
+  it('runs other swarms beside one without a word between them', () => {
+    const crowd = scenario({ peers: 30, arrivalMs: 500, churn: 0.2 });
+    const alone = simulate(crowd);
+    const beside = simulate(crowd, 2);
+    assert.deepEqual(beside.result, alone.result);
+    assert.equal(beside.engine.beside, 2);
+    assert.ok(beside.engine.msPerPeer > 0);
+  });
+
   it('asks the origin for what is asked, and stops it when that is not wanted any more', () => {
     const { world } = simulate(scenario({ peers: 1, seeders: 1 }));
     const visitor = new Visitor(world, Infinity);
@@ -300,9 +309,10 @@ describe('lab/sim: the command', () => {
   it('reads every option', () => {
     const args =
       '--peers 10 --seeders 2 --arrival 1s --origin-rate 512KB --peer-up 2Mbit --peer-down 800kbit ' +
-      '--rtt 20ms --churn 0.25 --bytes 5000 --seed 9 --out file';
+      '--rtt 20ms --churn 0.25 --bytes 5000 --seed 9 --beside 3 --out file';
     assert.deepEqual(parse(args.split(' ')), {
       kind: 'run',
+      beside: 3,
       out: 'file',
       scenario: {
         peers: 10,

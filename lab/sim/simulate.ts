@@ -1,10 +1,19 @@
 import { fluidLimitMs, gini, leastMeanMs, mean, percentile } from '../stats/index.ts';
+import type { EngineTime } from './engine-time.ts';
 import type { Scenario } from './scenario.ts';
 import { Visitor } from './visitor.ts';
 import { World } from './world.ts';
 
 /** Virtual time within which everything must have come to rest: nothing real takes a month. */
 const LIMIT_MS = 30 * 24 * 3_600_000;
+
+/** CPU time within engines. */
+export interface EngineCost {
+  /** Swarms that ran at the same time. */
+  readonly beside: number;
+  /** Of a peer, in ms; the mean over all swarms. */
+  readonly msPerPeer: number;
+}
 
 export interface Distribution {
   readonly mean: number;
@@ -54,8 +63,48 @@ export interface Result {
   readonly virtualMs: number;
 }
 
-/** @returns the result and, for tests, everybody as they were at the end */
-export function simulate(scenario: Scenario): { result: Result; world: World; all: Visitor[] } {
+/** How far swarms beside each other go in turn, in ms of virtual time. */
+const TURN_MS = 10;
+
+/** A swarm whose visitors are on their way. */
+interface Story {
+  readonly world: World;
+  readonly seeders: readonly Visitor[];
+  readonly peers: readonly Visitor[];
+  readonly arrivals: readonly number[];
+}
+
+/**
+ * @param beside other swarms like it, each by itself, that run at the same time: they share memory and
+ * caches with it, as the peers of a larger swarm would
+ * @returns the result, what engines cost in all swarms together, and, for tests, everybody as they
+ *   were at the end
+ */
+export function simulate(
+  scenario: Scenario,
+  beside = 0,
+): { result: Result; world: World; all: Visitor[]; engine: EngineCost } {
+  const stories = Array.from({ length: 1 + beside }, (_, nth) =>
+    begin({ ...scenario, seed: scenario.seed + nth }),
+  );
+  let left = beside > 0 ? stories : [];
+  for (let time = 0; left.length > 0 && time < LIMIT_MS; time += TURN_MS)
+    left = left.filter(({ world }) => world.clock.advance(time));
+  for (const { world } of stories) world.clock.run(LIMIT_MS);
+  const [{ world, seeders, peers, arrivals }] = stories as [Story];
+  const times = stories.map((story) => story.world.engineTime);
+  const mean = (of: (time: EngineTime) => number) =>
+    times.reduce((sum, time) => sum + of(time), 0) / times.length / scenario.peers;
+  const all = [...seeders, ...peers];
+  return {
+    result: resultOf(world, peers, arrivals, all),
+    engine: { beside, msPerPeer: mean(({ ms }) => ms) },
+    world,
+    all,
+  };
+}
+
+function begin(scenario: Scenario): Story {
   const world = new World(scenario);
   const seeders = Array.from({ length: scenario.seeders }, () => new Visitor(world, Infinity));
   for (const seeder of seeders) seeder.startAsSeeder();
@@ -69,12 +118,7 @@ export function simulate(scenario: Scenario): { result: Result; world: World; al
     world.clock.after(at, () => peer.startAsLeecher());
     return at;
   });
-  world.clock.run(LIMIT_MS);
-  return {
-    result: resultOf(world, peers, arrivals, [...seeders, ...peers]),
-    world,
-    all: [...seeders, ...peers],
-  };
+  return { world, seeders, peers, arrivals };
 }
 
 function resultOf(

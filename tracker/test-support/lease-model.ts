@@ -1,5 +1,8 @@
 import {
   ASSUMED_UNITS,
+  FETCH_AHEAD_MS,
+  FETCH_AHEAD_OF_FEW_MS,
+  FETCH_LATE_MS,
   GRANTS_PER_CLIENT,
   LEASE_TTL_MS,
   MAX_FETCHERS_PER_SWARM,
@@ -35,8 +38,13 @@ export class LeaseModel {
   readonly until = new Map<string, number>();
   readonly fetched = new Map<number, Fetched>();
   #units = 0;
-  /** What the origin needs for a unit. */
+  /** What the origin needs for a unit, and at best. */
   #unitMs = 0;
+  #bestMs = Number.POSITIVE_INFINITY;
+  #paceUnits = 0;
+  /** Every time that somebody reported leases: how many units, and the time since somebody had any. */
+  readonly #paces: { at: number; units: number; ms: number }[] = [];
+  #countedFrom = 0;
   /** When it was first lent something, or last reported that something came of it. */
   readonly #since = new Map<string, number>();
   readonly #agree = new Set<string>();
@@ -56,11 +64,21 @@ export class LeaseModel {
     if (ask.units && ask.units === this.#units) this.#agree.add(name);
     const release = (unit: number) => this.lent.get(unit) === name && this.lent.delete(unit);
     ask.returned.forEach(release);
-    const sharing = new Set(this.lent.values()).size;
     const done = ask.fetched.filter(release).length;
     if (done > 0) {
-      const sample = (now - this.#since.get(name)!) / done / sharing;
-      this.#unitMs += (this.#unitMs === 0 ? 1 : 0.3) * (sample - this.#unitMs);
+      const ms = now - this.#countedFrom;
+      this.#paces.push({ at: now, units: done, ms });
+      this.#countedFrom = now;
+      // All of it, each thing by its age as time in which somebody fetched.
+      let [units, spent, age] = [0, 0, 0];
+      for (const pace of this.#paces.toReversed()) {
+        units += pace.units * 2 ** (-age / 4_000);
+        spent += pace.ms * 2 ** (-age / 4_000);
+        age += pace.ms;
+      }
+      this.#unitMs = spent / units;
+      this.#paceUnits = units;
+      this.#bestMs = Math.min(this.#bestMs * 2 ** (ms / 10_000), this.#unitMs);
     }
     for (const unit of ask.fetched) {
       const { times = 0, by } = this.fetched.get(unit) ?? {};
@@ -72,6 +90,15 @@ export class LeaseModel {
     this.until.set(name, Math.min(now + LEASE_TTL_MS, this.#since.get(name)! + MAX_LEASE_MS));
     if (ask.wanted === 0) return [];
     if (!fetchers.has(name) && fetchers.size >= MAX_FETCHERS_PER_SWARM) return [];
+    if (this.#unitMs <= 1.5 * this.#bestMs) {
+      const lentTo = (other: string) => [...this.lent.values()].filter((to) => to === other).length;
+      const due = (other: string) =>
+        this.#since.get(other)! + 2 * lentTo(other) * this.#unitMs * fetchers.size + FETCH_LATE_MS;
+      const fetching = [...this.lent.values()].filter((other) => now < due(other));
+      const ahead = FETCH_AHEAD_MS + FETCH_AHEAD_OF_FEW_MS / Math.max(1, downloading);
+      if (fetching.length <= 2 * this.#paceUnits && fetching.length * this.#unitMs >= ahead)
+        return [];
+    }
 
     const units = ask.units || (this.#agree.size > 0 ? this.#units : 0);
     const all = Array.from({ length: units || 1000 }, (_, unit) => unit);
@@ -92,6 +119,7 @@ export class LeaseModel {
     const first = equal[0]!;
     const run = equal.filter((unit, i) => unit === first + i);
     const granted = run.slice(0, Math.min(ask.wanted, Math.max(1, share)));
+    if (this.lent.size === 0) this.#countedFrom = now;
     for (const unit of granted) this.lent.set(unit, name);
     return granted;
   }

@@ -289,6 +289,22 @@ describe('registry: samples', () => {
       assert.ok(statistic < 149, `chi-squared is ${statistic}`);
     });
 
+  it('names those who came first to hardly more of the others than those who came later', () => {
+    const room = new Room();
+    const times = new Map<bigint, number>();
+    const names = Array.from({ length: 400 }, (_, n) => `comes ${n}`);
+    for (const name of names) {
+      room.enter(name);
+      for (const { peerId } of swarms(room.send(name, want([1], 10)))[0]!.holders)
+        times.set(peerId, (times.get(peerId) ?? 0) + 1);
+      room.send(name, have([1], 0n, true));
+    }
+    // Any set as likely as any other, the first 40 would be named to 31 each; a mean peer is to 10.
+    const first = names.slice(0, 40).map((name) => times.get(room.id(name)) ?? 0);
+    const mean = first.reduce((sum, count) => sum + count) / first.length;
+    assert.ok(mean < 25, `the first were named ${mean} times each`);
+  });
+
   it('keeps the largest reply within one message', () => {
     const room = new Room();
     const ids = Array.from({ length: 64 }, (_, n) => n);
@@ -300,7 +316,7 @@ describe('registry: samples', () => {
     assert.equal(holders.length, limits.MAX_HOLDERS_PER_REPLY);
   });
 
-  it('takes no longer in a large swarm: it draws as many numbers as it names holders', () => {
+  it('takes no longer in a large swarm: it draws two numbers for each holder it names', () => {
     const registry = new Registry<number>();
     const random = seeded(3);
     let drawn = 0;
@@ -313,6 +329,6 @@ describe('registry: samples', () => {
       registry.receive(n, received(have([1])), 0, random);
     }
     registry.receive(0, received(want([1], 20)), 0, counting);
-    assert.equal(drawn, 20);
+    assert.equal(drawn, 40);
   });
 });

@@ -64,7 +64,9 @@ export class Swarm<C> {
 
   /**
    * Up to `count` members without `except`, in O(count): complete ones, and partial ones only where
-   * there are too few of those; of each, every set is equally likely.
+   * there are too few of those; of each, every set is equally likely, but of two who are drawn only
+   * the one that was named to fewer is taken, where there are enough. Else those who came first are
+   * named to everybody who comes later, and serve most of them.
    * @param random uniform over [0, 1)
    */
   sample(
@@ -110,9 +112,17 @@ function sample<C>(
   let candidates = list.length;
   if (except && list[except.index] === except) swap(list, except.index, --candidates);
   const taken = Math.min(count, candidates);
+  const drawn = Math.min(2 * taken, candidates);
   // The first steps of a Fisher-Yates shuffle.
-  for (let i = 0; i < taken; i++) swap(list, i, i + Math.floor(random() * (candidates - i)));
+  for (let i = 0; i < drawn; i++) swap(list, i, i + Math.floor(random() * (candidates - i)));
+  for (let i = taken; i < drawn; i++)
+    if (burden(list[i]!) < burden(list[i - taken]!)) swap(list, i, i - taken);
   return list.slice(0, taken);
+}
+
+/** Peers that may connect to it, as far as is known here. */
+function burden<C>({ peer }: Membership<C>): number {
+  return peer.introducedTo.size;
 }
 
 function swap<C>(list: Membership<C>[], i: number, j: number): void {
