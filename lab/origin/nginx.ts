@@ -62,8 +62,8 @@ export function nginx(host: Host, options: NginxOptions): Nginx {
 }
 
 /**
- * A plain static server: Range as nginx does it, CORS with preflights (WebTorrent asks), scripts of
- * the clients compressed as any site would, assets as they are.
+ * A plain static server: Range as nginx does it, CORS with preflights (WebTorrent asks), pages and
+ * scripts of the clients compressed as any site would, assets as they are.
  */
 function configuration({ dir, root, port, accessLog }: NginxOptions): string {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
@@ -101,7 +101,7 @@ ${temporary}
     add_header Access-Control-Allow-Headers '*' always;
     add_header Access-Control-Max-Age 600 always;
     location /lib/ { gzip on; }
-    location ~ .html$ { gzip on; }
+    location ~ \\.html$ { gzip on; }
   }
 }
 `;

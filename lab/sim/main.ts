@@ -52,7 +52,7 @@ function main(args: readonly string[]): void {
         notes:
           beside > 0
             ? [
-                `${beside} more such swarms ran in the same process, and CPU times are means over all`,
+                `${beside} more such swarms ran in the same process; CPU times of a peer are means over all, engineByEvent is of one`,
               ]
             : [],
       }),

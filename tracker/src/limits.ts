@@ -150,23 +150,11 @@ export const MAX_LEASE_MS = 60_000;
 export const MAX_FETCHERS_PER_SWARM = 8;
 
 /**
- * While what is being fetched keeps an origin busy for so long, in milliseconds, at the pace it has
- * shown, no more is lent: parts that come one after the other are with everybody sooner than parts that
- * come side by side. (Simulated, 10,000 peers, 64 KB/s: 9.6 instead of 10.5 s.)
+ * After so long, in milliseconds, a client that fetches lets another have its place that waits for one:
+ * the uplink of one who fetched much is busy with it for long. (Simulated, 10,000 peers, 64 KB/s: 9.7
+ * instead of 10.5 s.) An origin that is fast sends much in this time.
  */
-export const FETCH_AHEAD_MS = 800;
-
-/**
- * So much longer, in milliseconds, over the number that download: who was refused asks again only after
- * up to 16 s, so of few it may take a while until one comes. (Simulated: ten never leave the origin idle.)
- */
-export const FETCH_AHEAD_OF_FEW_MS = 30_000;
-
-/**
- * A client that reports nothing for so long, in milliseconds, beyond twice the time that its leases should
- * take, is not taken to keep an origin busy any more.
- */
-export const FETCH_LATE_MS = 1_000;
+export const FETCH_TURN_MS = 1_000;
 
 /**
  * Grants in which a client would get its share of what is free: large enough to be one request to

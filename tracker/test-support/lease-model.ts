@@ -1,8 +1,6 @@
 import {
   ASSUMED_UNITS,
-  FETCH_AHEAD_MS,
-  FETCH_AHEAD_OF_FEW_MS,
-  FETCH_LATE_MS,
+  FETCH_TURN_MS,
   GRANTS_PER_CLIENT,
   LEASE_TTL_MS,
   MAX_FETCHERS_PER_SWARM,
@@ -38,13 +36,12 @@ export class LeaseModel {
   readonly until = new Map<string, number>();
   readonly fetched = new Map<number, Fetched>();
   #units = 0;
-  /** What the origin needs for a unit, and at best. */
+  /** What the origin needs for a unit. */
   #unitMs = 0;
-  #bestMs = Number.POSITIVE_INFINITY;
-  #paceUnits = 0;
-  /** Every time that somebody reported leases: how many units, and the time since somebody had any. */
-  readonly #paces: { at: number; units: number; ms: number }[] = [];
-  #countedFrom = 0;
+  /** Who was lent nothing because others fetched. */
+  #waiting: string[] = [];
+  /** Since when it has had leases all the time. */
+  readonly #began = new Map<string, number>();
   /** When it was first lent something, or last reported that something came of it. */
   readonly #since = new Map<string, number>();
   readonly #agree = new Set<string>();
@@ -64,21 +61,11 @@ export class LeaseModel {
     if (ask.units && ask.units === this.#units) this.#agree.add(name);
     const release = (unit: number) => this.lent.get(unit) === name && this.lent.delete(unit);
     ask.returned.forEach(release);
+    const sharing = new Set(this.lent.values()).size;
     const done = ask.fetched.filter(release).length;
     if (done > 0) {
-      const ms = now - this.#countedFrom;
-      this.#paces.push({ at: now, units: done, ms });
-      this.#countedFrom = now;
-      // All of it, each thing by its age as time in which somebody fetched.
-      let [units, spent, age] = [0, 0, 0];
-      for (const pace of this.#paces.toReversed()) {
-        units += pace.units * 2 ** (-age / 4_000);
-        spent += pace.ms * 2 ** (-age / 4_000);
-        age += pace.ms;
-      }
-      this.#unitMs = spent / units;
-      this.#paceUnits = units;
-      this.#bestMs = Math.min(this.#bestMs * 2 ** (ms / 10_000), this.#unitMs);
+      const sample = (now - this.#since.get(name)!) / done / sharing;
+      this.#unitMs += (this.#unitMs === 0 ? 1 : 0.3) * (sample - this.#unitMs);
     }
     for (const unit of ask.fetched) {
       const { times = 0, by } = this.fetched.get(unit) ?? {};
@@ -89,15 +76,17 @@ export class LeaseModel {
     if (!fetchers.has(name) || ask.fetched.length > 0) this.#since.set(name, now);
     this.until.set(name, Math.min(now + LEASE_TTL_MS, this.#since.get(name)! + MAX_LEASE_MS));
     if (ask.wanted === 0) return [];
-    if (!fetchers.has(name) && fetchers.size >= MAX_FETCHERS_PER_SWARM) return [];
-    if (this.#unitMs <= 1.5 * this.#bestMs) {
-      const lentTo = (other: string) => [...this.lent.values()].filter((to) => to === other).length;
-      const due = (other: string) =>
-        this.#since.get(other)! + 2 * lentTo(other) * this.#unitMs * fetchers.size + FETCH_LATE_MS;
-      const fetching = [...this.lent.values()].filter((other) => now < due(other));
-      const ahead = FETCH_AHEAD_MS + FETCH_AHEAD_OF_FEW_MS / Math.max(1, downloading);
-      if (fetching.length <= 2 * this.#paceUnits && fetching.length * this.#unitMs >= ahead)
-        return [];
+    if (!fetchers.has(name) && fetchers.size >= MAX_FETCHERS_PER_SWARM) {
+      if (!this.#waiting.includes(name)) this.#waiting.push(name);
+      return [];
+    }
+    if (
+      fetchers.has(name) &&
+      now - this.#began.get(name)! >= FETCH_TURN_MS &&
+      this.#waiting.length
+    ) {
+      this.#waiting.shift();
+      return [];
     }
 
     const units = ask.units || (this.#agree.size > 0 ? this.#units : 0);
@@ -119,14 +108,16 @@ export class LeaseModel {
     const first = equal[0]!;
     const run = equal.filter((unit, i) => unit === first + i);
     const granted = run.slice(0, Math.min(ask.wanted, Math.max(1, share)));
-    if (this.lent.size === 0) this.#countedFrom = now;
+    if (!fetchers.has(name)) this.#began.set(name, now);
     for (const unit of granted) this.lent.set(unit, name);
+    this.#waiting = this.#waiting.filter((other) => other !== name);
     return granted;
   }
 
   leave(name: string, now: number): void {
     this.expire(now);
     this.clients.delete(name);
+    this.#waiting = this.#waiting.filter((other) => other !== name);
     this.#agree.delete(name);
     for (const [unit, to] of this.lent) if (to === name) this.lent.delete(unit);
     for (const [unit, fetched] of this.fetched) {

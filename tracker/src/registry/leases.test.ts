@@ -203,63 +203,53 @@ describe('registry: the end of a lease', () => {
   });
 });
 
-describe('registry: an origin that has shown its pace', () => {
-  const AHEAD = limits.FETCH_AHEAD_MS + limits.FETCH_AHEAD_OF_FEW_MS / 100;
-  const names = range(0, 100).map((n) => `peer ${n}`);
-  const [first, second, third] = names as [string, string, string];
-
-  /** 100 download, and somebody has fetched a unit, then another, in so many milliseconds each. */
-  function paced(unitMs: number): Room {
-    const room = downloading(...names);
-    for (const unit of [0, 1]) {
-      assert.deepEqual(ask(room, first, { units: 1000, wanted: 1 }), [unit]);
-      room.now += unitMs;
-      tell(room, first, { fetched: [unit] });
-    }
-    return room;
-  }
+describe('registry: the turn of one who fetches', () => {
+  const names = range(0, limits.MAX_FETCHERS_PER_SWARM).map((n) => `peer ${n}`);
+  const [first, second] = names as [string, string];
   const take = (room: Room, name: string) => ask(room, name, { units: 1000, wanted: 1 }).length;
 
-  it('is asked for no more than keeps it busy for a moment', () => {
-    const room = paced(AHEAD / 2);
-    assert.equal(take(room, second), 1);
-    assert.equal(take(room, third), 1);
-    assert.equal(take(room, first), 0);
-    assert.equal(take(room, second), 0, 'nor is one that fetches lent more');
-    room.now += AHEAD / 2;
-    tell(room, second, { fetched: [2] });
+  /** As many fetch as may, since just now, and so many others were refused. */
+  function crowded(others: number): Room {
+    const late = range(0, others).map((n) => `late ${n}`);
+    const room = downloading(...names, ...late);
+    for (const name of names) assert.equal(take(room, name), 1);
+    for (const name of late) assert.equal(take(room, name), 0);
+    return room;
+  }
+
+  it('ends after a second when another waits, and goes to that one', () => {
+    const room = crowded(1);
+    room.now += limits.FETCH_TURN_MS - 1;
     assert.equal(take(room, first), 1);
-  });
-
-  it('is asked for more where so few download that nobody may come to ask in time', () => {
-    const room = paced(AHEAD / 2);
-    for (const name of names.slice(3)) room.leave(name);
-    for (const name of [first, second, third]) assert.equal(take(room, name), 1);
-  });
-
-  it('is not taken to be busy with those of whom nothing is heard', () => {
-    const room = paced(AHEAD / 2);
-    for (const name of [first, second]) assert.equal(take(room, name), 1);
-    room.now += 2 * AHEAD + limits.FETCH_LATE_MS - 1;
-    assert.equal(take(room, third), 0);
     room.now += 1;
-    assert.equal(take(room, third), 1);
+    assert.equal(take(room, first), 0);
+    assert.equal(take(room, 'late 0'), 0, 'it still fetches what it has');
+    tell(room, first, { fetched: [0, limits.MAX_FETCHERS_PER_SWARM] });
+    assert.equal(take(room, 'late 0'), 1);
   });
 
-  it('is not taken to be slow when those who fetch may be', () => {
-    const room = paced(AHEAD / 2);
-    assert.equal(take(room, second), 1);
-    room.now += 2 * AHEAD;
-    tell(room, second, { fetched: [2] });
-    for (const name of names.slice(0, limits.MAX_FETCHERS_PER_SWARM))
-      assert.equal(take(room, name), 1);
+  it('goes on when nobody waits', () => {
+    const room = crowded(0);
+    room.now += limits.LEASE_TTL_MS - 1;
+    for (const name of names) assert.equal(take(room, name), 1);
   });
 
-  it('has no time counted in which nobody fetches', () => {
-    const room = paced(AHEAD / 2);
-    room.now += 3_600_000;
-    for (const name of [first, second]) assert.equal(take(room, name), 1);
-    assert.equal(take(room, third), 0);
+  it('ends for no more of them than wait', () => {
+    const room = crowded(2);
+    room.now += limits.FETCH_TURN_MS;
+    assert.deepEqual(
+      names.map((name) => take(room, name)),
+      [0, 0, ...Array(names.length - 2).fill(1)],
+    );
+  });
+
+  it('does not end for who has left, or was lent something since', () => {
+    const room = crowded(2);
+    room.leave('late 0');
+    tell(room, second, { returned: [1] });
+    assert.equal(take(room, 'late 1'), 1);
+    room.now += limits.FETCH_TURN_MS;
+    assert.equal(take(room, first), 1);
   });
 });
 
@@ -296,7 +286,6 @@ describe('registry: units that were fetched', () => {
     for (const name of names.slice(0, 2)) ask(room, name, { units: 8, wanted: 2 });
     room.now += 1_200;
     tell(room, names[0]!, { fetched: [0, 2] });
-    tell(room, names[1]!, { fetched: [1, 3] });
     assert.deepEqual(ask(room, names[2]!, hurried), [0], '10 of 0.3 s each are 3 s');
     tell(room, names[2]!, { returned: [0] });
     room.enter('one more');

@@ -13,14 +13,8 @@ const NO_UNITS: Units = { first: 0, count: 0 };
 /** Stands for the number of times that a unit was fetched while it is lent. */
 const LENT = Number.POSITIVE_INFINITY;
 
-/** What was seen of an origin's pace counts half after so long, in milliseconds. */
-const PACE_HALVED_MS = 4_000;
-
-/** Its best pace is forgotten so that it counts half after so long: an origin may have become slower. */
-const BEST_HALVED_MS = 10_000;
-
-/** Of an origin that is this many times slower than at best it may be its clients who are slow. */
-const SLOWED = 1.5;
+/** Weight of the newest sample of the time that a unit takes. */
+const NEWEST = 0.3;
 
 /** Every table has memory for at least this many units, so that even an empty one counts for some. */
 const SMALLEST_CAPACITY = 64;
@@ -42,6 +36,8 @@ interface Fetcher<M> {
   until: number;
   /** When it was first lent something, or last reported that something came of it. */
   since: number;
+  /** When its turn to fetch began. */
+  readonly began: number;
   /** How many units are lent to it. */
   units: number;
 }
@@ -54,18 +50,14 @@ interface Fetcher<M> {
 export class Leases<M> {
   readonly unitBytes: number;
   readonly #clients = new Map<M, Client>();
+  /** Who was lent nothing because others fetched, and has not been lent anything since; the first comes first. */
+  readonly #waiting = new Set<M>();
   #lastNumber = 0;
   /** Units in the content as far as those know who agree, the first who spoke; 0: not known. */
   #units = 0;
   #agreeing = 0;
   /** Time that the origin needs for a unit, in ms, as far as can be seen; 0: not known. */
   #unitMs = 0;
-  /** The least that was. */
-  #bestMs = Number.POSITIVE_INFINITY;
-  /** Units reported and the time they took, what is long ago counting less, and up to when. */
-  #paceUnits = 0;
-  #paceMs = 0;
-  #pacedAt = 0;
   /** By place, from 1: a unit names the place of its fetcher. */
   readonly #fetchers: (Fetcher<M> | undefined)[] = [];
 
@@ -117,8 +109,10 @@ export class Leases<M> {
     }
     if (lease.wanted === 0) return NO_UNITS;
     const fetching = this.#fetchers.filter((other) => other !== undefined).length;
-    if (!fetcher && fetching >= limits.MAX_FETCHERS_PER_SWARM) return NO_UNITS;
-    if (this.#isBusy(Math.max(1, downloading), now)) return NO_UNITS;
+    if (fetcher ? this.#passes(fetcher, now) : fetching >= limits.MAX_FETCHERS_PER_SWARM) {
+      if (!fetcher) this.#waiting.add(member);
+      return NO_UNITS;
+    }
     // An origin that has no time for a unit for each is of no help with what is spreading.
     const hurry = lease.hurry && downloading * this.#unitMs <= limits.RELEND_MS;
     const units = this.#choose({ ...lease, hurry }, Math.max(1, downloading), now);
@@ -131,6 +125,7 @@ export class Leases<M> {
     const client = this.#clients.get(member);
     if (!client) return;
     this.#clients.delete(member);
+    this.#waiting.delete(member);
     if (client.agrees && --this.#agreeing === 0) this.#units = 0;
     this.#releaseAll(this.#placeOf(member));
     const since = now - limits.SPREAD_MS;
@@ -151,6 +146,16 @@ export class Leases<M> {
     });
   }
 
+  /**
+   * Whether one who fetches leaves its place to one who waits. What was fetched spreads sooner when many
+   * have fetched a little, as the uplink of one who fetched much is busy with it for long.
+   */
+  #passes({ began }: Fetcher<M>, now: number): boolean {
+    if (now < began + limits.FETCH_TURN_MS) return false;
+    const [next] = this.#waiting;
+    return next !== undefined && this.#waiting.delete(next);
+  }
+
   #clientOf(member: M): Client {
     let client = this.#clients.get(member);
     if (!client) {
@@ -169,33 +174,14 @@ export class Leases<M> {
     this.#agreeing++;
   }
 
-  /** From what a fetcher reports of its leases. Time in which nobody has any does not count. */
+  /** From what a fetcher reports of its leases: as many as fetch share the origin. */
   #learnPace(reported: readonly number[], place: number, now: number): void {
     const units = new Set(reported.filter((unit) => place > 0 && this.#lentTo[unit] === place))
       .size;
     if (units === 0) return;
-    const elapsed = now - this.#pacedAt;
-    const kept = 2 ** (-elapsed / PACE_HALVED_MS);
-    this.#paceUnits = this.#paceUnits * kept + units;
-    this.#paceMs = this.#paceMs * kept + elapsed;
-    this.#pacedAt = now;
-    this.#unitMs = this.#paceMs / this.#paceUnits;
-    this.#bestMs = Math.min(this.#bestMs * 2 ** (elapsed / BEST_HALVED_MS), this.#unitMs);
-  }
-
-  /** Whether the origin has enough to do for now with what is lent. */
-  #isBusy(downloading: number, now: number): boolean {
-    if (this.#unitMs > SLOWED * this.#bestMs) return false;
-    const fetchers = this.#fetchers.filter((fetcher) => fetcher !== undefined);
-    let units = 0;
-    for (const fetcher of fetchers) {
-      const due = 2 * fetcher.units * this.#unitMs * fetchers.length + limits.FETCH_LATE_MS;
-      if (now < fetcher.since + due) units += fetcher.units;
-    }
-    // Of several who began together nothing counts until they report: at first it seems slower than it is.
-    if (units > 2 * this.#paceUnits) return false;
-    const ahead = limits.FETCH_AHEAD_MS + limits.FETCH_AHEAD_OF_FEW_MS / downloading;
-    return units * this.#unitMs >= ahead;
+    const fetching = this.#fetchers.filter((other) => other !== undefined).length;
+    const sample = (now - this.#fetchers[place]!.since) / units / fetching;
+    this.#unitMs += (this.#unitMs === 0 ? 1 : NEWEST) * (sample - this.#unitMs);
   }
 
   /** 0 if it has no leases. */
@@ -263,12 +249,13 @@ export class Leases<M> {
 
   #lend({ first, count }: Units, member: M, now: number): void {
     if (count === 0) return;
-    if (this.lent === 0) this.#pacedAt = now;
+    this.#waiting.delete(member);
     let place = this.#placeOf(member);
     if (place === 0) {
       place = 1;
       while (this.#fetchers[place]) place++;
-      this.#fetchers[place] = { member, until: now + limits.LEASE_TTL_MS, since: now, units: 0 };
+      const until = now + limits.LEASE_TTL_MS;
+      this.#fetchers[place] = { member, until, since: now, began: now, units: 0 };
     }
     this.#reserve(first + count);
     this.#lentTo.fill(place, first, first + count);

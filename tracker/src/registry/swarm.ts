@@ -63,10 +63,10 @@ export class Swarm<C> {
   }
 
   /**
-   * Up to `count` members without `except`, in O(count): complete ones, and partial ones only where
-   * there are too few of those; of each, every set is equally likely, but of two who are drawn only
-   * the one that was named to fewer is taken, where there are enough. Else those who came first are
-   * named to everybody who comes later, and serve most of them.
+   * Up to `count` members without `except`, by chance, in O(count): complete ones, and partial ones only
+   * where there are too few of those. Of each, a half of the places goes to whichever of two was named to
+   * fewer: else those who came first are named to everybody who comes later, and serve most of them. The
+   * other half is for all alike, so that one who stays for long is not forgotten over newcomers.
    * @param random uniform over [0, 1)
    */
   sample(
@@ -112,7 +112,7 @@ function sample<C>(
   let candidates = list.length;
   if (except && list[except.index] === except) swap(list, except.index, --candidates);
   const taken = Math.min(count, candidates);
-  const drawn = Math.min(2 * taken, candidates);
+  const drawn = Math.min(taken + Math.ceil(taken / 2), candidates);
   // The first steps of a Fisher-Yates shuffle.
   for (let i = 0; i < drawn; i++) swap(list, i, i + Math.floor(random() * (candidates - i)));
   for (let i = taken; i < drawn; i++)
