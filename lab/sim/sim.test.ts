@@ -183,7 +183,7 @@ describe('lab/sim: a swarm', () => {
     for (const { uploaded } of all.slice(0, 3))
       close(uploaded, bytes / 3, 5 * chunkSizeFor(bytes) + FRAGMENT_BYTES);
     assert.equal(result.peerBytes, bytes);
-    assert.ok(result.uploadsGini > 0 && result.uploadsGini < 0.3);
+    assert.ok(result.uploadsGini > 0 && result.uploadsGini < 0.4, `${result.uploadsGini}`);
   });
 
   const stories: readonly Partial<Scenario>[] = [
