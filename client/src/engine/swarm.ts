@@ -12,7 +12,6 @@ import {
   MAX_SILENT_TIMEOUTS,
   MORE_PEERS_MS,
   REQUEST_TIMEOUT_MS,
-  SECOND_SEEDER_MS,
 } from './tuning.ts';
 import type { Effect, EventOf, HolderInfo, PeerId } from './types.ts';
 
@@ -242,8 +241,7 @@ export class Swarm {
   wakeAt(now: number): number {
     let at = Number.POSITIVE_INFINITY;
     const { connected, connecting, failed } = this.#candidates.sorted;
-    const more = (connecting > 0 ? this.#begunAt : this.#servedAt) + this.#patience;
-    if (more > now) at = more;
+    if (connecting > 0 && this.#begunAt + MORE_PEERS_MS > now) at = this.#begunAt + MORE_PEERS_MS;
     for (const { retryAt } of failed) if (retryAt > now) at = Math.min(at, retryAt);
     for (const peer of connected) {
       if (peer.busyUntil > now) at = Math.min(at, peer.busyUntil);
@@ -294,21 +292,10 @@ export class Swarm {
     // Who cannot be reached is found out only after many seconds; nor are all to be tried at once.
     const { connecting } = this.#candidates.sorted;
     if (connecting >= FIRST_PARTIAL) return false;
-    if (connecting > 0 && now < this.#begunAt + this.#patience) return false;
+    if (connecting > 0 && now < this.#begunAt + MORE_PEERS_MS) return false;
     const { rate } = this;
     const slow = rate > 0 && chunks.missingBytes / rate > MORE_PEERS_MS;
-    return this.#isFirst || slow || now >= this.#servedAt + MORE_PEERS_MS;
-  }
-
-  /** Whether all depends on a complete holder that is being connected to. */
-  get #isFirst(): boolean {
-    const { engaged, connecting, engagesSeeder } = this.#candidates.sorted;
-    return engagesSeeder && engaged.length === 1 && connecting === 1;
-  }
-
-  /** How long a connection has to open, or open ones to give something, before another is begun. */
-  get #patience(): number {
-    return this.#isFirst ? SECOND_SEEDER_MS : MORE_PEERS_MS;
+    return slow || now >= this.#servedAt + MORE_PEERS_MS;
   }
 
   /** No more use for the peer here; its connection stays for other contents. */

@@ -30,13 +30,7 @@ export const MAX_WINDOW_BYTES = 4 * 1024 * 1024;
 export const MIN_PIPELINE = 2;
 
 /** Connections begun to complete holders at first. Each costs both ends more CPU time than a 1 MiB file. */
-export const FIRST_SEEDERS = 1;
-
-/**
- * When the first is not open after so long, a second is begun: it may be out of reach. (RFC 8305 goes on
- * to the next address after 250 ms; this handshake takes longer.)
- */
-export const SECOND_SEEDER_MS = 500;
+export const FIRST_SEEDERS = 2;
 
 /** Connections begun where there are only partial holders, each of which has something else. */
 export const FIRST_PARTIAL = 3;
@@ -122,9 +116,6 @@ export const RANGE_GROWTH = 8;
 
 /** Time one range of the origin should take: long enough that asking costs nothing. */
 export const RANGE_MS = 1_000;
-
-/** The same while nobody else is known, who might have to wait for it: a request is 0.6 % of 64 KiB. */
-export const ALONE_RANGE_MS = 4_000;
 
 /** The next range is asked for when the one before has so much left: more than a round trip. */
 export const RANGE_LEAD_MS = 250;
