@@ -151,7 +151,7 @@ export const MAX_FETCHERS_PER_SWARM = 8;
 
 /**
  * After so long, in milliseconds, a client that fetches lets another have its place that waits for one:
- * the uplink of one who fetched much is busy with it for long. (Simulated, 10,000 peers, 64 KB/s: 9.6
+ * the uplink of one who fetched much is busy with it for long. (Simulated, 10,000 peers, 64 KB/s: 9.8
  * instead of 10.5 s.) An origin that is fast sends much in this time.
  */
 export const FETCH_TURN_MS = 1_000;
