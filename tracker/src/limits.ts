@@ -150,13 +150,6 @@ export const MAX_LEASE_MS = 60_000;
 export const MAX_FETCHERS_PER_SWARM = 8;
 
 /**
- * After so long, in milliseconds, a client that fetches lets another have its place that waits for one:
- * the uplink of one who fetched much is busy with it for long. (Simulated, 10,000 peers, 64 KB/s: 9.8
- * instead of 10.5 s.) An origin that is fast sends much in this time.
- */
-export const FETCH_TURN_MS = 1_000;
-
-/**
  * Grants in which a client would get its share of what is free: large enough to be one request to
  * the origin, small enough that one slow client does not hold up a swarm. One that is alone gets what
  * it wants.

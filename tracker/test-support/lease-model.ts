@@ -1,6 +1,5 @@
 import {
   ASSUMED_UNITS,
-  FETCH_TURN_MS,
   GRANTS_PER_CLIENT,
   LEASE_TTL_MS,
   MAX_FETCHERS_PER_SWARM,
@@ -38,10 +37,6 @@ export class LeaseModel {
   #units = 0;
   /** What the origin needs for a unit. */
   #unitMs = 0;
-  /** Who was lent nothing because others fetched. */
-  #waiting: string[] = [];
-  /** Since when it has had leases all the time. */
-  readonly #began = new Map<string, number>();
   /** When it was first lent something, or last reported that something came of it. */
   readonly #since = new Map<string, number>();
   readonly #agree = new Set<string>();
@@ -76,18 +71,7 @@ export class LeaseModel {
     if (!fetchers.has(name) || ask.fetched.length > 0) this.#since.set(name, now);
     this.until.set(name, Math.min(now + LEASE_TTL_MS, this.#since.get(name)! + MAX_LEASE_MS));
     if (ask.wanted === 0) return [];
-    if (!fetchers.has(name) && fetchers.size >= MAX_FETCHERS_PER_SWARM) {
-      if (!this.#waiting.includes(name)) this.#waiting.push(name);
-      return [];
-    }
-    if (
-      fetchers.has(name) &&
-      now - this.#began.get(name)! >= FETCH_TURN_MS &&
-      this.#waiting.length
-    ) {
-      this.#waiting.shift();
-      return [];
-    }
+    if (!fetchers.has(name) && fetchers.size >= MAX_FETCHERS_PER_SWARM) return [];
 
     const units = ask.units || (this.#agree.size > 0 ? this.#units : 0);
     const all = Array.from({ length: units || 1000 }, (_, unit) => unit);
@@ -108,16 +92,13 @@ export class LeaseModel {
     const first = equal[0]!;
     const run = equal.filter((unit, i) => unit === first + i);
     const granted = run.slice(0, Math.min(ask.wanted, Math.max(1, share)));
-    if (!fetchers.has(name)) this.#began.set(name, now);
     for (const unit of granted) this.lent.set(unit, name);
-    this.#waiting = this.#waiting.filter((other) => other !== name);
     return granted;
   }
 
   leave(name: string, now: number): void {
     this.expire(now);
     this.clients.delete(name);
-    this.#waiting = this.#waiting.filter((other) => other !== name);
     this.#agree.delete(name);
     for (const [unit, to] of this.lent) if (to === name) this.lent.delete(unit);
     for (const [unit, fetched] of this.fetched) {

@@ -203,56 +203,6 @@ describe('registry: the end of a lease', () => {
   });
 });
 
-describe('registry: the turn of one who fetches', () => {
-  const names = range(0, limits.MAX_FETCHERS_PER_SWARM).map((n) => `peer ${n}`);
-  const [first, second] = names as [string, string];
-  const take = (room: Room, name: string) => ask(room, name, { units: 1000, wanted: 1 }).length;
-
-  /** As many fetch as may, since just now, and so many others were refused. */
-  function crowded(others: number): Room {
-    const late = range(0, others).map((n) => `late ${n}`);
-    const room = downloading(...names, ...late);
-    for (const name of names) assert.equal(take(room, name), 1);
-    for (const name of late) assert.equal(take(room, name), 0);
-    return room;
-  }
-
-  it('ends after a second when another waits, and goes to that one', () => {
-    const room = crowded(1);
-    room.now += limits.FETCH_TURN_MS - 1;
-    assert.equal(take(room, first), 1);
-    room.now += 1;
-    assert.equal(take(room, first), 0);
-    assert.equal(take(room, 'late 0'), 0, 'it still fetches what it has');
-    tell(room, first, { fetched: [0, limits.MAX_FETCHERS_PER_SWARM] });
-    assert.equal(take(room, 'late 0'), 1);
-  });
-
-  it('goes on when nobody waits', () => {
-    const room = crowded(0);
-    room.now += limits.LEASE_TTL_MS - 1;
-    for (const name of names) assert.equal(take(room, name), 1);
-  });
-
-  it('ends for no more of them than wait', () => {
-    const room = crowded(2);
-    room.now += limits.FETCH_TURN_MS;
-    assert.deepEqual(
-      names.map((name) => take(room, name)),
-      [0, 0, ...Array(names.length - 2).fill(1)],
-    );
-  });
-
-  it('does not end for who has left, or was lent something since', () => {
-    const room = crowded(2);
-    room.leave('late 0');
-    tell(room, second, { returned: [1] });
-    assert.equal(take(room, 'late 1'), 1);
-    room.now += limits.FETCH_TURN_MS;
-    assert.equal(take(room, first), 1);
-  });
-});
-
 describe('registry: units that were fetched', () => {
   it('are lent again only by name, after the free ones, the least often fetched first', () => {
     const room = downloading('a', 'b', 'c');

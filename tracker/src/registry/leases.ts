@@ -36,8 +36,6 @@ interface Fetcher<M> {
   until: number;
   /** When it was first lent something, or last reported that something came of it. */
   since: number;
-  /** When its turn to fetch began. */
-  readonly began: number;
   /** How many units are lent to it. */
   units: number;
 }
@@ -50,8 +48,6 @@ interface Fetcher<M> {
 export class Leases<M> {
   readonly unitBytes: number;
   readonly #clients = new Map<M, Client>();
-  /** Who was lent nothing because others fetched, and has not been lent anything since; the first comes first. */
-  readonly #waiting = new Set<M>();
   #lastNumber = 0;
   /** Units in the content as far as those know who agree, the first who spoke; 0: not known. */
   #units = 0;
@@ -109,10 +105,7 @@ export class Leases<M> {
     }
     if (lease.wanted === 0) return NO_UNITS;
     const fetching = this.#fetchers.filter((other) => other !== undefined).length;
-    if (fetcher ? this.#passes(fetcher, now) : fetching >= limits.MAX_FETCHERS_PER_SWARM) {
-      if (!fetcher) this.#waiting.add(member);
-      return NO_UNITS;
-    }
+    if (!fetcher && fetching >= limits.MAX_FETCHERS_PER_SWARM) return NO_UNITS;
     // An origin that has no time for a unit for each is of no help with what is spreading.
     const hurry = lease.hurry && downloading * this.#unitMs <= limits.RELEND_MS;
     const units = this.#choose({ ...lease, hurry }, Math.max(1, downloading), now);
@@ -125,7 +118,6 @@ export class Leases<M> {
     const client = this.#clients.get(member);
     if (!client) return;
     this.#clients.delete(member);
-    this.#waiting.delete(member);
     if (client.agrees && --this.#agreeing === 0) this.#units = 0;
     this.#releaseAll(this.#placeOf(member));
     const since = now - limits.SPREAD_MS;
@@ -144,16 +136,6 @@ export class Leases<M> {
     this.#fetchers.forEach((fetcher, place) => {
       if (fetcher && now >= fetcher.until) this.#releaseAll(place);
     });
-  }
-
-  /**
-   * Whether one who fetches leaves its place to one who waits. What was fetched spreads sooner when many
-   * have fetched a little, as the uplink of one who fetched much is busy with it for long.
-   */
-  #passes({ began }: Fetcher<M>, now: number): boolean {
-    if (now < began + limits.FETCH_TURN_MS) return false;
-    const [next] = this.#waiting;
-    return next !== undefined && this.#waiting.delete(next);
   }
 
   #clientOf(member: M): Client {
@@ -249,13 +231,11 @@ export class Leases<M> {
 
   #lend({ first, count }: Units, member: M, now: number): void {
     if (count === 0) return;
-    this.#waiting.delete(member);
     let place = this.#placeOf(member);
     if (place === 0) {
       place = 1;
       while (this.#fetchers[place]) place++;
-      const until = now + limits.LEASE_TTL_MS;
-      this.#fetchers[place] = { member, until, since: now, began: now, units: 0 };
+      this.#fetchers[place] = { member, until: now + limits.LEASE_TTL_MS, since: now, units: 0 };
     }
     this.#reserve(first + count);
     this.#lentTo.fill(place, first, first + count);

@@ -63,10 +63,8 @@ export class Swarm<C> {
   }
 
   /**
-   * Up to `count` members without `except`, by chance, in O(count): complete ones, and partial ones only
-   * where there are too few of those. Of each, a half of the places goes to whichever of two was named to
-   * fewer: else those who came first are named to everybody who comes later, and serve most of them. The
-   * other half is for all alike, so that one who stays for long is not forgotten over newcomers.
+   * Up to `count` members without `except`, in O(count): complete ones, and partial ones only where
+   * there are too few of those; of each, every set is equally likely.
    * @param random uniform over [0, 1)
    */
   sample(
@@ -112,17 +110,9 @@ function sample<C>(
   let candidates = list.length;
   if (except && list[except.index] === except) swap(list, except.index, --candidates);
   const taken = Math.min(count, candidates);
-  const drawn = Math.min(taken + Math.ceil(taken / 2), candidates);
   // The first steps of a Fisher-Yates shuffle.
-  for (let i = 0; i < drawn; i++) swap(list, i, i + Math.floor(random() * (candidates - i)));
-  for (let i = taken; i < drawn; i++)
-    if (burden(list[i]!) < burden(list[i - taken]!)) swap(list, i, i - taken);
+  for (let i = 0; i < taken; i++) swap(list, i, i + Math.floor(random() * (candidates - i)));
   return list.slice(0, taken);
-}
-
-/** Peers that may connect to it, as far as is known here. */
-function burden<C>({ peer }: Membership<C>): number {
-  return peer.introducedTo.size;
 }
 
 function swap<C>(list: Membership<C>[], i: number, j: number): void {
