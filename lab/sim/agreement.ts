@@ -68,6 +68,8 @@ export function scenarioOf({ verdict, conditions }: Summary, cell: Cell, seed = 
     peerDownBytesPerSecond: number('peerDown'),
     rttMs: number('rttMs'),
     churn: 0,
+    crash: 0,
+    crashAtMs: 0,
     bytes: number('assetBytes'),
     seed,
     originOverhead: counted ? FRAME_BYTES / FRAME_PAYLOAD_BYTES : 1,

@@ -109,15 +109,15 @@ export class Contacts implements Connections {
     if (slot.state === 'open' || slot.wanted) this.#own.closed(peer);
   }
 
-  /** The visitor leaves: the others hear it when the last packet has reached them. */
-  close(): void {
-    const { world, oneWayMs, id } = this.#own;
+  /** The visitor leaves. @param heardMs after how long the others know: by default a packet's time */
+  close(heardMs = this.#own.oneWayMs): void {
+    const { world, id } = this.#own;
     this.#cancelIdleTimer?.();
     for (const [peer, slot] of this.#slots) {
       if (slot.state !== 'open') slot.cancel();
       else {
         slot.connection.close();
-        world.clock.after(oneWayMs, () => world.visitor(peer)?.contacts.end(id as PeerId));
+        world.clock.after(heardMs, () => world.visitor(peer)?.contacts.end(id as PeerId));
       }
     }
     this.#slots.clear();

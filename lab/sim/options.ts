@@ -19,6 +19,9 @@ Options (a rate is as 64KB, of 1000 bytes, or 2Mbit, of 1,000,000 bits, a second
   --rtt TIME          between any two of visitors, tracker and origin (default 50ms)
   --churn SHARE       of the peers who leave without notice, 0 to 1: half of them while they
                       download, half after it (default 0.1)
+  --crash SHARE       of the seeders who vanish without a word, as a process that is killed
+                      (default 0)
+  --crash-at TIME     when they do (default 1.5s)
   --bytes N           size of the content (default 786432)
   --seed N            whole number from which all chance comes (default 1)
   --beside N          more swarms like it that run in the same process, each by itself: what a larger
@@ -53,6 +56,8 @@ export function parse(args: readonly string[]): Command {
       'peer-down': { type: 'string' },
       rtt: { type: 'string' },
       churn: { type: 'string' },
+      crash: { type: 'string' },
+      'crash-at': { type: 'string' },
       bytes: { type: 'string' },
       seed: { type: 'string' },
       beside: { type: 'string' },
@@ -85,6 +90,8 @@ export function parse(args: readonly string[]): Command {
     peerDownBytesPerSecond: given('peer-down', rate, DEFAULTS.peerDownBytesPerSecond),
     rttMs: given('rtt', parseMs, DEFAULTS.rttMs),
     churn: given('churn', share, DEFAULTS.churn),
+    crash: given('crash', share, DEFAULTS.crash),
+    crashAtMs: given('crash-at', parseMs, DEFAULTS.crashAtMs),
     bytes: given('bytes', count(1, MAX_BYTES), DEFAULTS.bytes),
     seed: given('seed', count(0, 2 ** 32 - 1), DEFAULTS.seed),
   };

@@ -17,6 +17,9 @@ export interface Scenario {
    * of a time as long as it took them after it.
    */
   readonly churn: number;
+  /** Share of the seeders who vanish without a word, as a process that is killed, and when, in ms. */
+  readonly crash: number;
+  readonly crashAtMs: number;
   /** Size of the content. */
   readonly bytes: number;
   readonly seed: number;
@@ -34,6 +37,8 @@ export const DEFAULTS: Scenario = {
   peerDownBytesPerSecond: 1_000_000,
   rttMs: 50,
   churn: 0.1,
+  crash: 0,
+  crashAtMs: 1_500,
   bytes: 786_432,
   seed: 1,
   originOverhead: 1,

@@ -179,10 +179,32 @@ describe('lab/sim: a swarm', () => {
 
   it('spreads a leecher over its seeders', () => {
     const { all, result } = simulate(scenario({ peers: 1, seeders: 3 }));
+    // The first has a head start: others are connected to when it has shown to be slow.
     for (const { uploaded } of all.slice(0, 3))
-      close(uploaded, bytes / 3, 2 * chunkSizeFor(bytes) + FRAGMENT_BYTES);
+      close(uploaded, bytes / 3, 5 * chunkSizeFor(bytes) + FRAGMENT_BYTES);
     assert.equal(result.peerBytes, bytes);
-    assert.ok(result.uploadsGini > 0 && result.uploadsGini < 0.3);
+    assert.ok(result.uploadsGini > 0 && result.uploadsGini < 0.4, `${result.uploadsGini}`);
+  });
+
+  it('lets leechers send to each other when seeders are slow', () => {
+    const slow = { peers: 10, seeders: 10, arrivalMs: 300, peerUpBytesPerSecond: 128_000 };
+    const { all } = simulate(scenario({ ...slow, originBytesPerSecond: 512_000 }));
+    const sent = (of: typeof all) => of.reduce((sum, { uploaded }) => sum + uploaded, 0);
+    const [seeders, leechers] = [sent(all.slice(0, 10)), sent(all.slice(10))];
+    assert.ok(leechers > seeders / 3, `leechers sent ${leechers} bytes, seeders ${seeders}`);
+  });
+
+  it('goes on when seeders vanish without a word, who then send no more', () => {
+    const { result, all } = simulate(
+      scenario({ peers: 10, seeders: 4, arrivalMs: 0, churn: 0, crash: 0.5, crashAtMs: 800 }),
+    );
+    assert.equal(result.completed, 10);
+    assert.deepEqual(
+      all.slice(0, 4).map(({ gone }) => gone),
+      [true, true, false, false],
+    );
+    const lost = all.slice(0, 2).reduce((sum, { uploaded }) => sum + uploaded, 0);
+    assert.ok(lost <= 2 * 0.8 * result.scenario.peerUpBytesPerSecond, `${lost}`);
   });
 
   const stories: readonly Partial<Scenario>[] = [
@@ -309,7 +331,7 @@ describe('lab/sim: the command', () => {
   it('reads every option', () => {
     const args =
       '--peers 10 --seeders 2 --arrival 1s --origin-rate 512KB --peer-up 2Mbit --peer-down 800kbit ' +
-      '--rtt 20ms --churn 0.25 --bytes 5000 --seed 9 --beside 3 --out file';
+      '--rtt 20ms --churn 0.25 --crash 0.5 --crash-at 2s --bytes 5000 --seed 9 --beside 3 --out file';
     assert.deepEqual(parse(args.split(' ')), {
       kind: 'run',
       beside: 3,
@@ -323,6 +345,8 @@ describe('lab/sim: the command', () => {
         peerDownBytesPerSecond: 100_000,
         rttMs: 20,
         churn: 0.25,
+        crash: 0.5,
+        crashAtMs: 2_000,
         bytes: 5_000,
         seed: 9,
         originOverhead: 1,

@@ -108,6 +108,8 @@ function begin(scenario: Scenario): Story {
   const world = new World(scenario);
   const seeders = Array.from({ length: scenario.seeders }, () => new Visitor(world, Infinity));
   for (const seeder of seeders) seeder.startAsSeeder();
+  for (const seeder of seeders.slice(0, Math.round(scenario.crash * seeders.length)))
+    world.clock.after(scenario.crashAtMs, () => seeder.crash());
   const peers = Array.from({ length: scenario.peers }, () => {
     const leaves = world.random() < scenario.churn;
     return new Visitor(world, leaves ? 2 * world.random() : Infinity);

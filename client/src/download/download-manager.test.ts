@@ -24,7 +24,7 @@ describe('DownloadManager', () => {
     await settle();
     assert.deepEqual(bench.wanted, [`1:${HASH}`]);
     bench.named(1n, 2n);
-    assert.deepEqual(bench.connected.sort(), [1n, 2n]);
+    assert.equal(bench.connected.length, 1);
     bench.serve(1n);
     bench.serve(2n);
     const blob = await result;

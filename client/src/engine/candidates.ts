@@ -14,9 +14,9 @@ interface Sorted {
   readonly connected: readonly Peer[];
   /** How many connections are being opened, to whomever. */
   readonly connecting: number;
-  /** Whether a candidate, and an engaged one, is said to have the whole. */
+  /** Whether a candidate is said to have the whole; how many engaged ones are. */
   readonly hasSeeder: boolean;
-  readonly engagesSeeder: boolean;
+  readonly engagedSeeders: number;
 }
 
 /** Which of the known peers may give the content as it is laid out here. */
@@ -118,7 +118,7 @@ export class Candidates {
       connected: all.filter(({ state }) => state === 'open'),
       connecting: all.filter(({ state }) => state === 'connecting').length,
       hasSeeder: candidates.some(({ has }) => has === 'all'),
-      engagesSeeder: engaged.some(({ has }) => has === 'all'),
+      engagedSeeders: engaged.filter(({ has }) => has === 'all').length,
     };
   }
 }

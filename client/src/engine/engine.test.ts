@@ -16,6 +16,7 @@ import {
   REFRESH_MS,
   REQUEST_TIMEOUT_MS,
   RETRY_PEER_MS,
+  SECOND_SEEDER_MS,
   START_WINDOW_BYTES,
 } from './tuning.ts';
 
@@ -45,15 +46,35 @@ describe('DownloadEngine with complete holders', () => {
     );
   });
 
-  it('connects first to one that is reached soonest, and to another by chance', () => {
+  it('connects first to one that is reached soonest, and then to another by chance', () => {
     const holders = Array.from({ length: 50 }, (_, i) => {
       const peer = BigInt(i + 1);
       return { peer, size: 10, partial: false, offered: peer === 17n || peer === 31n };
     });
-    const connected = new Bench().start().tell({ type: 'holders', holders }).said('connect');
-    assert.equal(connected.length, FIRST_SEEDERS);
-    assert.equal(connected[0]?.peer, 17n);
-    assert.notEqual(connected[1]?.peer, 31n, 'one of 49 by chance; the seed gives another');
+    const bench = new Bench().start().tell({ type: 'holders', holders });
+    assert.equal(bench.sole('connect').peer, 17n);
+    const second = bench.pass(SECOND_SEEDER_MS).sole('connect');
+    assert.notEqual(second.peer, 31n, 'one of 49 by chance; the seed gives another');
+  });
+
+  it('connects to a second one when the first is not open after half a second, and not before', () => {
+    const bench = new Bench({ origin: false }).start().seeders(MANY, 1n, 2n, 3n);
+    const { peer } = bench.sole('connect');
+    assert.deepEqual(bench.pass(SECOND_SEEDER_MS - 1).said('connect'), []);
+    assert.notEqual(bench.pass(1).sole('connect').peer, peer);
+    assert.deepEqual(bench.pass(SECOND_SEEDER_MS).said('connect'), [], 'one that hangs is enough');
+  });
+
+  it('keeps to one that gives much', () => {
+    const bench = new Bench({ origin: false }).start().seeders(MANY, 1n, 2n, 3n);
+    const { peer } = bench.sole('connect');
+    bench.connected(peer);
+    const asked = bench.said('request');
+    for (let turns = 0; asked.length > 0 && turns < 100; turns++) {
+      bench.pass(20);
+      assert.deepEqual(bench.said('connect'), []);
+      asked.push(...bench.deliver(peer, asked.shift()!.chunk).said('request'));
+    }
   });
 
   it('connects to one more while these are slow, and does not wait long for who is not reached', () => {
@@ -62,7 +83,7 @@ describe('DownloadEngine with complete holders', () => {
     // One opens and gives nothing, nobody else is heard of.
     const [first] = bench.said('connect');
     bench.connected(first?.peer as bigint);
-    for (let connecting = FIRST_SEEDERS - 1; connecting < FIRST_PARTIAL; connecting++) {
+    for (let connecting = 0; connecting < FIRST_PARTIAL; connecting++) {
       bench.now += MORE_PEERS_MS - 1;
       assert.deepEqual(bench.tell({ type: 'wake' }).said('connect'), []);
       assert.equal(bench.engine.wakeAt, bench.now + 1);
@@ -397,7 +418,7 @@ describe('DownloadEngine and sizes that peers claim', () => {
       { type: 'close', peer: 3n, barred: true },
     );
     assert.equal(bench.engine.layout?.size, 5);
-    assert.equal(bench.sole('connect').peer, 1n);
+    assert.equal(bench.said('connect').at(-1)?.peer, 1n);
   });
 
   it('does not allocate what nobody could verify', () => {

@@ -10,8 +10,10 @@ import {
   FIRST_SEEDERS,
   MAX_PEERS,
   MAX_SILENT_TIMEOUTS,
+  MIN_SEEDERS,
   MORE_PEERS_MS,
   REQUEST_TIMEOUT_MS,
+  SECOND_SEEDER_MS,
 } from './tuning.ts';
 import type { Effect, EventOf, HolderInfo, PeerId } from './types.ts';
 
@@ -54,6 +56,11 @@ export class Swarm {
   /** Whether any of them is open or being opened. */
   get isEngaged(): boolean {
     return this.#candidates.sorted.engaged.length > 0;
+  }
+
+  /** Whether another connection should soon be there. */
+  isOpening(now: number): boolean {
+    return this.#candidates.sorted.connecting > 0 && now < this.#openingUntil;
   }
 
   /** Whether one of them is said to have the whole. */
@@ -240,8 +247,9 @@ export class Swarm {
   /** When {@link proceed} has something to do at the latest. */
   wakeAt(now: number): number {
     let at = Number.POSITIVE_INFINITY;
-    const { connected, connecting, failed } = this.#candidates.sorted;
-    if (connecting > 0 && this.#begunAt + MORE_PEERS_MS > now) at = this.#begunAt + MORE_PEERS_MS;
+    const { connected, connecting, known, failed } = this.#candidates.sorted;
+    const moreAt = connecting > 0 ? this.#openingUntil : this.#servedAt + MORE_PEERS_MS;
+    if (known.length > 0 && moreAt > now) at = moreAt;
     for (const { retryAt } of failed) if (retryAt > now) at = Math.min(at, retryAt);
     for (const peer of connected) {
       if (peer.busyUntil > now) at = Math.min(at, peer.busyUntil);
@@ -258,26 +266,30 @@ export class Swarm {
   }
 
   #connect(now: number, random: () => number): void {
-    const { engaged, known, hasSeeder, engagesSeeder } = this.#candidates.sorted;
+    const { engaged, known, hasSeeder, engagedSeeders } = this.#candidates.sorted;
     if (known.length === 0) return;
+    const isShort = this.#wantsMore(now);
     const few = hasSeeder ? FIRST_SEEDERS : FIRST_PARTIAL;
-    const more = this.#wantsMore(now) ? Math.min(engaged.length + 1, MAX_PEERS) : 0;
-    const most = Math.max(few, more);
-    // However many have parts, the first who has it all is let in.
-    if (engaged.length >= most && (engagesSeeder || !hasSeeder)) return;
+    const most = Math.max(few, isShort ? Math.min(engaged.length + 1, MAX_PEERS) : 0);
+    // However many have parts and came by themselves, some who have it all are let in.
+    const isWithout = hasSeeder && engagedSeeders < (isShort ? MIN_SEEDERS : 1);
+    if (engaged.length >= most && !isWithout) return;
     const ready = known.filter(({ retryAt }) => retryAt <= now);
     const seeders = ready.filter(({ has }) => has === 'all');
-    const least = seeders.length > 0 && !engagesSeeder ? 1 : 0;
+    const end = Math.max(most, engaged.length + (isWithout && seeders.length > 0 ? 1 : 0));
     let isFirst = engaged.length === 0;
-    for (let room = Math.max(most - engaged.length, least); room > 0 && ready.length > 0; room--) {
-      const from = seeders.length > 0 ? seeders : ready;
+    for (let count = engaged.length; count < end && ready.length > 0; count++) {
+      // Seeders first. To go on, leechers as well: they have uplinks of their own.
+      const isSeeder = count < few || count >= most || engagedSeeders === 0;
+      const from = isSeeder && seeders.length > 0 ? seeders : ready;
       // One only: who leaves offers for everybody may be of no use.
       const soonest = isFirst ? from.findIndex(({ offered }) => offered) : -1;
       isFirst = false;
       const at = soonest < 0 ? Math.floor(random() * from.length) : soonest;
       const [peer] = from.splice(at, 1) as [Peer];
       peer.offered = false;
-      if (from === seeders) ready.splice(ready.indexOf(peer), 1);
+      const other = from === seeders ? ready : seeders;
+      if (other.includes(peer)) other.splice(other.indexOf(peer), 1);
       peer.state = 'connecting';
       this.#begunAt = now;
       this.#candidates.changed();
@@ -292,10 +304,21 @@ export class Swarm {
     // Who cannot be reached is found out only after many seconds; nor are all to be tried at once.
     const { connecting } = this.#candidates.sorted;
     if (connecting >= FIRST_PARTIAL) return false;
-    if (connecting > 0 && now < this.#begunAt + MORE_PEERS_MS) return false;
+    if (this.isOpening(now)) return false;
     const { rate } = this;
     const slow = rate > 0 && chunks.missingBytes / rate > MORE_PEERS_MS;
-    return slow || now >= this.#servedAt + MORE_PEERS_MS;
+    return slow || this.#dependsOnOne || now >= this.#servedAt + MORE_PEERS_MS;
+  }
+
+  /** Whether all depends on a complete holder that is being connected to. */
+  get #dependsOnOne(): boolean {
+    const { engaged, connecting, engagedSeeders } = this.#candidates.sorted;
+    return connecting === 1 && engagedSeeders === 1 && engaged.length === 1;
+  }
+
+  /** When the connection begun last should be open. */
+  get #openingUntil(): number {
+    return this.#begunAt + (this.#dependsOnOne ? SECOND_SEEDER_MS : MORE_PEERS_MS);
   }
 
   /** No more use for the peer here; its connection stays for other contents. */

@@ -30,13 +30,22 @@ export const MAX_WINDOW_BYTES = 4 * 1024 * 1024;
 export const MIN_PIPELINE = 2;
 
 /** Connections begun to complete holders at first. Each costs both ends more CPU time than a 1 MiB file. */
-export const FIRST_SEEDERS = 2;
+export const FIRST_SEEDERS = 1;
 
 /** Connections begun where there are only partial holders, each of which has something else. */
 export const FIRST_PARTIAL = 3;
 
 /** Peers one download connects to at a time: past that, more connections cost more than they carry. */
 export const MAX_PEERS = 8;
+
+/**
+ * When the first is not open after so long, a second is begun: it may be out of reach. (RFC 8305 goes on
+ * to the next address after 250 ms; this handshake takes longer.)
+ */
+export const SECOND_SEEDER_MS = 500;
+
+/** Complete holders that a download short of peers connects to, however many others connect to it. */
+export const MIN_SEEDERS = 3;
 
 /**
  * A download that would still take so long with the peers at hand looks for one more, and then looks
