@@ -13,7 +13,7 @@ import {
   MIN_SEEDERS,
   MORE_PEERS_MS,
   REQUEST_TIMEOUT_MS,
-  SECOND_SEEDER_MS,
+  SETTLE_MS,
 } from './tuning.ts';
 import type { Effect, EventOf, HolderInfo, PeerId } from './types.ts';
 
@@ -33,7 +33,7 @@ export class Swarm {
   /** When a peer last gave a whole chunk, or the download began. */
   #servedAt = 0;
   /** When a connection was last begun. */
-  #begunAt = 0;
+  #begunAt = Number.NEGATIVE_INFINITY;
 
   constructor(emit: (effect: Effect) => void) {
     this.#do = emit;
@@ -58,9 +58,10 @@ export class Swarm {
     return this.#candidates.sorted.engaged.length > 0;
   }
 
-  /** Whether another connection should soon be there. */
-  isOpening(now: number): boolean {
-    return this.#candidates.sorted.connecting > 0 && now < this.#openingUntil;
+  /** Whether connections should soon be there, or soon show what they give. */
+  isSettling(now: number): boolean {
+    const { connecting } = this.#candidates.sorted;
+    return now < (connecting > 0 ? this.#openingUntil : this.#begunAt + SETTLE_MS);
   }
 
   /** Whether one of them is said to have the whole. */
@@ -249,7 +250,8 @@ export class Swarm {
     let at = Number.POSITIVE_INFINITY;
     const { connected, connecting, known, failed } = this.#candidates.sorted;
     const moreAt = connecting > 0 ? this.#openingUntil : this.#servedAt + MORE_PEERS_MS;
-    if (known.length > 0 && moreAt > now) at = moreAt;
+    if (known.length > 0)
+      for (const due of [this.#begunAt + SETTLE_MS, moreAt]) if (due > now) at = Math.min(at, due);
     for (const { retryAt } of failed) if (retryAt > now) at = Math.min(at, retryAt);
     for (const peer of connected) {
       if (peer.busyUntil > now) at = Math.min(at, peer.busyUntil);
@@ -268,11 +270,11 @@ export class Swarm {
   #connect(now: number, random: () => number): void {
     const { engaged, known, hasSeeder, engagedSeeders } = this.#candidates.sorted;
     if (known.length === 0) return;
-    const isShort = this.#wantsMore(now);
+    const more = this.#wantedMore(now);
     const few = hasSeeder ? FIRST_SEEDERS : FIRST_PARTIAL;
-    const most = Math.max(few, isShort ? Math.min(engaged.length + 1, MAX_PEERS) : 0);
+    const most = Math.max(few, Math.min(engaged.length + more, MAX_PEERS));
     // However many have parts and came by themselves, some who have it all are let in.
-    const isWithout = hasSeeder && engagedSeeders < (isShort ? MIN_SEEDERS : 1);
+    const isWithout = hasSeeder && engagedSeeders < (more > 0 ? MIN_SEEDERS : 1);
     if (engaged.length >= most && !isWithout) return;
     const ready = known.filter(({ retryAt }) => retryAt <= now);
     const seeders = ready.filter(({ has }) => has === 'all');
@@ -297,17 +299,22 @@ export class Swarm {
     }
   }
 
-  /** Whether the peers at hand have nothing to give, or are slow. */
-  #wantsMore(now: number): boolean {
+  /** How many more connections are worth having now. */
+  #wantedMore(now: number): number {
     const chunks = this.#chunks;
-    if (!chunks || chunks.complete) return false;
-    // Who cannot be reached is found out only after many seconds; nor are all to be tried at once.
-    const { connecting } = this.#candidates.sorted;
-    if (connecting >= FIRST_PARTIAL) return false;
-    if (this.isOpening(now)) return false;
-    const { rate } = this;
-    const slow = rate > 0 && chunks.missingBytes / rate > MORE_PEERS_MS;
-    return slow || this.#dependsOnOne || now >= this.#servedAt + MORE_PEERS_MS;
+    const { connecting, open } = this.#candidates.sorted;
+    if (!chunks || chunks.complete || now < this.#begunAt + SETTLE_MS) return 0;
+    // Not all at once. Who cannot be reached is found out only after many seconds: one each time then.
+    const most = Math.max(FIRST_PARTIAL - connecting, now < this.#openingUntil ? 0 : 1);
+    let [rate, giving] = [0, 0];
+    for (const { meter } of open) if (meter.rate) [rate, giving] = [rate + meter.rate, giving + 1];
+    // Each should give as much as these do, those that are being connected to as well.
+    const needed = giving * (chunks.missingBytes / MORE_PEERS_MS / rate - 1);
+    const isOpening = connecting > 0 && now < this.#openingUntil;
+    if (giving > 0 && needed > 0)
+      return Math.min(most, Math.max(0, Math.ceil(needed - (isOpening ? connecting : 0))));
+    if (isOpening) return 0;
+    return this.#dependsOnOne || now >= this.#servedAt + MORE_PEERS_MS ? 1 : 0;
   }
 
   /** Whether all depends on a complete holder that is being connected to. */
@@ -318,7 +325,7 @@ export class Swarm {
 
   /** When the connection begun last should be open. */
   get #openingUntil(): number {
-    return this.#begunAt + (this.#dependsOnOne ? SECOND_SEEDER_MS : MORE_PEERS_MS);
+    return this.#begunAt + (this.#dependsOnOne ? SETTLE_MS : MORE_PEERS_MS);
   }
 
   /** No more use for the peer here; its connection stays for other contents. */

@@ -39,10 +39,11 @@ export const FIRST_PARTIAL = 3;
 export const MAX_PEERS = 8;
 
 /**
- * When the first is not open after so long, a second is begun: it may be out of reach. (RFC 8305 goes on
- * to the next address after 250 ms; this handshake takes longer.)
+ * What connections have to open, and to show what they give, before more are begun: the first may be out
+ * of reach, or its first bytes slow, on a machine that is busy with just that. (RFC 8305 tries the next
+ * address after 250 ms; this handshake takes longer.)
  */
-export const SECOND_SEEDER_MS = 500;
+export const SETTLE_MS = 500;
 
 /** Complete holders that a download short of peers connects to, however many others connect to it. */
 export const MIN_SEEDERS = 3;
