@@ -1,5 +1,7 @@
 import {
   ASSUMED_UNITS,
+  FETCH_TURN_MS,
+  FETCH_WAIT_MS,
   GRANTS_PER_CLIENT,
   LEASE_TTL_MS,
   MAX_FETCHERS_PER_SWARM,
@@ -37,6 +39,10 @@ export class LeaseModel {
   #units = 0;
   /** What the origin needs for a unit. */
   #unitMs = 0;
+  /** Who was lent nothing because others fetch, and when; the last comes last. */
+  #waiting: { readonly name: string; readonly at: number }[] = [];
+  /** Since when each has had leases all the time. */
+  readonly #began = new Map<string, number>();
   /** When it was first lent something, or last reported that something came of it. */
   readonly #since = new Map<string, number>();
   readonly #agree = new Set<string>();
@@ -54,6 +60,7 @@ export class LeaseModel {
     this.clients.add(name);
     if (ask.units && this.#agree.size === 0) this.#units = ask.units;
     if (ask.units && ask.units === this.#units) this.#agree.add(name);
+    const began = [...this.lent.values()].includes(name) ? this.#began.get(name)! : now;
     const release = (unit: number) => this.lent.get(unit) === name && this.lent.delete(unit);
     ask.returned.forEach(release);
     const sharing = new Set(this.lent.values()).size;
@@ -71,7 +78,18 @@ export class LeaseModel {
     if (!fetchers.has(name) || ask.fetched.length > 0) this.#since.set(name, now);
     this.until.set(name, Math.min(now + LEASE_TTL_MS, this.#since.get(name)! + MAX_LEASE_MS));
     if (ask.wanted === 0) return [];
-    if (!fetchers.has(name) && fetchers.size >= MAX_FETCHERS_PER_SWARM) return [];
+    this.#waiting = this.#waiting.filter((one) => one.name !== name);
+    fetchers.delete(name);
+    if (fetchers.size === MAX_FETCHERS_PER_SWARM) {
+      this.#waiting.push({ name, at: now });
+      return [];
+    }
+    if (fetchers.size === MAX_FETCHERS_PER_SWARM - 1 && now - began >= FETCH_TURN_MS) {
+      // It counts those who waited too long ago no more, and the next one for this place.
+      const next = this.#waiting.findIndex(({ at }) => now - at < FETCH_WAIT_MS);
+      this.#waiting = next < 0 ? [] : this.#waiting.slice(next + 1);
+      if (next >= 0) return [];
+    }
 
     const units = ask.units || (this.#agree.size > 0 ? this.#units : 0);
     const all = Array.from({ length: units || 1000 }, (_, unit) => unit);
@@ -92,6 +110,7 @@ export class LeaseModel {
     const first = equal[0]!;
     const run = equal.filter((unit, i) => unit === first + i);
     const granted = run.slice(0, Math.min(ask.wanted, Math.max(1, share)));
+    if (![...this.lent.values()].includes(name)) this.#began.set(name, began);
     for (const unit of granted) this.lent.set(unit, name);
     return granted;
   }
@@ -99,6 +118,7 @@ export class LeaseModel {
   leave(name: string, now: number): void {
     this.expire(now);
     this.clients.delete(name);
+    this.#waiting = this.#waiting.filter((one) => one.name !== name);
     this.#agree.delete(name);
     for (const [unit, to] of this.lent) if (to === name) this.lent.delete(unit);
     for (const [unit, fetched] of this.fetched) {

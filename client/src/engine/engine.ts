@@ -239,7 +239,8 @@ export class DownloadEngine {
     // Nothing but the whole, or what is left of it, from the start: peers have no say.
     if (this.#peersAre === 'doubted') {
       const need = this.#origin.isOut ? 'no' : 'alone';
-      return { need, chunks, wants: () => true, areSlow: () => false, arePeersIdle: () => false };
+      const no = () => false;
+      return { need, chunks, wants: () => true, areSlow: no, arePeersIdle: no, hasOthers: false };
     }
     // Without its manifest nothing could be done with what came.
     const isUnknown = this.#verification === 'chunks' && !chunks;
@@ -249,6 +250,7 @@ export class DownloadEngine {
       chunks,
       ...this.#use.share(chunks, now),
       arePeersIdle: () => this.#swarm.isIdle,
+      hasOthers: this.#swarm.hasCandidates,
     };
   }
 

@@ -4,6 +4,7 @@ import { Leases } from './leases.ts';
 import { doneBetween, markComing, type Range } from './range.ts';
 import { RangeRate } from './range-rate.ts';
 import {
+  ALONE_RANGE_MS,
   MAX_ORIGIN_FAILURES,
   MAX_OUTDONE,
   MIN_RANGE_BYTES,
@@ -36,6 +37,8 @@ export interface Situation {
   areSlow(): boolean;
   /** Whether an open peer has it all and is asked for nothing. */
   arePeersIdle(): boolean;
+  /** Whether a peer is known that may give it, now or later. */
+  readonly hasOthers: boolean;
 }
 
 /**
@@ -303,9 +306,10 @@ export class Origin {
     return this.#rate.remainingMs(bytes);
   }
 
-  #ask({ chunks, wants, areSlow }: Situation, now: number, random: () => number): void {
+  #ask({ chunks, wants, areSlow, hasOthers }: Situation, now: number, random: () => number): void {
     if (this.#serves === 'whole' || !this.leases.mayAsk(now)) return;
-    const bytes = Math.max(this.#rate.affordable, MIN_RANGE_BYTES);
+    const ms = hasOthers ? RANGE_MS : ALONE_RANGE_MS;
+    const bytes = Math.max(this.#rate.affordable(ms), MIN_RANGE_BYTES);
     if (!chunks) return this.leases.ask(undefined, undefined, bytes, false, now, random);
     const needed = new Bitfield(chunks.layout.count);
     for (let chunk = 0; chunk < chunks.layout.count; chunk++)
@@ -342,7 +346,7 @@ export class Origin {
       const first = (start + i) % count;
       if (!this.#isWanted(chunks, first, wants)) continue;
       let end = first + 1;
-      const most = need === 'chunk' ? 1 : this.#rate.affordable / chunkSize;
+      const most = need === 'chunk' ? 1 : this.#rate.affordable(RANGE_MS) / chunkSize;
       while (end < count && end - first + 1 <= most && this.#isWanted(chunks, end, wants)) end++;
       return this.#begin(first * chunkSize, Math.min(end * chunkSize, size));
     }

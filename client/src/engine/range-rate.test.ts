@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import type { Of } from '../../test-support/engine/bench.ts';
 import { Bench, CHUNK } from '../../test-support/engine/bench.ts';
 import { RangeRate } from './range-rate.ts';
-import { MAX_RANGE_BYTES, MIN_RANGE_BYTES, RANGE_GROWTH, RANGE_MS } from './tuning.ts';
+import {
+  ALONE_RANGE_MS,
+  MAX_RANGE_BYTES,
+  MIN_RANGE_BYTES,
+  RANGE_GROWTH,
+  RANGE_MS,
+} from './tuning.ts';
+import type { HolderInfo, PeerId } from './types.ts';
 
 const FIRST = { start: 0, end: MIN_RANGE_BYTES, askedAt: 0 };
 
@@ -11,7 +18,7 @@ describe('RangeRate', () => {
     const rate = new RangeRate();
     rate.begin();
     rate.add({ ...FIRST, at: FIRST.end / 2 - 1 }, FIRST.end / 2 - 1, 2);
-    assert.equal(rate.affordable, 0);
+    assert.equal(rate.affordable(RANGE_MS), 0);
     assert.equal(rate.remainingMs(1), Number.POSITIVE_INFINITY);
   });
 
@@ -20,14 +27,14 @@ describe('RangeRate', () => {
     rate.begin();
     rate.add({ ...FIRST, at: FIRST.end }, FIRST.end, 1_024);
     assert.equal(rate.remainingMs(640), 10);
-    assert.equal(rate.affordable, 64 * RANGE_MS);
+    assert.equal(rate.affordable(RANGE_MS), 64 * RANGE_MS);
   });
 
   it('lets ranges that come at once grow by steps', () => {
     const rate = new RangeRate();
     let [now, start] = [0, 0];
     const asked: number[] = [];
-    for (let length = MIN_RANGE_BYTES; asked.length < 6; length = rate.affordable) {
+    for (let length = MIN_RANGE_BYTES; asked.length < 6; length = rate.affordable(RANGE_MS)) {
       asked.push(length);
       rate.begin();
       now += 5;
@@ -44,7 +51,7 @@ describe('RangeRate', () => {
     rate.add({ ...FIRST, at: FIRST.end }, FIRST.end, 1);
     rate.asked(1);
     assert.equal(rate.remainingMs(1), Number.POSITIVE_INFINITY);
-    assert.equal(rate.affordable, RANGE_GROWTH * MIN_RANGE_BYTES);
+    assert.equal(rate.affordable(RANGE_MS), RANGE_GROWTH * MIN_RANGE_BYTES);
   });
 
   it('does not take the rest of one range for the next', () => {
@@ -60,9 +67,9 @@ describe('RangeRate', () => {
     const rate = new RangeRate();
     rate.begin();
     rate.add({ ...FIRST, at: FIRST.end }, FIRST.end, 1);
-    assert.ok(rate.affordable > MIN_RANGE_BYTES);
+    assert.ok(rate.affordable(RANGE_MS) > MIN_RANGE_BYTES);
     rate.forget();
-    assert.equal(rate.affordable, 0);
+    assert.equal(rate.affordable(RANGE_MS), 0);
   });
 
   it('goes by what is measured as soon as a range lasts long enough', () => {
@@ -76,14 +83,14 @@ describe('RangeRate', () => {
       at += 640;
       rate.add({ start: FIRST.end, end: 9 * FIRST.end, at, askedAt: 90 }, 640, now);
     }
-    assert.equal(rate.affordable, 64 * RANGE_MS);
+    assert.equal(rate.affordable(RANGE_MS), 64 * RANGE_MS);
     assert.equal(rate.remainingMs(640), 10);
   });
 });
 
 describe('DownloadEngine at a fast origin', () => {
-  /** Requests that a lone visitor makes whose every range comes `ms` after it was asked for. */
-  function fetched(count: number, ms: number): number[] {
+  /** Requests of a visitor whose every range comes `ms` after it was asked for; `holders`: of no use. */
+  function fetched(count: number, ms: number, holders: readonly HolderInfo[] = []): number[] {
     const bench = new Bench({ verification: 'chunks' }).startChunks(count);
     const lengths: number[] = [];
     let first = 0;
@@ -101,7 +108,7 @@ describe('DownloadEngine at a fast origin', () => {
         }
     };
     look();
-    bench.tell({ type: 'holders', holders: [] });
+    bench.tell({ type: 'holders', holders });
     look();
     for (let turns = 0; turns < 1_000 && waiting.length > 0; turns++) {
       const [fetch, ...rest] = waiting;
@@ -160,8 +167,14 @@ describe('DownloadEngine at a fast origin', () => {
     }
   });
 
-  it('goes on by little where each takes long', () => {
-    const lengths = fetched(48, 1_000);
-    assert.deepEqual(lengths, Array(12).fill(MIN_RANGE_BYTES));
+  it('goes on by little where each takes long, by less when there are others', () => {
+    const others = fetched(48, 1_000, [{ peer: 1n as PeerId, size: 48 * CHUNK, partial: true }]);
+    assert.deepEqual(others, Array(12).fill(MIN_RANGE_BYTES));
+    // The second, four times as long, comes in the same time, so the rest is worth one more.
+    const alone = fetched(48, 1_000);
+    assert.deepEqual(
+      alone,
+      [1, ALONE_RANGE_MS / RANGE_MS, 7].map((n) => n * MIN_RANGE_BYTES),
+    );
   });
 });

@@ -1,5 +1,5 @@
 import { Meter } from './meter.ts';
-import { MAX_RANGE_BYTES, RANGE_GROWTH, RANGE_MS } from './tuning.ts';
+import { MAX_RANGE_BYTES, RANGE_GROWTH } from './tuning.ts';
 
 /** What is looked at of a range that is coming. Offsets in bytes, times in ms. */
 interface Coming {
@@ -53,10 +53,10 @@ export class RangeRate {
     return bytes / (this.#meter.rate ?? this.#current);
   }
 
-  /** What should come in RANGE_MS, in bytes; 0 if nothing is known. */
-  get affordable(): number {
+  /** What should come in so many ms, in bytes; 0 if nothing is known. */
+  affordable(ms: number): number {
     const most = this.#meter.rate === undefined ? RANGE_GROWTH * this.#most : MAX_RANGE_BYTES;
     // Ranges that come at once are too short to be measured, but show that they do.
-    return Math.min((this.#meter.rate ?? this.#shown) * RANGE_MS, most, MAX_RANGE_BYTES);
+    return Math.min((this.#meter.rate ?? this.#shown) * ms, most, MAX_RANGE_BYTES);
   }
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { seeded } from '../../../demo/random.ts';
 import type { Ask } from '../../test-support/lease-model.ts';
+import { LeaseModel } from '../../test-support/lease-model.ts';
 import { drop, have, lease } from '../../test-support/messages.ts';
 import { EMPTY, granted, Room } from '../../test-support/room.ts';
 import * as limits from '../limits.ts';
@@ -18,6 +19,8 @@ const ask = (room: Room, name: string, fields: Partial<Ask>) =>
   granted(room.send(name, lease(1, { wanted: 100, ...fields })));
 const tell = (room: Room, name: string, fields: Partial<Ask>) =>
   assert.deepEqual(room.send(name, lease(1, { ...fields, wanted: 0 })), []);
+/** What `lease` takes for one, unless said. */
+const UNIT = 16_384;
 const range = (first: number, end: number) =>
   Array.from({ length: end - first }, (_, i) => first + i);
 
@@ -203,6 +206,74 @@ describe('registry: the end of a lease', () => {
   });
 });
 
+describe('registry: the turn of one who fetches', () => {
+  const names = range(0, limits.MAX_FETCHERS_PER_SWARM).map((n) => `peer ${n}`);
+  const [first, second] = names as [string, string];
+  const take = (room: Room, name: string, fields: Partial<Ask> = {}) =>
+    ask(room, name, { units: 1000, wanted: 1, ...fields }).length;
+
+  /** As many fetch as may, since just now, and so many others were refused. */
+  function crowded(others: number): Room {
+    const late = range(0, others).map((n) => `late ${n}`);
+    const room = downloading(...names, ...late);
+    for (const name of names) assert.equal(take(room, name), 1);
+    for (const name of late) assert.equal(take(room, name), 0);
+    return room;
+  }
+
+  it('ends after a second when another waits, and its place goes to that one', () => {
+    const room = crowded(1);
+    room.now += limits.FETCH_TURN_MS - 1;
+    assert.equal(take(room, first), 1);
+    room.now += 1;
+    assert.equal(take(room, first), 0);
+    assert.equal(take(room, 'late 0'), 0, 'it still fetches what it has');
+    tell(room, first, { fetched: [0, limits.MAX_FETCHERS_PER_SWARM] });
+    assert.equal(take(room, 'late 0'), 1);
+  });
+
+  it('ends as well when it reports all it was lent and asks for more at once', () => {
+    const room = crowded(1);
+    room.now += limits.FETCH_TURN_MS;
+    assert.equal(take(room, first, { fetched: [0] }), 0);
+    assert.equal(take(room, 'late 0'), 1);
+  });
+
+  it('goes on when nobody waits, or has not been heard of for some time', () => {
+    for (const others of [0, 2]) {
+      const room = crowded(others);
+      room.now += limits.FETCH_WAIT_MS;
+      for (const name of names) assert.equal(take(room, name), 1);
+    }
+  });
+
+  it('goes on while there are places', () => {
+    const room = crowded(1);
+    tell(room, second, { returned: [1] });
+    room.now += limits.FETCH_TURN_MS;
+    assert.equal(take(room, first), 1);
+    assert.equal(take(room, 'late 0'), 1);
+  });
+
+  it('ends for no more of them than wait', () => {
+    const room = crowded(2);
+    room.now += limits.FETCH_TURN_MS;
+    assert.deepEqual(
+      names.map((name) => take(room, name)),
+      [0, 0, ...Array(names.length - 2).fill(1)],
+    );
+  });
+
+  it('does not end for who has left, or was lent something since', () => {
+    const room = crowded(2);
+    room.leave('late 0');
+    tell(room, second, { returned: [1] });
+    assert.equal(take(room, 'late 1'), 1);
+    room.now += limits.FETCH_TURN_MS;
+    assert.equal(take(room, first), 1);
+  });
+});
+
 describe('registry: units that were fetched', () => {
   it('are lent again only by name, after the free ones, the least often fetched first', () => {
     const room = downloading('a', 'b', 'c');
@@ -317,6 +388,47 @@ describe('registry: units that were fetched', () => {
 });
 
 describe('registry: a crowd', () => {
+  it('is lent what a simple model lends, with more who want to fetch than may', () => {
+    const names = range(0, limits.MAX_FETCHERS_PER_SWARM + 4).map((n) => `peer ${n}`);
+    const turn = fc.record({
+      name: fc.constantFrom(...names),
+      waits: fc.oneof(fc.nat({ max: 50 }), fc.nat({ max: 1_500 })),
+      wanted: fc.nat({ max: 2 }),
+      /** How many of its units it reports, and how many it gives back. */
+      fetched: fc.nat({ max: 3 }),
+      returned: fc.constantFrom(0, 0, 0, 1),
+      leaves: fc.constantFrom(...Array(19).fill(false), true),
+    });
+    const seen = { refused: 0, passed: 0 };
+    fc.assert(
+      fc.property(fc.array(turn, { minLength: 60, maxLength: 200 }), (turns) => {
+        const room = downloading(...names);
+        const model = new LeaseModel(UNIT);
+        for (const { name, waits, wanted, fetched, returned, leaves } of turns) {
+          room.now += waits;
+          if (leaves) {
+            room.leave(name);
+            model.leave(name, room.now);
+            room.enter(name);
+            room.send(name, have([1], 0n, true));
+            continue;
+          }
+          model.expire(room.now);
+          const own = [...model.lent].filter(([, to]) => to === name).map(([unit]) => unit);
+          const fields = { fetched: own.slice(0, fetched), returned: own.slice(3, 3 + returned) };
+          const asked = { unitBytes: UNIT, units: 60, wanted, needed: undefined, ...fields };
+          const said = room.send(name, lease(1, asked));
+          assert.equal(said.length, wanted > 0 ? 1 : 0);
+          const got = wanted > 0 ? granted(said) : [];
+          assert.deepEqual(got, model.ask(name, asked, names.length, room.now));
+          if (wanted > 0 && got.length === 0) seen[own.length > 0 ? 'passed' : 'refused']++;
+        }
+      }),
+      { numRuns: 300 },
+    );
+    assert.ok(seen.refused > 0 && seen.passed > 0, JSON.stringify(seen));
+  });
+
   it('gets every unit exactly once, whoever asks when, while nobody fails', () => {
     fc.assert(
       fc.property(

@@ -36,6 +36,8 @@ interface Fetcher<M> {
   until: number;
   /** When it was first lent something, or last reported that something came of it. */
   since: number;
+  /** When its turn to fetch began. */
+  readonly began: number;
   /** How many units are lent to it. */
   units: number;
 }
@@ -48,6 +50,8 @@ interface Fetcher<M> {
 export class Leases<M> {
   readonly unitBytes: number;
   readonly #clients = new Map<M, Client>();
+  /** Who was lent nothing because others fetch, and when: who was refused last comes last. */
+  readonly #waiting = new Map<M, number>();
   #lastNumber = 0;
   /** Units in the content as far as those know who agree, the first who spoke; 0: not known. */
   #units = 0;
@@ -95,6 +99,8 @@ export class Leases<M> {
     const client = this.#clientOf(member);
     this.#learnUnits(client, lease.units);
     const place = this.#placeOf(member);
+    // With its last unit it would lose its place, and take one anew, in this very message.
+    const began = this.#fetchers[place]?.began ?? now;
     for (const unit of lease.returned) this.#release(unit, place);
     this.#learnPace(lease.fetched, place, now);
     for (const unit of lease.fetched) this.#report(unit, client, place, now);
@@ -104,12 +110,11 @@ export class Leases<M> {
       fetcher.until = Math.min(now + limits.LEASE_TTL_MS, fetcher.since + limits.MAX_LEASE_MS);
     }
     if (lease.wanted === 0) return NO_UNITS;
-    const fetching = this.#fetchers.filter((other) => other !== undefined).length;
-    if (!fetcher && fetching >= limits.MAX_FETCHERS_PER_SWARM) return NO_UNITS;
+    if (!this.#mayFetch(member, began, now)) return NO_UNITS;
     // An origin that has no time for a unit for each is of no help with what is spreading.
     const hurry = lease.hurry && downloading * this.#unitMs <= limits.RELEND_MS;
     const units = this.#choose({ ...lease, hurry }, Math.max(1, downloading), now);
-    this.#lend(units, member, now);
+    this.#lend(units, member, began, now);
     return units;
   }
 
@@ -118,6 +123,7 @@ export class Leases<M> {
     const client = this.#clients.get(member);
     if (!client) return;
     this.#clients.delete(member);
+    this.#waiting.delete(member);
     if (client.agrees && --this.#agreeing === 0) this.#units = 0;
     this.#releaseAll(this.#placeOf(member));
     const since = now - limits.SPREAD_MS;
@@ -136,6 +142,31 @@ export class Leases<M> {
     this.#fetchers.forEach((fetcher, place) => {
       if (fetcher && now >= fetcher.until) this.#releaseAll(place);
     });
+  }
+
+  /**
+   * Whether there is a place for one who asks for more. One who has fetched for some time leaves its
+   * place to one who waits for it: what was fetched spreads sooner when many have fetched a little, as
+   * the uplink of one who fetched much is busy with it for long.
+   */
+  #mayFetch(member: M, began: number, now: number): boolean {
+    this.#waiting.delete(member);
+    const others = this.#fetchers.filter((other) => other && other.member !== member).length;
+    if (others >= limits.MAX_FETCHERS_PER_SWARM) {
+      this.#waiting.set(member, now);
+      return false;
+    }
+    const isLast = others === limits.MAX_FETCHERS_PER_SWARM - 1;
+    return !isLast || now < began + limits.FETCH_TURN_MS || !this.#isAwaited(now);
+  }
+
+  /** Whether somebody waits for a place. It counts for one place only. */
+  #isAwaited(now: number): boolean {
+    for (const [member, at] of this.#waiting) {
+      this.#waiting.delete(member);
+      if (now < at + limits.FETCH_WAIT_MS) return true;
+    }
+    return false;
   }
 
   #clientOf(member: M): Client {
@@ -229,13 +260,14 @@ export class Leases<M> {
     return this.#lentTo[unit] !== 0 || isSpreading ? LENT : fetched;
   }
 
-  #lend({ first, count }: Units, member: M, now: number): void {
+  #lend({ first, count }: Units, member: M, began: number, now: number): void {
     if (count === 0) return;
     let place = this.#placeOf(member);
     if (place === 0) {
       place = 1;
       while (this.#fetchers[place]) place++;
-      this.#fetchers[place] = { member, until: now + limits.LEASE_TTL_MS, since: now, units: 0 };
+      const until = now + limits.LEASE_TTL_MS;
+      this.#fetchers[place] = { member, until, since: now, began, units: 0 };
     }
     this.#reserve(first + count);
     this.#lentTo.fill(place, first, first + count);
