@@ -381,12 +381,12 @@ export class Visitor {
 
   /** The page is closed: the others hear it when the last packet has reached them. */
   #leave(): void {
+    this.world.doneAt = this.world.clock.now;
     this.#end();
   }
 
   #end(heardMs?: number): void {
     this.gone = true;
-    this.world.doneAt = this.world.clock.now;
     this.#cancelWake();
     for (const abort of this.#aborts.values()) abort();
     this.#uploads.close();

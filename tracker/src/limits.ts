@@ -158,7 +158,7 @@ export const FETCH_TURN_MS = 1_000;
 
 /**
  * How long, in milliseconds, a client that was refused is taken to wait: ours asks again after 1 to 2 s,
- * and may have got from others what it wanted.
+ * later each time, and may have got from others what it wanted.
  */
 export const FETCH_WAIT_MS = 2_000;
 

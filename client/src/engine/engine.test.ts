@@ -16,6 +16,7 @@ import {
   REFRESH_MS,
   REQUEST_TIMEOUT_MS,
   RETRY_PEER_MS,
+  SEEDER_PATIENCE_MS,
   SETTLE_MS,
   START_WINDOW_BYTES,
 } from './tuning.ts';
@@ -65,16 +66,64 @@ describe('DownloadEngine with complete holders', () => {
     assert.deepEqual(bench.pass(SETTLE_MS).said('connect'), [], 'one that hangs is enough');
   });
 
+  it('connects to the other seeder then, however many leechers are named and have connected', () => {
+    const crowd = Array.from({ length: 48 }, (_, i) => BigInt(i + 3));
+    const holders = [1n, 2n, ...crowd].map((peer) => ({ peer, size: MANY, partial: peer > 2n }));
+    const bench = new Bench({ origin: false }).start().tell({ type: 'holders', holders });
+    const { peer } = bench.sole('connect');
+    bench.connected(...crowd.slice(0, 3)).pass(SETTLE_MS);
+    assert.equal(bench.sole('connect').peer, 3n - peer);
+  });
+
+  it('connects to several leechers in place of the only seeder, when that does not open', () => {
+    const holders = [1n, 2n, 3n, 4n, 5n].map((peer) => ({ peer, size: MANY, partial: peer > 1n }));
+    const bench = new Bench({ origin: false }).start().tell({ type: 'holders', holders });
+    assert.equal(bench.sole('connect').peer, 1n);
+    assert.equal(bench.pass(SETTLE_MS).said('connect').length, FIRST_PARTIAL - 1);
+  });
+
+  it('connects to as many more as it takes, some of them leechers, and asks the origin only then', () => {
+    const crowd = Array.from({ length: 40 }, (_, i) => BigInt(i + 1));
+    const holders = crowd.map((peer) => ({ peer, size: MANY, partial: peer > 20n }));
+    const bench = new Bench({ verification: 'chunks' }).startChunks(MANY / CHUNK);
+    bench.tell({ type: 'grant', first: 0, count: 0, unitBytes: CHUNK });
+    bench.tell({ type: 'holders', holders });
+    const { peer } = bench.sole('connect');
+    bench.connected(peer);
+    const asked = bench.said('request');
+    const begun: bigint[] = [];
+    const leased: number[] = [];
+    const look = () => {
+      for (const other of bench.said('connect')) begun.push(other.peer);
+      for (const _ of bench.said('lease').filter(({ wanted }) => wanted > 0))
+        leased.push(bench.now);
+    };
+    const start = bench.now;
+    // 64 KB/s: all would take 16 s.
+    while (bench.now < start + SEEDER_PATIENCE_MS + 500) {
+      bench.pass(256);
+      look();
+      bench.deliver(peer, asked.shift()!.chunk);
+      look();
+      if (bench.now < start + SETTLE_MS) assert.deepEqual(begun, []);
+      else if (bench.now < start + 2 * SETTLE_MS) assert.equal(begun.length, FIRST_PARTIAL);
+    }
+    assert.ok(begun.some((other) => other > 20n) && begun.some((other) => other <= 20n));
+    assert.ok(leased.length > 0 && leased.every((at) => at >= start + SEEDER_PATIENCE_MS));
+  });
+
   it('keeps to one that gives much', () => {
     const bench = new Bench({ origin: false }).start().seeders(MANY, 1n, 2n, 3n);
     const { peer } = bench.sole('connect');
     bench.connected(peer);
     const asked = bench.said('request');
-    for (let turns = 0; asked.length > 0 && turns < 100; turns++) {
-      bench.pass(20);
-      assert.deepEqual(bench.said('connect'), []);
-      asked.push(...bench.deliver(peer, asked.shift()!.chunk).said('request'));
+    let served = 0;
+    for (; asked.length > 0; served++) {
+      assert.deepEqual(bench.pass(20).said('connect'), []);
+      assert.deepEqual(bench.deliver(peer, asked.shift()!.chunk).said('connect'), []);
+      asked.push(...bench.said('request'));
     }
+    assert.equal(served, MANY / CHUNK);
   });
 
   it('connects to one more while these are slow, and does not wait long for who is not reached', () => {

@@ -28,6 +28,8 @@ export class Leases {
   #retryAt = 0;
   /** How often in a row there was nothing to be had. */
   #refusals = 0;
+  /** Whether there ever was: then a refusal may be its turn that is over. */
+  #wasLent = false;
   /** When the tracker last heard that they are still worked on. */
   #confirmedAt = 0;
   #granted: Stretch | undefined;
@@ -61,6 +63,11 @@ export class Leases {
   /** Whether there was nothing to be had when last asked. */
   get isRefused(): boolean {
     return this.#refusals > 0;
+  }
+
+  /** Whether it looks as if there will be nothing to be had. */
+  get isTurnedAway(): boolean {
+    return this.#refusals > (this.#wasLent ? 1 : 0);
   }
 
   mayAsk(now: number): boolean {
@@ -111,6 +118,7 @@ export class Leases {
       return;
     }
     this.#refusals = 0;
+    this.#wasLent = true;
     this.#retryAt = 0;
     this.#granted = { start: first * unitBytes, end: (first + count) * unitBytes };
     for (let unit = first; unit < first + count; unit++) this.#lent.add(unit);
@@ -120,6 +128,7 @@ export class Leases {
   forget(): void {
     this.#state = 'idle';
     this.#retryAt = 0;
+    this.#wasLent = false;
     this.#lent.clear();
     this.#granted = undefined;
     this.#fetched = [];

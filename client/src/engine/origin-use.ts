@@ -101,12 +101,12 @@ export class OriginUse {
     if (this.reach === 'there' && !this.#answered)
       // Asked along with the question who is there: the answer to both comes at once.
       return now < this.#startedAt + ASK_PATIENCE_MS ? 'lease' : 'free';
-    const isEarly = now < this.#startedAt + OPENING_MS && this.#swarm.isSettling(now);
-    const areSoonDone = isEarly || this.#leftMs(chunks) < SLOW_SEEDERS_MS;
+    const isEarly = now < this.#startedAt + SEEDER_PATIENCE_MS && this.#swarm.isSettling(now);
+    const areSoonDone = (hasSeeders && isEarly) || this.#leftMs(chunks) < SLOW_SEEDERS_MS;
     if (hasSeeders && !this.#peersStall(now) && areSoonDone) return 'no';
     if (this.reach !== 'there') return 'free';
     // Refused although nobody is named: the tracker lends only to those who serve others.
-    const isLeftAlone = isWhole || leases.isRefused || leases.isMute(now);
+    const isLeftAlone = isWhole || leases.isTurnedAway || leases.isMute(now);
     if (isLeftAlone && !hasCandidates) return 'alone';
     const isSilent = now - Math.max(this.#servedAt, this.#newsAt) >= this.stallPatience;
     if (leases.isMute(now) || (leases.isRefused && isSilent)) return 'free';

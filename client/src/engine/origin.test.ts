@@ -7,6 +7,7 @@ import {
   CONFIRM_MS,
   GIVE_UP_MS,
   LEASE_PATIENCE_MS,
+  LEASE_RETRY_MS,
   MAX_ORIGIN_FAILURES,
   RETRY_ORIGIN_MS,
   SEEDER_PATIENCE_MS,
@@ -320,6 +321,23 @@ describe('DownloadEngine and leases of the origin', () => {
         assert.ok(asked.length > 0 && asked.every((chunk) => chunk >= 100 - left));
       }
     }
+  });
+
+  it('takes one refusal for the end of its turn when it was lent something before, but not the next', () => {
+    const refused = (lentBefore: boolean) => {
+      const bench = new Bench({ verification: 'chunks' }).startChunks(40).partial(0);
+      if (lentBefore) {
+        const fetch = bench.grant(0, 4, CHUNK).sole('fetch-range');
+        bench.serve(fetch, 40 * CHUNK);
+        for (let chunk = 0; chunk < 4; chunk++) bench.checked(chunk, undefined);
+      }
+      return bench.grant(0, 0, CHUNK);
+    };
+    assert.equal(refused(false).sole('fetch-range').length, undefined);
+    const bench = refused(true);
+    assert.deepEqual(bench.said('fetch-range'), []);
+    assert.ok(bench.pass(2 * LEASE_RETRY_MS).sole('lease').wanted > 0);
+    assert.equal(bench.grant(0, 0, CHUNK).sole('fetch-range').length, 36 * CHUNK);
   });
 
   it('is not woken over a reply that it no longer waits for', () => {

@@ -249,9 +249,10 @@ export class Swarm {
   wakeAt(now: number): number {
     let at = Number.POSITIVE_INFINITY;
     const { connected, connecting, known, failed } = this.#candidates.sorted;
-    const moreAt = connecting > 0 ? this.#openingUntil : this.#servedAt + MORE_PEERS_MS;
+    const openAt = connecting > 0 ? this.#openingUntil : 0;
     if (known.length > 0)
-      for (const due of [this.#begunAt + SETTLE_MS, moreAt]) if (due > now) at = Math.min(at, due);
+      for (const due of [this.#begunAt + SETTLE_MS, openAt, this.#servedAt + MORE_PEERS_MS])
+        if (due > now) at = Math.min(at, due);
     for (const { retryAt } of failed) if (retryAt > now) at = Math.min(at, retryAt);
     for (const peer of connected) {
       if (peer.busyUntil > now) at = Math.min(at, peer.busyUntil);
@@ -268,7 +269,7 @@ export class Swarm {
   }
 
   #connect(now: number, random: () => number): void {
-    const { engaged, known, hasSeeder, engagedSeeders } = this.#candidates.sorted;
+    const { open, engaged, known, hasSeeder, engagedSeeders } = this.#candidates.sorted;
     if (known.length === 0) return;
     const more = this.#wantedMore(now);
     const few = hasSeeder ? FIRST_SEEDERS : FIRST_PARTIAL;
@@ -279,10 +280,12 @@ export class Swarm {
     const ready = known.filter(({ retryAt }) => retryAt <= now);
     const seeders = ready.filter(({ has }) => has === 'all');
     const end = Math.max(most, engaged.length + (isWithout && seeders.length > 0 ? 1 : 0));
+    // One that is still being connected to may be out of reach.
+    const hasSeederOpen = open.some(({ has }) => has === 'all');
     let isFirst = engaged.length === 0;
     for (let count = engaged.length; count < end && ready.length > 0; count++) {
       // Seeders first. To go on, leechers as well: they have uplinks of their own.
-      const isSeeder = count < few || count >= most || engagedSeeders === 0;
+      const isSeeder = count < few || count >= most || !hasSeederOpen;
       const from = isSeeder && seeders.length > 0 ? seeders : ready;
       // One only: who leaves offers for everybody may be of no use.
       const soonest = isFirst ? from.findIndex(({ offered }) => offered) : -1;
@@ -302,7 +305,7 @@ export class Swarm {
   /** How many more connections are worth having now. */
   #wantedMore(now: number): number {
     const chunks = this.#chunks;
-    const { connecting, open } = this.#candidates.sorted;
+    const { connecting, open, known } = this.#candidates.sorted;
     if (!chunks || chunks.complete || now < this.#begunAt + SETTLE_MS) return 0;
     // Not all at once. Who cannot be reached is found out only after many seconds: one each time then.
     const most = Math.max(FIRST_PARTIAL - connecting, now < this.#openingUntil ? 0 : 1);
@@ -314,13 +317,15 @@ export class Swarm {
     if (giving > 0 && needed > 0)
       return Math.min(most, Math.max(0, Math.ceil(needed - (isOpening ? connecting : 0))));
     if (isOpening) return 0;
-    return this.#dependsOnOne || now >= this.#servedAt + MORE_PEERS_MS ? 1 : 0;
+    // Partial holders are asked in its place as many as without it.
+    if (this.#dependsOnOne) return known.some(({ has }) => has === 'all') ? 1 : most;
+    return now >= this.#servedAt + MORE_PEERS_MS ? 1 : 0;
   }
 
   /** Whether all depends on a complete holder that is being connected to. */
   get #dependsOnOne(): boolean {
-    const { engaged, connecting, engagedSeeders } = this.#candidates.sorted;
-    return connecting === 1 && engagedSeeders === 1 && engaged.length === 1;
+    const { open, connecting, engagedSeeders } = this.#candidates.sorted;
+    return connecting === 1 && engagedSeeders === 1 && open.every(({ has }) => has === 'nothing');
   }
 
   /** When the connection begun last should be open. */

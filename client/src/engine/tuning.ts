@@ -49,9 +49,10 @@ export const SETTLE_MS = 500;
 export const MIN_SEEDERS = 3;
 
 /**
- * A download that would still take so long with the peers at hand looks for one more, and then looks
- * again. All at once, they cost a crowd on slow machines more than they carried: ten visitors took
- * 2.2 s instead of 1.9.
+ * A download that would still take so long with the peers at hand, or got nothing for so long, connects
+ * to more, as many as that takes if they give as much, but not to all at once: that cost a crowd on slow
+ * machines more than it carried (ten visitors took 2.2 s instead of 1.9). Also, how long one that is
+ * being connected to holds that up.
  */
 export const MORE_PEERS_MS = 1_500;
 
