@@ -101,8 +101,9 @@ export class OriginUse {
     if (this.reach === 'there' && !this.#answered)
       // Asked along with the question who is there: the answer to both comes at once.
       return now < this.#startedAt + ASK_PATIENCE_MS ? 'lease' : 'free';
-    const isEarly = now < this.#startedAt + SEEDER_PATIENCE_MS && this.#swarm.isSettling(now);
-    const areSoonDone = (hasSeeders && isEarly) || this.#leftMs(chunks) < SLOW_SEEDERS_MS;
+    const isEarly = hasSeeders && now < this.#startedAt + SEEDER_PATIENCE_MS;
+    const areSettling = isEarly && this.#swarm.isSettling(now);
+    const areSoonDone = areSettling || this.#leftMs(chunks) < SLOW_SEEDERS_MS;
     if (hasSeeders && !this.#peersStall(now) && areSoonDone) return 'no';
     if (this.reach !== 'there') return 'free';
     // Refused although nobody is named: the tracker lends only to those who serve others.

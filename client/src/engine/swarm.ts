@@ -278,23 +278,23 @@ export class Swarm {
     const isWithout = hasSeeder && engagedSeeders < (more > 0 ? MIN_SEEDERS : 1);
     if (engaged.length >= most && !isWithout) return;
     const ready = known.filter(({ retryAt }) => retryAt <= now);
-    const seeders = ready.filter(({ has }) => has === 'all');
-    const end = Math.max(most, engaged.length + (isWithout && seeders.length > 0 ? 1 : 0));
+    const isOneMore = isWithout && ready.some(({ has }) => has === 'all');
+    const end = Math.max(most, engaged.length + (isOneMore ? 1 : 0));
     // One that is still being connected to may be out of reach.
     const hasSeederOpen = open.some(({ has }) => has === 'all');
     let isFirst = engaged.length === 0;
     for (let count = engaged.length; count < end && ready.length > 0; count++) {
       // Seeders first. To go on, leechers as well: they have uplinks of their own.
       const isSeeder = count < few || count >= most || !hasSeederOpen;
-      const from = isSeeder && seeders.length > 0 ? seeders : ready;
+      const seeders = isSeeder ? ready.filter(({ has }) => has === 'all') : [];
+      const from = seeders.length > 0 ? seeders : ready;
       // One only: who leaves offers for everybody may be of no use.
       const soonest = isFirst ? from.findIndex(({ offered }) => offered) : -1;
       isFirst = false;
       const at = soonest < 0 ? Math.floor(random() * from.length) : soonest;
-      const [peer] = from.splice(at, 1) as [Peer];
+      const peer = from[at] as Peer;
+      ready.splice(ready.indexOf(peer), 1);
       peer.offered = false;
-      const other = from === seeders ? ready : seeders;
-      if (other.includes(peer)) other.splice(other.indexOf(peer), 1);
       peer.state = 'connecting';
       this.#begunAt = now;
       this.#candidates.changed();
@@ -307,13 +307,12 @@ export class Swarm {
     const chunks = this.#chunks;
     const { connecting, open, known } = this.#candidates.sorted;
     if (!chunks || chunks.complete || now < this.#begunAt + SETTLE_MS) return 0;
+    const isOpening = this.isSettling(now);
     // Not all at once. Who cannot be reached is found out only after many seconds: one each time then.
-    const most = Math.max(FIRST_PARTIAL - connecting, now < this.#openingUntil ? 0 : 1);
-    let [rate, giving] = [0, 0];
-    for (const { meter } of open) if (meter.rate) [rate, giving] = [rate + meter.rate, giving + 1];
+    const most = Math.max(FIRST_PARTIAL - connecting, isOpening ? 0 : 1);
+    const giving = open.filter(({ meter }) => meter.rate).length;
     // Each should give as much as these do, those that are being connected to as well.
-    const needed = giving * (chunks.missingBytes / MORE_PEERS_MS / rate - 1);
-    const isOpening = connecting > 0 && now < this.#openingUntil;
+    const needed = giving * (chunks.missingBytes / MORE_PEERS_MS / this.rate - 1);
     if (giving > 0 && needed > 0)
       return Math.min(most, Math.max(0, Math.ceil(needed - (isOpening ? connecting : 0))));
     if (isOpening) return 0;
