@@ -1,5 +1,6 @@
 // The inline guard: when the client's script cannot be loaded (404, blocked), throws, or is not there
-// after 30 s, every marked element gets its fallback, as in plain HTML, also those added later. It stands in front of
+// after 30 s, every marked element gets its fallback, as in plain HTML, also those added later. Until then
+// it opens the socket to the tracker. It stands in front of
 // the client's script and is the same on every site, so that a Content Security Policy can name its
 // hash. guard.ts holds it minified; a test says when that is out of date. Every byte of it is on
 // every page: no ceremony.
@@ -29,6 +30,7 @@
   const start = (from) => {
     const client = d.querySelector('script[data-tracker]');
     if (!client || (from && client.src !== from)) return;
+    self.zfSocket?.close();
     fill();
     d.onreadystatechange = fill;
     new MutationObserver(fill).observe(d, { childList: true, subtree: true });
@@ -42,4 +44,18 @@
   // In a flash crowd the script itself takes long: some of 10 visitors at 64 KB/s waited more than 10 s,
   // and whoever gives up loads everything from the origin that is overloaded (measured: 4 copies).
   setTimeout(start, 3e4);
+  // The socket need not wait for the script (early-socket.ts). By now the parser has come to the script element.
+  setTimeout(() => {
+    const named = d.querySelector('script[data-tracker]')?.dataset.tracker.trim().split(/\s/)[0];
+    if (!named || self.zauberflote || !self.RTCPeerConnection) return;
+    try {
+      const socket = new WebSocket(named, 'zauberflote.v1');
+      const heard = [];
+      socket.binaryType = 'arraybuffer';
+      socket.onmessage = (message) => heard.push(message);
+      self.zfSocket = Object.assign(socket, { named, heard });
+    } catch {
+      // The client says why.
+    }
+  });
 })(document);

@@ -9,12 +9,14 @@
 import type { StylesheetLibrary } from './dom/stylesheet-library.ts';
 import type { UploadPolicy } from './download/manners.ts';
 import type { HashLibrary } from './integrity/digest.ts';
+import type { EarlySocket } from './tracker/early-socket.ts';
 import { ZauberfloteCore, type ZauberfloteOptions } from './zauberflote.ts';
 
 declare global {
   interface Window {
     zauberflote?: ZauberfloteCore;
     Zauberflote?: typeof ZauberfloteCore;
+    zfSocket?: EarlySocket;
   }
 }
 
@@ -28,7 +30,10 @@ const load = (name: string) =>
 
 class Zauberflote extends ZauberfloteCore {
   constructor(options: ZauberfloteOptions = {}) {
+    const early = window.zfSocket;
+    delete window.zfSocket;
     super(options, {
+      early,
       loadHashes: (): Promise<HashLibrary> => load('hash'),
       loadCss: (): Promise<StylesheetLibrary> => load('css'),
       page: window,

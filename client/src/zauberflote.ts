@@ -10,6 +10,7 @@ import { Verifier } from './integrity/digest.ts';
 import type { Platform } from './platform.ts';
 import { browserPlatform } from './platform.ts';
 import { SignalingChannel } from './signaling/signaling-channel.ts';
+import type { EarlySocket } from './tracker/early-socket.ts';
 import { TrackerClient } from './tracker/tracker-client.ts';
 
 /** Most connections of one page. One download uses at most 8 peers; several downloads share them. */
@@ -67,6 +68,8 @@ export interface Surroundings {
   readonly platform?: Platform;
   /** The window: fires `pagehide` and `pageshow`. @default none, as in Node */
   readonly page?: EventTarget | undefined;
+  /** What the guard began. @default none */
+  readonly early?: EarlySocket | undefined;
 }
 
 /**
@@ -81,7 +84,7 @@ export class ZauberfloteCore implements Downloads {
 
   constructor(
     options: ZauberfloteOptions,
-    { loadHashes, loadCss, platform = browserPlatform(), page }: Surroundings,
+    { loadHashes, loadCss, platform = browserPlatform(), page, early }: Surroundings,
   ) {
     this.#loadCss = loadCss;
     const { tracker: named, iceServers, relayOnly, enabled } = options;
@@ -89,16 +92,21 @@ export class ZauberfloteCore implements Downloads {
     const connect = (handlers: NetworkHandlers): Network => {
       // Without WebRTC nobody could be reached: no use in asking who is there.
       const reachable = platform.RTCPeerConnection ? named : undefined;
-      const tracker = new TrackerClient(reachable, platform, {
-        ...handlers,
-        onState(state, ownId) {
-          signaling.trackerState(state);
-          handlers.onState(state, ownId);
+      const tracker = new TrackerClient(
+        reachable,
+        platform,
+        {
+          ...handlers,
+          onState(state, ownId) {
+            signaling.trackerState(state);
+            handlers.onState(state, ownId);
+          },
+          onDeposited: (...what) => signaling.deposited(...what),
+          onSignal: (signal) => signaling.receive(signal),
+          onUndeliverable: (...what) => signaling.undeliverable(...what),
         },
-        onDeposited: (...what) => signaling.deposited(...what),
-        onSignal: (signal) => signaling.receive(signal),
-        onUndeliverable: (...what) => signaling.undeliverable(...what),
-      });
+        early,
+      );
       const signaling = new SignalingChannel(tracker);
       const connections = new ConnectionManager(platform, signaling, handlers, {
         maxConnections: MAX_CONNECTIONS,

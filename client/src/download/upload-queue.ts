@@ -48,6 +48,8 @@ export interface Asker {
   held: number;
   given: number;
   isSlow: boolean;
+  /** Nothing was sent to it yet. */
+  isNew: boolean;
 }
 
 /**
@@ -89,7 +91,8 @@ export class UploadQueue {
   asker(peer: PeerId): Asker {
     let asker = this.#askers.get(peer);
     if (!asker) {
-      asker = { peer, jobs: new Map(), turn: 0, reading: 0, held: 0, given: 0, isSlow: false };
+      const counts = { turn: 0, reading: 0, held: 0, given: 0 };
+      asker = { peer, jobs: new Map(), ...counts, isSlow: false, isNew: true };
       this.#askers.set(peer, asker);
     }
     return asker;

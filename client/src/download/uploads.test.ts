@@ -5,7 +5,13 @@ import { HashAlgorithm, MAX_FRAGMENT_BYTES, RefuseReason } from '@zauberflote/pr
 import { BlobReader } from './blob-reader.ts';
 import { TestUplink } from './test-uplink.ts';
 import type { Servable, UploadOptions } from './uploads.ts';
-import { FRAGMENT_BYTES, MAX_OPEN_REQUESTS, MIN_FRAGMENT_BYTES, Uploads } from './uploads.ts';
+import {
+  FIRST_FRAGMENT_BYTES,
+  FRAGMENT_BYTES,
+  MAX_OPEN_REQUESTS,
+  MIN_FRAGMENT_BYTES,
+  Uploads,
+} from './uploads.ts';
 
 const CONTENT = { algorithm: HashAlgorithm.SHA1, digest: new Uint8Array(20).fill(7) };
 const KEY = `1:${'07'.repeat(20)}`;
@@ -47,9 +53,27 @@ describe('Uploads', () => {
     assert.ok(uploads.request(1n, request(5, 500, 60_000)));
     await line.run(1_000);
     assert.deepEqual(line.bytes(1n, 5), file.subarray(500, 60_500));
-    assert.deepEqual(sizes(), [FRAGMENT_BYTES, FRAGMENT_BYTES, FRAGMENT_BYTES, 10_848]);
+    const full = FRAGMENT_BYTES;
+    assert.deepEqual(sizes(), [FIRST_FRAGMENT_BYTES, full, full, full, 6_752]);
     assert.equal(uploads.bytes, 60_000);
     assert.equal(line.timers, 0, 'nothing is left to wait for');
+  });
+
+  it('begins with a small fragment on every new connection, and on no other', async () => {
+    for (const [peer, id] of [
+      [1n, 1],
+      [1n, 2],
+      [2n, 3],
+    ] as const) {
+      uploads.request(peer, request(id, 0, 20_000));
+      await line.run(100);
+    }
+    uploads.closed(1n);
+    uploads.request(1n, request(4, 0, 20_000));
+    await line.run(100);
+    const small = [FIRST_FRAGMENT_BYTES, 20_000 - FIRST_FRAGMENT_BYTES];
+    const usual = [FRAGMENT_BYTES, 20_000 - FRAGMENT_BYTES];
+    assert.deepEqual(sizes(), [small, usual, small, small].flat());
   });
 
   it('sends the largest fragments on a fast uplink', async () => {

@@ -19,6 +19,13 @@ export const MAX_OPEN_REQUESTS = 512;
  * 64 KiB four times that. A fast uplink gets the largest fragments: each costs both sides a task.
  */
 export const FRAGMENT_BYTES = 16 * 1024;
+/**
+ * Bytes in the first fragment on a connection: what SCTP sends before it has heard that anything came,
+ * 4,404 bytes at least (RFC 9260, section 7.2.1). The rest of a larger message comes a round trip later,
+ * and until then its receiver has nothing.
+ */
+export const FIRST_FRAGMENT_BYTES = 4 * 1024;
+
 /** From here on an uplink is fast: the largest fragment takes 16 ms. */
 export const FAST_BYTES_PER_MS = 4_194;
 
@@ -182,11 +189,13 @@ export class Uploads {
     const { peer, jobs } = asker;
     const { requestId, length } = job.request;
     const isFast = this.#queue.budget >= FAST_BYTES_PER_MS * BUDGET_MS;
-    const most = isFast ? MAX_FRAGMENT_BYTES : FRAGMENT_BYTES;
+    const usual = isFast ? MAX_FRAGMENT_BYTES : FRAGMENT_BYTES;
+    const most = asker.isNew ? FIRST_FRAGMENT_BYTES : usual;
     const step = Math.min(most, this.#connections.maxFragmentBytes(peer));
     const data = whole.subarray(job.sent, job.sent + step);
     const value = { requestId, offset: job.sent, data };
     if (!this.#connections.send(peer, { case: 'fragment', value })) return jobs.clear();
+    asker.isNew = false;
     job.sent += data.length;
     if (job.sent >= length) jobs.delete(requestId);
     this.#queue.gave(asker, data.length + FRAGMENT_HEADER_BYTES);

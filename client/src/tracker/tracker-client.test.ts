@@ -15,6 +15,8 @@ import type { WebSocket as ServerSocket } from 'ws';
 import type { Content } from '../integrity/content-id.ts';
 import type { Platform } from '../platform.ts';
 import { browserPlatform } from '../platform.ts';
+import type { EarlySocket } from './early-socket.ts';
+import { EARLY_SOCKET_MS } from './early-socket.ts';
 import { Mailbox, say, TestTracker } from './test-tracker.ts';
 import {
   FIRST_PAUSE_MS,
@@ -89,7 +91,7 @@ describe('TrackerClient', () => {
     },
   };
 
-  function connect(url = tracker.url, changes: Partial<Platform> = {}) {
+  function connect(url = tracker.url, changes: Partial<Platform> = {}, early?: EarlySocket) {
     const client = new TrackerClient(
       url,
       { ...platform, ...changes },
@@ -101,9 +103,31 @@ describe('TrackerClient', () => {
         onSignal: (signal) => signals.put(signal),
         onUndeliverable: (...args) => undeliverable.put(args),
       },
+      early,
     );
     clients.push(client);
     return client;
+  }
+
+  /** As the guard does; `is` open with a Welcome that was heard, still connecting, or closed. */
+  async function early(
+    is: 'open' | 'connecting' | 'closed',
+    named = tracker.url,
+  ): Promise<EarlySocket> {
+    const heard: MessageEvent[] = [];
+    const socket = Object.assign(new WebSocket(tracker.url, SUBPROTOCOL), { named, heard });
+    socket.binaryType = 'arraybuffer';
+    if (is === 'connecting') return socket;
+    const came = new Promise<void>((resolve) => {
+      socket.onmessage = (message) => resolve(void heard.push(message));
+    });
+    say(await tracker.sockets.next(), { case: 'welcome', value: { peerId: 9n } });
+    await came;
+    if (is === 'open') return socket;
+    const ended = new Promise((resolve) => socket.addEventListener('close', resolve));
+    socket.close();
+    await ended;
+    return socket;
   }
 
   /** A client that holds content 1 and whose session is open. */
@@ -128,6 +152,48 @@ describe('TrackerClient', () => {
     client.want([content(1)]);
     await tracker.sockets.next();
   });
+
+  for (const is of ['open', 'connecting'] as const)
+    it(`uses a socket that is ${is} already`, async () => {
+      const client = connect(tracker.url, {}, await early(is));
+      client.want([content(1)]);
+      client.have(content(2), 5);
+      assert.equal((await tracker.requests.next()).case, 'want');
+      assert.equal((await tracker.requests.next()).case, 'have');
+      assert.deepEqual(await states.next(), ['connecting', undefined]);
+      if (is === 'connecting')
+        say(await tracker.sockets.next(), { case: 'welcome', value: { peerId: 9n } });
+      assert.deepEqual(await states.next(), ['open', 9n]);
+      assert.equal(tracker.sockets.size, 0, 'no second socket');
+      // Its time as an unused one is not over.
+      for (const timer of timers.filter(({ ms }) => ms === EARLY_SOCKET_MS)) timer.fire();
+      client.drop([content(2)]);
+      assert.equal((await tracker.requests.next()).case, 'drop');
+    });
+
+  for (const [what, is, named] of [
+    ['to another address', 'open', 'ws://127.0.0.1:9/'],
+    ['that has ended', 'closed', undefined],
+  ] as const)
+    it(`opens its own socket instead of one ${what}`, async () => {
+      const socket = await early(is, named);
+      connect(tracker.url, {}, socket).want([content(1)]);
+      await tracker.sockets.next();
+      assert.equal((await tracker.requests.next()).case, 'want');
+      assert.ok(socket.readyState > WebSocket.OPEN);
+    });
+
+  for (const [what, end] of [
+    ['nothing was said in time', () => timers.find(({ ms }) => ms === EARLY_SOCKET_MS)?.fire()],
+    ['the page is left', (client: TrackerClient) => client.suspend()],
+    ['it is closed', (client: TrackerClient) => client.close()],
+  ] as const)
+    it(`closes a socket that was not used when ${what}`, async () => {
+      const socket = await early('open');
+      const client = connect(tracker.url, {}, socket);
+      end(client);
+      assert.ok(socket.readyState > WebSocket.OPEN);
+    });
 
   it('asks for the whole page in one message, before Welcome, with the subprotocol', async () => {
     const client = connect();

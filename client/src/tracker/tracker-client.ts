@@ -10,6 +10,8 @@ import {
 } from '@zauberflote/proto';
 import type { Content } from '../integrity/content-id.ts';
 import type { Platform } from '../platform.ts';
+import type { EarlySocket } from './early-socket.ts';
+import { EARLY_SOCKET_MS } from './early-socket.ts';
 import { type Place, places } from './places.ts';
 import {
   FIRST_PAUSE_MS,
@@ -57,6 +59,8 @@ export class TrackerClient implements Tracker {
   #state: TrackerState;
   #ownId: PeerId | undefined;
   #socket: WebSocket | undefined;
+  /** Until it is used or not wanted any more. */
+  #early: EarlySocket | undefined;
   #welcomedAt: number | undefined;
   #failures = 0;
   /** Sessions in a row that broke off before they had lasted. */
@@ -83,17 +87,21 @@ export class TrackerClient implements Tracker {
    * @param named `wss:` (or on plain-http pages `ws:`) addresses, parted by spaces or in a list: one
    * is used at a time, the first that works. None: there is no tracker.
    * @param handlers are never called from within a method of this object.
+   * @param early is used for the first session, or closed
    */
   constructor(
     named: string | readonly string[] | undefined,
     platform: Platform,
     handlers: TrackerHandlers,
+    early?: EarlySocket,
   ) {
     this.#places = places(named);
     this.#round = [...this.#places];
     this.#platform = platform;
     this.#handlers = handlers;
     this.#state = this.#round[0] ? 'connecting' : 'unavailable';
+    this.#early = early;
+    if (early) platform.setTimer(EARLY_SOCKET_MS, () => this.#takeEarly());
   }
 
   get state(): TrackerState {
@@ -231,8 +239,9 @@ export class TrackerClient implements Tracker {
     for (const [key, holding] of this.#held) this.#unsent.have.set(key, holding);
     const frames = this.#frames();
     const names: string[] = [];
+    const early = this.#takeEarly(place);
     // Not after a failure: something on the way may not like it.
-    let left = this.#failures > 0 ? 0 : MAX_FIRST_CHARACTERS;
+    let left = early || this.#failures > 0 ? 0 : MAX_FIRST_CHARACTERS;
     for (const frame of frames) {
       const name = FIRST_PREFIX + base64url(frame);
       left -= name.length;
@@ -243,17 +252,18 @@ export class TrackerClient implements Tracker {
     let socket: WebSocket;
     try {
       // No WebSocket at all, a URL that is none, or ws: from an https: page.
-      socket = new this.#platform.WebSocket!(place.url, [SUBPROTOCOL, ...names]);
+      socket = early ?? new this.#platform.WebSocket!(place.url, [SUBPROTOCOL, ...names]);
     } catch {
       return this.#lost(Number.POSITIVE_INFINITY);
     }
     this.#socket = socket;
     socket.binaryType = 'arraybuffer';
-    socket.onopen = () => {
+    const opened = () => {
       if (socket.protocol !== SUBPROTOCOL) return this.#lost(Number.POSITIVE_INFINITY);
       for (const frame of this.#next.splice(0)) socket.send(frame);
       this.#flush();
     };
+    socket.onopen = opened;
     socket.onmessage = ({ data }) => {
       let message: SessionResponse;
       try {
@@ -268,6 +278,19 @@ export class TrackerClient implements Tracker {
     socket.onclose = () => this.#lost(0);
     this.#startDeadline(this.#round[0] ? MOVE_ON_MS : RESPONSE_TIMEOUT_MS);
     this.#setState(state);
+    if (early?.readyState !== OPEN) return;
+    // It says none of this again.
+    opened();
+    for (const message of early.heard) early.onmessage?.(message);
+  }
+
+  /** The early socket, if it is still of use for `place`; else it is closed. */
+  #takeEarly(place?: Place): EarlySocket | undefined {
+    const early = this.#early;
+    this.#early = undefined;
+    if (!early || (early.named === place?.url && early.readyState <= OPEN)) return early;
+    early.close();
+    return undefined;
   }
 
   #receive(body: SessionResponse['body']): void {
@@ -354,6 +377,7 @@ export class TrackerClient implements Tracker {
 
   #dropSocket(): void {
     this.#stopDeadline();
+    this.#takeEarly();
     const socket = this.#socket;
     this.#socket = this.#ownId = this.#welcomedAt = undefined;
     for (const unsent of Object.values(this.#unsent)) unsent.clear();

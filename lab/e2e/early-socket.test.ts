@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { guardSnippet } from '../../client/guard/guard.ts';
+import { type Browser, launch } from '../browsers/chromium.ts';
+import { addAssets, assetBody, Site } from './site.ts';
+import { TrackerProcess } from './tracker-process.ts';
+import { bytes, complaints, looks, seeding, until } from './visit.ts';
+
+const ASSETS = 7;
+
+/** Keeps every socket that the page opens. */
+const SPY = `<script>sockets = []; WebSocket = class extends WebSocket {
+  constructor(...args) { super(...args); sockets.push(this); }
+}</script>`;
+
+describe('The socket that the guard opens', function () {
+  this.timeout(120_000);
+  let site: Site;
+  let tracker: TrackerProcess;
+  const browsers: Browser[] = [];
+
+  const open = async (path: string): Promise<Browser> => {
+    const browser = await launch();
+    browsers.push(browser);
+    await browser.driver.get(site.url(path));
+    return browser;
+  };
+
+  const put = (path: string, head: string, body: string) =>
+    site.pages.set(
+      path,
+      `<!doctype html><meta charset="utf-8"><title>zf</title><link rel="icon" href="data:,">${SPY}${head}<body>${body}`,
+    );
+
+  const states = ({ driver }: Browser) =>
+    driver.executeScript<number[]>('return sockets.map(({ readyState }) => readyState)');
+
+  before(async () => {
+    tracker = await TrackerProcess.start();
+    site = await new Site().start();
+    addAssets(site);
+    const snippet = guardSnippet('/zauberflote.js', `${tracker.url} ws://127.0.0.1:9/`);
+    put('/', snippet, assetBody(site));
+    put('/plain', snippet, '<p>nothing is marked</p>');
+    put('/none', guardSnippet('/404.js', tracker.url), assetBody(site));
+    put('/off', `<script>delete window.RTCPeerConnection</script>${snippet}`, assetBody(site));
+  });
+
+  afterEach(() => Promise.all(browsers.splice(0).map((browser) => browser.quit())));
+
+  after(async () => {
+    site?.close();
+    await tracker?.kill();
+  });
+
+  it('is the only one, and the client serves and is served by it', async () => {
+    const a = await open('/');
+    await looks(a);
+    await seeding(a, ASSETS);
+    const b = await open('/');
+    await looks(b);
+    assert.ok((await bytes(b)).peers > 0);
+    for (const page of [a, b]) {
+      assert.deepEqual(await states(page), [1]);
+      assert.equal(await page.driver.executeScript('return typeof zfSocket'), 'undefined');
+      assert.deepEqual(await complaints(page), []);
+    }
+  });
+
+  it('is closed where nothing is marked', async () => {
+    const page = await open('/plain');
+    await until(page.driver, 'return sockets[0]?.readyState === 3', 'the socket to be closed');
+    assert.deepEqual(await states(page), [3]);
+  });
+
+  it('is closed when there is no client', async () => {
+    const page = await open('/none');
+    await looks(page);
+    await until(page.driver, 'return sockets[0]?.readyState === 3', 'the socket to be closed');
+    assert.deepEqual(await states(page), [3]);
+  });
+
+  it('is not opened without WebRTC', async () => {
+    const page = await open('/off');
+    await looks(page);
+    assert.deepEqual(await states(page), []);
+  });
+});
