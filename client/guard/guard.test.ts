@@ -8,6 +8,9 @@ import { GUARD, guardSnippet } from './guard.ts';
 // Its types describe a CommonJS module, Node loads the ES module.
 const terser = terserModule as unknown as typeof terserModule.default;
 
+/** Nobody listens there. */
+const NO_TRACKER = 'ws://127.0.0.1:9/';
+
 describe('the guard', () => {
   it('is guard.js, minified', async () => {
     const bundle = await rollup({ input: fileURLToPath(new URL('guard.js', import.meta.url)) });
@@ -58,7 +61,7 @@ describe('the guard', () => {
       it(`puts the fallbacks in place when the client ${what}`, async () => {
         page.site.put('/throws.js', 'text/javascript', 'throw new Error("x")');
         page.site.put('/syntax.js', 'text/javascript', 'let let');
-        await page.open(body(), arranged + guardSnippet(client, 'wss://t/'));
+        await page.open(body(), arranged + guardSnippet(client, NO_TRACKER));
         await wait(
           `${$('i')}.naturalWidth === 2 && ${$('j')}.naturalWidth > 0 && ran.length === 3`,
         );
@@ -94,7 +97,7 @@ describe('the guard', () => {
       );
       await page.driver.executeScript(`
         const script = Object.assign(document.createElement('script'), { src: '/zf.js' });
-        script.dataset.tracker = 'wss://t/';
+        script.dataset.tracker = '${NO_TRACKER}';
         document.head.append(script);
         timeIsUp();`);
       await wait(`${$('i')}.naturalWidth === 2 && ran.length === 3`);
@@ -111,8 +114,41 @@ describe('the guard', () => {
       assert.equal(await page.get(`${$('i')}.getAttribute('src')`), '/red.png');
     });
 
+    it('opens one socket while the client is awaited, and closes it when it stands in', async () => {
+      const spy =
+        '<script>sockets = []; WebSocket = class extends WebSocket {\n' +
+        'constructor(...args) { super(...args); sockets.push([this.url, ...args]); } }</script>';
+      const snippet = guardSnippet('/zf.js', ` ${NO_TRACKER} wss://spare/`);
+      const [guard] = snippet.split('\n');
+      // Also where the guard is on a page twice.
+      const client = snippet.replace(' async></script>', ' id="client" type="late"></script>');
+      await page.open('', spy + guard + client);
+      await wait('globalThis.zfSocket');
+      await page.driver.sleep(100);
+      assert.deepEqual(await page.driver.executeScript('return sockets'), [
+        [NO_TRACKER, NO_TRACKER, 'zauberflote.v1'],
+      ]);
+      await page.driver.executeScript(
+        `globalThis.was = zfSocket; document.getElementById('client').dispatchEvent(new Event('error'))`,
+      );
+      await wait('was.readyState === 3 && !globalThis.zfSocket');
+    });
+
+    it('opens none once it stands in', async () => {
+      const spy =
+        '<script>sockets = 0; WebSocket = class extends WebSocket { constructor(...args) { super(...args); sockets++; } };' +
+        'const timeout = setTimeout; setTimeout = (f, ms) => timeout(f, ms === 50 ? 1500 : ms)</script>';
+      await page.open(
+        `<img id="i" ${page.site.mark('/red.png')}>`,
+        spy + guardSnippet('/404.js', NO_TRACKER),
+      );
+      await wait(`${$('i')}.naturalWidth === 2`);
+      await page.driver.sleep(1_600);
+      assert.equal(await page.driver.executeScript('return sockets'), 0);
+    });
+
     it('does nothing when the client starts', async () => {
-      await page.open(body(), guardSnippet('/zf.js', 'wss://t/'));
+      await page.open(body(), guardSnippet('/zf.js', NO_TRACKER));
       await wait('globalThis.ran?.length === 3');
       await page.until(loaded('i'));
       await page.driver.executeScript('setTimeout(() => { throw new Error("of the page") })');

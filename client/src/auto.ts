@@ -30,14 +30,13 @@ const load = (name: string) =>
 
 class Zauberflote extends ZauberfloteCore {
   constructor(options: ZauberfloteOptions = {}) {
-    const early = window.zfSocket;
-    delete window.zfSocket;
     super(options, {
-      early,
+      early: window.zfSocket,
       loadHashes: (): Promise<HashLibrary> => load('hash'),
       loadCss: (): Promise<StylesheetLibrary> => load('css'),
       page: window,
     });
+    delete window.zfSocket;
   }
 }
 

@@ -48,7 +48,7 @@ export interface Asker {
   held: number;
   given: number;
   isSlow: boolean;
-  /** Nothing was sent to it yet. */
+  /** No fragment was sent to it yet. */
   isNew: boolean;
 }
 

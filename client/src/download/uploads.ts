@@ -20,9 +20,9 @@ export const MAX_OPEN_REQUESTS = 512;
  */
 export const FRAGMENT_BYTES = 16 * 1024;
 /**
- * Bytes in the first fragment on a connection: what SCTP sends before it has heard that anything came,
- * 4,404 bytes at least (RFC 9260, section 7.2.1). The rest of a larger message comes a round trip later,
- * and until then its receiver has nothing.
+ * Bytes in the first fragment on a connection: what SCTP may send before it has heard that anything came,
+ * some 4,400 bytes (RFC 9260, section 7.2.1, with packets of 1,200). The rest of a larger message comes a
+ * round trip later, and until then its receiver has nothing.
  */
 export const FIRST_FRAGMENT_BYTES = 4 * 1024;
 

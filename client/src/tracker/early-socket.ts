@@ -1,6 +1,7 @@
 /**
- * The socket to the first tracker that the guard opens while the client's script still loads: that is
- * over sooner by a round trip, with TLS by three.
+ * The socket to the first tracker that the guard opens while the client's script still loads. With a script
+ * that takes three round trips, the tracker's answer is there one sooner, or two with TLS 1.3, although
+ * nothing can be said with the request.
  */
 export interface EarlySocket extends WebSocket {
   /** The address as it stands in `data-tracker`. */
@@ -9,5 +10,5 @@ export interface EarlySocket extends WebSocket {
   readonly heard: readonly MessageEvent[];
 }
 
-/** An early socket that nothing was said on for so long, in ms, is closed: on such a page nothing is marked. */
+/** An early socket that the client did not need for so long, in ms, is closed: on such a page nothing is marked. */
 export const EARLY_SOCKET_MS = 5_000;

@@ -109,9 +109,9 @@ describe('TrackerClient', () => {
     return client;
   }
 
-  /** As the guard does; `is` open with a Welcome that was heard, still connecting, or closed. */
+  /** As the guard does; `is` open with a Welcome that was heard, still connecting, or turned away. */
   async function early(
-    is: 'open' | 'connecting' | 'closed',
+    is: 'open' | 'connecting' | 'turned away',
     named = tracker.url,
   ): Promise<EarlySocket> {
     const heard: MessageEvent[] = [];
@@ -121,14 +121,20 @@ describe('TrackerClient', () => {
     const came = new Promise<void>((resolve) => {
       socket.onmessage = (message) => resolve(void heard.push(message));
     });
-    say(await tracker.sockets.next(), { case: 'welcome', value: { peerId: 9n } });
+    const server = await tracker.sockets.next();
+    if (is === 'open') say(server, { case: 'welcome', value: { peerId: 9n } });
+    else say(server, error(6_000));
     await came;
     if (is === 'open') return socket;
     const ended = new Promise((resolve) => socket.addEventListener('close', resolve));
-    socket.close();
+    server.close();
     await ended;
     return socket;
   }
+
+  const error = (retryAfterMs: number): SessionResponseBody => {
+    return { case: 'error', value: { code: ErrorCode.OVERLOADED, message: 'full', retryAfterMs } };
+  };
 
   /** A client that holds content 1 and whose session is open. */
   async function openSession(): Promise<[TrackerClient, ServerSocket]> {
@@ -171,17 +177,37 @@ describe('TrackerClient', () => {
       assert.equal((await tracker.requests.next()).case, 'drop');
     });
 
-  for (const [what, is, named] of [
-    ['to another address', 'open', 'ws://127.0.0.1:9/'],
-    ['that has ended', 'closed', undefined],
-  ] as const)
-    it(`opens its own socket instead of one ${what}`, async () => {
-      const socket = await early(is, named);
-      connect(tracker.url, {}, socket).want([content(1)]);
-      await tracker.sockets.next();
-      assert.equal((await tracker.requests.next()).case, 'want');
-      assert.ok(socket.readyState > WebSocket.OPEN);
-    });
+  it('opens its own socket instead of one to another address', async () => {
+    const socket = await early('open', 'ws://127.0.0.1:9/');
+    connect(tracker.url, {}, socket).want([content(1)]);
+    await tracker.sockets.next();
+    assert.equal((await tracker.requests.next()).case, 'want');
+    assert.ok(socket.readyState > WebSocket.OPEN);
+  });
+
+  it('heeds what the tracker said on a socket before it closed it', async () => {
+    connect(tracker.url, {}, await early('turned away')).want([content(1)]);
+    assert.deepEqual(await states.next(), ['connecting', undefined]);
+    assert.deepEqual(await states.next(), ['waiting', undefined]);
+    assert.equal(tracker.sockets.size, 0, 'not asked again at once');
+    const [pause] = timers.filter(({ ms }) => ms !== EARLY_SOCKET_MS);
+    assert.equal(pause?.ms, 6_000 + FIRST_PAUSE_MS / 2);
+    pause.fire();
+    await tracker.sockets.next();
+    assert.equal((await tracker.requests.next()).case, 'want');
+  });
+
+  it('does not ask again at once a tracker that broke off an early socket', async () => {
+    const socket = await early('open');
+    Object.assign(socket, { heard: [] });
+    const ended = new Promise((resolve) => socket.addEventListener('close', resolve));
+    socket.close();
+    await ended;
+    connect(tracker.url, {}, socket).want([content(1)]);
+    assert.deepEqual(await states.next(), ['connecting', undefined]);
+    assert.deepEqual(await states.next(), ['waiting', undefined]);
+    assert.equal(tracker.sockets.size, 0);
+  });
 
   for (const [what, end] of [
     ['nothing was said in time', () => timers.find(({ ms }) => ms === EARLY_SOCKET_MS)?.fire()],

@@ -87,7 +87,7 @@ export class TrackerClient implements Tracker {
    * @param named `wss:` (or on plain-http pages `ws:`) addresses, parted by spaces or in a list: one
    * is used at a time, the first that works. None: there is no tracker.
    * @param handlers are never called from within a method of this object.
-   * @param early is used for the first session, or closed
+   * @param early is used for the first session, whatever has become of it, or closed
    */
   constructor(
     named: string | readonly string[] | undefined,
@@ -101,6 +101,7 @@ export class TrackerClient implements Tracker {
     this.#handlers = handlers;
     this.#state = this.#round[0] ? 'connecting' : 'unavailable';
     this.#early = early;
+    // Does nothing when it is in use by then.
     if (early) platform.setTimer(EARLY_SOCKET_MS, () => this.#takeEarly());
   }
 
@@ -278,17 +279,18 @@ export class TrackerClient implements Tracker {
     socket.onclose = () => this.#lost(0);
     this.#startDeadline(this.#round[0] ? MOVE_ON_MS : RESPONSE_TIMEOUT_MS);
     this.#setState(state);
-    if (early?.readyState !== OPEN) return;
+    if (!early) return;
     // It says none of this again.
-    opened();
+    if (early.readyState === OPEN) opened();
     for (const message of early.heard) early.onmessage?.(message);
+    if (early.readyState > OPEN && this.#socket === early) this.#lost(0);
   }
 
-  /** The early socket, if it is still of use for `place`; else it is closed. */
+  /** The early socket if it leads to `place`; else it is closed. */
   #takeEarly(place?: Place): EarlySocket | undefined {
     const early = this.#early;
     this.#early = undefined;
-    if (!early || (early.named === place?.url && early.readyState <= OPEN)) return early;
+    if (!early || early.named === place?.url) return early;
     early.close();
     return undefined;
   }
