@@ -3,9 +3,6 @@ import {
   contentKey,
   decodeSessionResponse,
   encodeSessionRequest,
-  FIRST_PREFIX,
-  MAX_FIRST_CHARACTERS,
-  MAX_IDS_PER_MESSAGE,
   SUBPROTOCOL,
 } from '@zauberflote/proto';
 import type { Content } from '../integrity/content-id.ts';
@@ -32,20 +29,10 @@ import type {
   TrackerHandlers,
   TrackerState,
 } from './types.ts';
-
-/**
- * Holders that a download connects to at first are two. More offers would be left unanswered, and
- * missing elsewhere.
- */
-export const OFFERS_WANTED = 2;
+import type { Held } from './unsent.ts';
+import { firstNames, Unsent } from './unsent.ts';
 
 const OPEN = 1; // WebSocket.OPEN; the constructor may be missing.
-
-interface Held {
-  readonly content: Content;
-  readonly size: bigint;
-  readonly partial: boolean;
-}
 
 /** The tracker interface of the paper (section 3.3) over one WebSocket. */
 export class TrackerClient implements Tracker {
@@ -75,12 +62,7 @@ export class TrackerClient implements Tracker {
   /** First frames that did not fit into the request for the socket. */
   #next: Uint8Array<ArrayBuffer>[] = [];
   /** What this socket has not been told. */
-  readonly #unsent = {
-    want: new Map<string, Content>(),
-    have: new Map<string, Held>(),
-    drop: new Map<string, Content>(),
-    lease: new Map<string, LeaseRequest & { content: Content }>(),
-  };
+  readonly #unsent = new Unsent();
 
   /**
    * Opens no socket before the first want or have; `state` is `connecting` until then.
@@ -208,25 +190,7 @@ export class TrackerClient implements Tracker {
 
   #flush(): void {
     if (this.#unsent.want.size && !this.#cancelDeadline) this.#startDeadline();
-    for (const frame of this.#frames()) this.#socket?.send(frame);
-  }
-
-  /** All that this socket has not been told, which it is told now. */
-  #frames(): Uint8Array<ArrayBuffer>[] {
-    const { want, have, drop, lease } = this.#unsent;
-    const bodies: SessionRequestBody[] = [
-      // Drops first: a content dropped and then wanted again is wanted.
-      ...batches(drop).map((contents) => ({ case: 'drop' as const, value: { contents } })),
-      ...batches(want).map((contents) => ({
-        case: 'want' as const,
-        value: { contents, maxOffers: OFFERS_WANTED },
-      })),
-      ...batches(have).map((holdings) => ({ case: 'have' as const, value: { holdings } })),
-      // Last: the tracker lends to those who have announced the content.
-      ...[...lease.values()].map((value) => ({ case: 'lease' as const, value })),
-    ];
-    lease.clear();
-    return bodies.map(encodeSessionRequest);
+    for (const frame of this.#unsent.frames()) this.#socket?.send(frame);
   }
 
   /** To the next of this round, or to a pause before another one. */
@@ -238,17 +202,10 @@ export class TrackerClient implements Tracker {
     // the request for it, which saves a round trip (tracker.proto).
     for (const [key, content] of this.#asked) this.#unsent.want.set(key, content);
     for (const [key, holding] of this.#held) this.#unsent.have.set(key, holding);
-    const frames = this.#frames();
-    const names: string[] = [];
+    const frames = this.#unsent.frames();
     const early = this.#takeEarly(place);
     // Not after a failure: something on the way may not like it.
-    let left = early || this.#failures > 0 ? 0 : MAX_FIRST_CHARACTERS;
-    for (const frame of frames) {
-      const name = FIRST_PREFIX + base64url(frame);
-      left -= name.length;
-      if (left < 0) break;
-      names.push(name);
-    }
+    const names = early || this.#failures > 0 ? [] : firstNames(frames);
     this.#next = frames.slice(names.length);
     let socket: WebSocket;
     try {
@@ -382,7 +339,7 @@ export class TrackerClient implements Tracker {
     this.#takeEarly();
     const socket = this.#socket;
     this.#socket = this.#ownId = this.#welcomedAt = undefined;
-    for (const unsent of Object.values(this.#unsent)) unsent.clear();
+    this.#unsent.clear();
     this.#next = [];
     if (!socket) return;
     socket.onopen = socket.onmessage = socket.onclose = null;
@@ -413,18 +370,4 @@ export class TrackerClient implements Tracker {
     this.#state = state;
     this.#handlers.onState(state, this.#ownId);
   }
-}
-
-/** Empties `unsent` in messages of as many entries as the protocol allows. */
-function batches<T>(unsent: Map<string, T>): T[][] {
-  const all = [...unsent.values()];
-  unsent.clear();
-  const result: T[][] = [];
-  while (all.length > 0) result.push(all.splice(0, MAX_IDS_PER_MESSAGE));
-  return result;
-}
-
-function base64url(bytes: Uint8Array): string {
-  const digits: Record<string, string> = { '+': '-', '/': '_', '=': '' };
-  return btoa(String.fromCharCode(...bytes)).replace(/[+/=]/g, (digit) => digits[digit]!);
 }
