@@ -62,6 +62,7 @@ export const MEASUREMENTS: readonly Measurement[] = [
     bench: `${FLASH} --rate 64KB --modes zauberflote --script-from origin --runs 3`,
     minutes: 3,
   },
+  { name: 'two-trackers', bench: 'two-trackers --runs 3', minutes: 5 },
   { name: 'bulk', bench: 'bulk --runs 5', minutes: 4 },
   { name: 'first-byte', bench: 'first-byte --runs 10', minutes: 3 },
   { name: 'churn', bench: 'churn --seeders 10 --leechers 10 --runs 3', minutes: 6 },

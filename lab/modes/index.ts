@@ -3,7 +3,7 @@ import { controlWrongBytes } from './controls.ts';
 import { http, httpUnlimited } from './http.ts';
 import type { Mode } from './types.ts';
 import { webtorrent, webtorrentRarest } from './webtorrent.ts';
-import { controlNoPeers, undisturbed, zauberflote } from './zauberflote.ts';
+import { controlNoPeers, twoTrackers, undisturbed, zauberflote } from './zauberflote.ts';
 
 export type { Mode, PageContext, Service } from './types.ts';
 
@@ -12,6 +12,7 @@ export const MODES: readonly Mode[] = [
   httpUnlimited,
   zauberflote,
   undisturbed,
+  twoTrackers,
   webtorrent,
   webtorrentRarest,
   bareChannel,

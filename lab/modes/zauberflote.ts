@@ -4,11 +4,13 @@ import { guardSnippet } from '../../client/guard/guard.ts';
 import type { Host } from '../net/types.ts';
 import type { Asset } from '../origin/assets.ts';
 import { contentId } from '../origin/assets.ts';
+import { freePort } from '../runner/listening.ts';
 import { elements, html } from './html.ts';
 import { program } from './program.ts';
-import type { Mode, PageContext } from './types.ts';
+import type { Mode, PageContext, Service } from './types.ts';
 
 const TRACKER = fileURLToPath(new URL('../../tracker/bin/zauberflote-tracker.ts', import.meta.url));
+const BALANCER = fileURLToPath(new URL('balancer.ts', import.meta.url));
 
 /** From this size on, in bytes, a file is worth verifying by chunks: below, it would be one or two. */
 const MANIFEST_FROM_BYTES = 65_536;
@@ -52,8 +54,37 @@ zauberflote.inject(document);
   return html(context, { head, body });
 }
 
-const startTracker = (host: Host, port: number) =>
-  program(host, port, process.execPath, [TRACKER, '--port', String(port)], 'the tracker');
+const startTracker = (host: Host, port: number, ...args: readonly string[]) =>
+  program(host, port, process.execPath, [TRACKER, '--port', String(port), ...args], 'the tracker');
+
+/** Two that a Redis joins, behind a load balancer that leads each visitor to the other one. */
+async function startTwoTrackers(host: Host, port: number): Promise<Service> {
+  const started: Service[] = [];
+  const start = async (service: Promise<Service>) => started.push(await service);
+  const stop = async () => {
+    await Promise.all(started.map((service) => service.stop()));
+  };
+  try {
+    const redis = await freePort();
+    const flags = ['--bind', host.address, '--port', `${redis}`, '--save', '', '--protected-mode'];
+    await start(program(host, redis, 'redis-server', [...flags, 'no'], 'Redis'));
+    const ports = [await freePort(), await freePort()];
+    const url = `redis://${host.address}:${redis}`;
+    for (const each of ports)
+      await start(startTracker(host, each, '--redis', url, '--log-level', 'warn'));
+    const args = [BALANCER, port, host.address, ...ports].map(String);
+    await start(program(host, port, process.execPath, args, 'the load balancer'));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    get running() {
+      return started.every(({ running }) => running);
+    },
+    stop,
+  };
+}
 
 export const zauberflote: Mode = {
   name: 'zauberflote',
@@ -63,6 +94,13 @@ export const zauberflote: Mode = {
   seeding: `(({ tracker, assets, downloads }) => tracker === 'open' && downloads === 0
     && assets >= Math.max(1, document.querySelectorAll('[data-lab]').length))(zauberflote.stats())`,
   bytes: '(({ peers, origin, store }) => ({ peers, origin, store }))(zauberflote.stats().bytes)',
+};
+
+/** The same by two trackers: the crowd of one meets that of the other. */
+export const twoTrackers: Mode = {
+  ...zauberflote,
+  name: 'zauberflote-two-trackers',
+  tracker: startTwoTrackers,
 };
 
 /** The same where nothing goes wrong: what trouble is measured by. */

@@ -161,6 +161,18 @@ const ENGINE_TARGETS: readonly Target[] = [
       ),
   },
   {
+    id: 'two-trackers',
+    scenario: '`two-trackers` L=10, 64 KB/s: every other visitor at another tracker',
+    reach: 'origin ≤ 1.10 copies, as by one',
+    outcomes: (results) =>
+      placesOf(results, { ...FLASH_64, scenario: 'two-trackers' }).flatMap(({ of }): Outcome[] => {
+        const cell = of('zauberflote-two-trackers');
+        if (!cell) return [];
+        const [ours, one] = [cell, of('zauberflote')].map((it) => it?.originCopies.toFixed(2));
+        return [atMost('', cell.originCopies, 1.1, `${ours} copies; by one ${one}`, cell)];
+      }),
+  },
+  {
     id: 'copies',
     scenario: 'S=10 L=10, 64 and 512 KB/s',
     reach: 'origin ≤ 0.05 copies',

@@ -48,6 +48,12 @@ const KNOWN: Readonly<Record<string, Series>> = {
     dash: '4 2',
     mark: 'square',
   },
+  'zauberflote-two-trackers': {
+    key: 'other1',
+    label: 'Zauberflöte, two trackers',
+    dash: '8 3 2 3',
+    mark: 'triangle',
+  },
   'bare-channel': { key: 'other1', label: 'Bare data channel', dash: '4 2', mark: 'diamond' },
   webtorrent: { key: 'webtorrent', label: 'WebTorrent', dash: '2 3', mark: 'triangle' },
   'webtorrent-rarest': {

@@ -6,6 +6,8 @@ const SCENARIOS: Readonly<Record<string, string>> = {
   fig2: 'Figure 2 of the paper: load time over the numbers of seeders and leechers.',
   fig3: 'Figure 3 of the paper, the “reddit effect”: n visitors hold the image, n more come for it, and the origin is slow.',
   flash: 'Flash crowd: nobody holds the image and everybody comes at once.',
+  'two-trackers':
+    'The same where every other visitor is at another tracker, which a Redis joins to the first.',
   'first-byte':
     'Far away: when the first content comes from a peer, and what takes the time until then.',
   bulk: '100 MiB from one visitor to another, beside a bare data channel between the same two.',

@@ -1,4 +1,4 @@
-import { bulk, fig2, fig3, firstByte, flash, lone, site } from './paper.ts';
+import { bulk, fig2, fig3, firstByte, flash, lone, site, twoTrackers } from './paper.ts';
 import { churn, nat, originDown, poison, slowPeer, trackerDown } from './trouble.ts';
 import type { Scenario } from './types.ts';
 
@@ -14,6 +14,7 @@ export const SCENARIOS: readonly Scenario[] = [
   fig2,
   fig3,
   flash,
+  twoTrackers,
   lone,
   firstByte,
   bulk,

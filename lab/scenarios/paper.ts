@@ -70,6 +70,20 @@ export const flash: Scenario = {
   checks: [allShown()],
 };
 
+export const twoTrackers: Scenario = {
+  name: 'two-trackers',
+  about: 'a flash crowd whose visitors are at two trackers, beside one at a single one',
+  site: 'photo',
+  setup: {
+    ...SETUP,
+    modes: ['zauberflote', 'zauberflote-two-trackers'],
+    cells: grid([0], [10]),
+    rates: [64 * KB],
+  },
+  quick: { cells: grid([0], [4]), runs: 1 },
+  checks: [allShown(), fromPeers('zauberflote', 0.5), fromPeers('zauberflote-two-trackers', 0.5)],
+};
+
 export const lone: Scenario = {
   name: 'lone',
   about: 'one visitor and nobody else: what having the client costs',

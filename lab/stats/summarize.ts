@@ -24,6 +24,7 @@ const MODES = [
   'http-unlimited',
   'zauberflote',
   'zauberflote-undisturbed',
+  'zauberflote-two-trackers',
   'webtorrent',
   'webtorrent-rarest',
 ];

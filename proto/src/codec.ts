@@ -2,6 +2,7 @@ import type {
   Candidate,
   ContentId,
   DepositedOffer,
+  Grant,
   Lease,
   NodeMessage,
   PeerMessage,
@@ -126,9 +127,7 @@ export function decodeSessionResponse(frame: Uint8Array): SessionResponse {
       checkSwarms(message.body.value.swarms);
       break;
     case 'grant':
-      checkContentId(message.body.value.content);
-      if (message.body.value.first + message.body.value.count > limits.MAX_CHUNKS)
-        malformed('a grant ends beyond the last unit there can be');
+      checkGrant(message.body.value);
       break;
     case 'signal':
       checkSignal(message.body.value);
@@ -209,6 +208,20 @@ export function decodeNodeMessage(frame: Uint8Array): NodeMessage {
     case 'rejection':
       checkPeerId(message.body.value.to);
       checkPeerId(message.body.value.undeliverable?.peerId ?? 0n);
+      break;
+    case 'lease':
+      checkPeerId(message.body.value.peerId);
+      if (!message.body.value.lease) malformed('nothing was forwarded');
+      checkLease(message.body.value.lease);
+      break;
+    case 'grant':
+      if (!message.body.value.grant) malformed('nothing was forwarded');
+      checkGrant(message.body.value.grant);
+      break;
+    case 'departure':
+      if (message.body.value.peerId > 0n) checkIds(message.body.value.contents);
+      else if (message.body.value.contents.length > 0)
+        malformed('all leave, and contents are named');
   }
   return message;
 }
@@ -294,9 +307,16 @@ function checkLease({ content, unitBytes, units, wanted, ...lease }: Lease): voi
   if (units > limits.MAX_CHUNKS || wanted > limits.MAX_CHUNKS)
     malformed(`more than ${limits.MAX_CHUNKS} units`);
   checkBitfield(lease.needed);
-  // No frame has room for more entries than are allowed.
-  checkChunks(lease.fetched);
-  checkChunks(lease.returned);
+  for (const chunks of [lease.fetched, lease.returned]) {
+    if (chunks.length > limits.MAX_CHUNKS) malformed(`${chunks.length} units in a lease`);
+    checkChunks(chunks);
+  }
+}
+
+function checkGrant({ content, first, count }: Grant): void {
+  checkContentId(content);
+  if (first + count > limits.MAX_CHUNKS)
+    malformed('a grant ends beyond the last unit there can be');
 }
 
 function checkPeerId(id: bigint): void {

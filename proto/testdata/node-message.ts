@@ -14,6 +14,13 @@ const inquiry = (change: object) => ({
   inquiry: { number: 1, contents: [{ content: id }], ...change },
 });
 
+const lease = { content: id, unitBytes: 65536, units: 20, wanted: 8 };
+const grant = { content: id, first: 8, count: 4, unitBytes: 65536 };
+const departure = (change: object) => ({
+  node,
+  departure: { peerId: '1', contents: [id], ...change },
+});
+
 const MAX_FRAME = 131_072;
 
 export const NODE_MESSAGE: readonly Vector[] = [
@@ -69,6 +76,26 @@ export const NODE_MESSAGE: readonly Vector[] = [
       undeliverable: { peerId: '1', attempt: 7, reason: 'UNDELIVERABLE_REASON_GONE' },
     },
   }),
+  valid('lease', 'A client wants 8 of 20 units; of 12 clients there that download it.', {
+    node,
+    lease: {
+      number: 4294967295,
+      peerId: '17361641481138401520',
+      downloading: 12,
+      lease: { ...lease, needed: 'oAAw', hurry: true },
+    },
+  }),
+  valid('lease, report', 'It wants nothing, so no grant is wanted; nobody downloads it any more.', {
+    node,
+    lease: { peerId: '1', lease: { content: manifest, unitBytes: 16384, fetched: [0, 300] } },
+  }),
+  valid('grant', 'Units 8 to 11 of 64 KiB each.', { node, grant: { number: 7, grant } }),
+  valid('grant of nothing', 'None is to be had; others count in units of 16 KiB.', {
+    node,
+    grant: { number: 7, grant: { content: id, unitBytes: 16384 } },
+  }),
+  valid('departure', 'A client has left two contents.', departure({ contents: [manifest, id] })),
+  valid('departure of all', 'The node is stopping.', { node, departure: {} }),
   valid('probe', 'The longest name of a node.', {
     node: `${'Aa0-_'.repeat(12)}Zz9_`,
     probe: { number: 1 },
@@ -132,6 +159,34 @@ export const NODE_MESSAGE: readonly Vector[] = [
     node,
     rejection: { to: '1', undeliverable: { attempt: 1 } },
   }),
+  rule('lease of nobody', 'peer_id is never 0', { node, lease: { number: 1, lease } }),
+  rule('lease without a lease', 'lease is missing', { node, lease: { number: 1, peerId: '1' } }),
+  rule('lease of units of 0 bytes', '1 to 16,777,216 bytes', {
+    node,
+    lease: { number: 1, peerId: '1', lease: { ...lease, unitBytes: 0 } },
+  }),
+  rule('lease of no content', 'content is missing', {
+    node,
+    lease: { number: 1, peerId: '1', lease: { unitBytes: 65536 } },
+  }),
+  rule('grant without a grant', 'grant is missing', { node, grant: { number: 7 } }),
+  rule('grant of no content', 'content is missing', {
+    node,
+    grant: { number: 7, grant: { count: 1, unitBytes: 65536 } },
+  }),
+  rule('grant beyond the last', 'there are at most 65,536 units', {
+    node,
+    grant: { number: 7, grant: { ...grant, first: 65535 } },
+  }),
+  rule('departure of all from one', 'all leave all', departure({ peerId: '0' })),
+  rule('departure from nothing', 'at least one content', departure({ contents: [] })),
+  rule('departure, twice from the same', 'each once', departure({ contents: [id, id] })),
+  rule(
+    'departure from 65',
+    'at most 64',
+    departure({ contents: Array.from({ length: 65 }, (_, i) => sha1Id(i)) }),
+    'ERROR_CODE_LIMIT_EXCEEDED',
+  ),
   ruleHex(
     'too large',
     'at most 131,072 bytes, even of unknown fields',

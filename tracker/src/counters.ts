@@ -30,6 +30,10 @@ export class Counters {
   /** Wants for which other nodes were asked, and those that were answered without all of them. */
   inquiries = 0;
   lateInquiries = 0;
+  /** Leases of which other nodes were told. */
+  forwardedLeases = 0;
+  /** Leases that were answered from what is kept here, as who else should could not be found, or was silent. */
+  leasesAlone = 0;
   /** Messages to other nodes, those that nobody heard among them, and from them. */
   nodeSent = 0;
   nodeUnheard = 0;

@@ -130,6 +130,7 @@ function undisturbed(): void {
     attempts: 0,
     leases: 0,
     strangers: 0,
+    guests: 0,
   });
 }
 

@@ -248,11 +248,28 @@ export const MAX_NODES_ASKED = 4;
  */
 export const INQUIRY_MS = 250;
 
-/** Wants for which other nodes are asked at once; beyond, they are answered with what is known here. */
+/** Wants for which other nodes are asked at once, and as many Leases; beyond, they are answered with what
+ * is known here. */
 export const MAX_INQUIRIES = 4_096;
 
-/** Inquiries are numbered from 1 to this, then again: long after the first was answered. */
+/** Inquiries and forwarded Leases are numbered from 1 to this, then again: long after the first was answered. */
 export const MAX_INQUIRY_NUMBER = 2 ** 32 - 1;
+
+/**
+ * Longest that a Lease waits for the answer of another node, in milliseconds. With `LOOKUP_MS` half of the
+ * 500 ms after which our client goes on without.
+ */
+export const GRANT_MS = 150;
+
+/** Most units that a lender is given back in one message: 48 KiB. */
+export const MAX_UNITS_RETURNED = 16_384;
+
+/** How long, in milliseconds, a node takes another for the one that keeps the leases of a content, or does
+ * without it where that did not answer. */
+export const LENDER_MS = 5_000;
+
+/** Nodes that a Lease is sent to, one after the other, where nobody hears it. */
+export const MAX_LENDERS_TRIED = 3;
 
 /**
  * Tries at a free peer id. The first one fails with a chance of MAX_PEERS / 2^64; when 8 do, the

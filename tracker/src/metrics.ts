@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Counters } from './counters.ts';
 import { errorName } from './counters.ts';
-import type { RegistryStats } from './registry/registry.ts';
+import type { RegistryStats } from './registry/options.ts';
 
 /** What the metrics are taken from when they are scraped; takes time for every peer. */
 export interface MetricSources {
@@ -27,6 +27,7 @@ const STATS = {
   attempts: 'Connection attempts whose signals are relayed',
   leases: 'Units of contents lent to one client',
   strangers: 'Clients of other nodes that clients here were named',
+  guests: 'Clients of other nodes and contents of which they were lent units here',
 } as const satisfies Record<keyof RegistryStats, string>;
 
 const TOTALS = {
@@ -47,6 +48,11 @@ const TOTALS = {
   sessions: ['sessions_total', 'Sessions begun'],
   inquiries: ['inquiries_total', 'Times that other nodes were asked for holders'],
   lateInquiries: ['late_inquiries_total', 'Times that some of them did not answer in time'],
+  forwardedLeases: ['forwarded_leases_total', 'Leases of which another node was told'],
+  leasesAlone: [
+    'leases_alone_total',
+    'Leases for which another node should have answered, and did not',
+  ],
   nodeSent: ['node_sent_messages_total', 'Messages to other nodes'],
   nodeUnheard: ['node_unheard_messages_total', 'Messages to other nodes that nobody heard'],
   nodeReceived: ['node_received_messages_total', 'Messages from other nodes'],

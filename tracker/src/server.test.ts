@@ -46,6 +46,7 @@ describe('tracker over real sockets', () => {
       attempts: 0,
       leases: 0,
       strangers: 0,
+      guests: 0,
     });
   });
 
@@ -133,6 +134,7 @@ describe('tracker over real sockets', () => {
       attempts: 0,
       leases: 0,
       strangers: 0,
+      guests: 0,
     });
   });
 

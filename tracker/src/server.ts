@@ -35,7 +35,7 @@ import { metricsOf } from './metrics.ts';
 import type { OpenPublisher } from './publish/open.ts';
 import { openPublisher } from './publish/open.ts';
 import { secureRandom } from './random.ts';
-import type { RegistryStats } from './registry/registry.ts';
+import type { RegistryStats } from './registry/options.ts';
 import { Registry } from './registry/registry.ts';
 import type { Socket } from './sessions.ts';
 import { isCongested, Sessions } from './sessions.ts';
@@ -162,7 +162,8 @@ export async function startTracker({
     isCongested,
     isServed,
     isAlone: () => !backplane.isUp,
-    onSwarm: (key, isThere) => backplane.note(key, isThere),
+    onSwarm: (key, isThere) => exchange.note(key, isThere),
+    onDeparture: (peerId, keys) => exchange.departed(peerId, keys),
   });
   const exchange: Exchange<Socket> = new Exchange({
     backplane,
@@ -360,6 +361,7 @@ export async function startTracker({
     certificate?.close();
     const stopped = Promise.all([listener.close(), once(sockets, 'close')]);
     sockets.close();
+    exchange.end();
     sessions.endAll();
     listener.closeHttp2();
     const timer = setTimeout(() => {

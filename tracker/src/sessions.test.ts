@@ -8,7 +8,7 @@ import { SILENT } from '../test-support/silent.ts';
 import { DEFAULTS } from './config/settings.ts';
 import { Counters } from './counters.ts';
 import * as limits from './limits.ts';
-import type { RegistryOptions } from './registry/registry.ts';
+import type { RegistryOptions } from './registry/options.ts';
 import { Registry } from './registry/registry.ts';
 import type { Socket } from './sessions.ts';
 import { isCongested, Sessions } from './sessions.ts';

@@ -42,7 +42,7 @@ export interface SessionsOptions {
   readonly counters: Counters;
   readonly log: Pick<Log, 'debug'>;
   /** Where effects on other nodes go. @default there are none */
-  readonly nodes?: Pick<Exchange<Socket>, 'seek' | 'send'>;
+  readonly nodes?: Pick<Exchange<Socket>, 'seek' | 'borrow' | 'send'>;
 }
 
 /**
@@ -57,7 +57,7 @@ export class Sessions {
   readonly #rates: Rates;
   readonly #counters: Counters;
   readonly #log: Pick<Log, 'debug'>;
-  readonly #nodes: Pick<Exchange<Socket>, 'seek' | 'send'> | undefined;
+  readonly #nodes: Pick<Exchange<Socket>, 'seek' | 'borrow' | 'send'> | undefined;
   readonly #open = new Map<Socket, Meter>();
 
   constructor({ nodes, now, random, onFault, registry, rates, counters, log }: SessionsOptions) {
@@ -168,6 +168,7 @@ export class Sessions {
     }
     if ('node' in effect) return this.#nodes?.send(effect.node, effect.message);
     if ('seek' in effect) return this.#nodes?.seek(effect.to, effect.seek);
+    if ('borrow' in effect) return this.#nodes?.borrow(effect.to, effect.borrow);
     if (effect.send.case === 'peers') this.#counters.named += namedIn(effect.send.value);
     this.#send(effect.to, effect.send);
     if (effect.to.bufferedAmount > limits.MAX_BUFFERED_BYTES)

@@ -1,5 +1,5 @@
 import { UndeliverableReason } from '@zauberflote/proto';
-import type { RegistryStats } from '../src/registry/registry.ts';
+import type { RegistryStats } from '../src/registry/options.ts';
 import type { Ask } from './lease-model.ts';
 import { LeaseModel } from './lease-model.ts';
 import type { SignalKind } from './messages.ts';
@@ -107,6 +107,7 @@ export class Model {
       attempts: open.length,
       leases: [...this.leases.values()].reduce((sum, { lent }) => sum + lent.size, 0),
       strangers: 0,
+      guests: 0,
     };
   }
 

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
 import { seeded } from '../../demo/random.ts';
+import type { Backplane } from '../src/backplane/backplane.ts';
 import { Exchange } from '../src/backplane/exchange.ts';
 import { MemoryHub } from '../src/backplane/memory.ts';
 import { Counters } from '../src/counters.ts';
+import type { RegistryOptions } from '../src/registry/options.ts';
 import type { Effect } from '../src/registry/peer.ts';
-import type { RegistryOptions } from '../src/registry/registry.ts';
 import { Registry } from '../src/registry/registry.ts';
 import type { Body } from './messages.ts';
 import { received } from './messages.ts';
@@ -15,8 +16,14 @@ import { see } from './room.ts';
 interface Node {
   readonly registry: Registry<string>;
   readonly exchange: Exchange<string>;
-  /** Nothing of it is heard any more, nor does it hear anything. */
+  /** Nothing of it is heard any more, nor does it hear anything; to others it looks as if it listened. */
   kill(): void;
+  /** The same, and others find that it does not listen. */
+  end(): Promise<void>;
+  /** It can send nothing until it is mended, and cannot say whether others are there. */
+  cut(): { mend(): void };
+  /** It hears nothing until it is woken; then all at once. */
+  sleep(): { wake(): void };
 }
 
 /** Registries that are joined in memory. Connections are names; a clock is set by hand. */
@@ -26,6 +33,8 @@ export class Nodes {
   readonly counters = new Counters();
   readonly ids = new Map<string, bigint>();
   now = 0;
+  /** What a look at who keeps the leases of a content waits for. */
+  lookups: () => Promise<unknown> = async () => {};
   readonly #at = new Map<string, Node>();
   readonly #random: () => number;
   #seen: Seen[] = [];
@@ -45,19 +54,37 @@ export class Nodes {
     options: RegistryOptions<string> & { readonly maxInquiries?: number },
   ): Node {
     let isDead = false;
-    const backplane = this.hub.join(name, {
+    let isCut = false;
+    let unheard: Uint8Array[] | undefined;
+    const joined = this.hub.join(name, {
       onMessage: (frame) => {
         // As over a network, it is heard later, and as other bytes.
         const copy = frame.slice();
-        queueMicrotask(() => !isDead && exchange.receive(copy));
+        if (unheard) unheard.push(copy);
+        else queueMicrotask(() => !isDead && exchange.receive(copy));
       },
       keys: () => registry.keys(),
       count: () => registry.counts().swarms,
     });
+    const backplane: Backplane = {
+      ...joined,
+      get isUp() {
+        return joined.isUp;
+      },
+      lender: async (key, except) => {
+        await this.lookups();
+        return joined.lender(key, except);
+      },
+      async send(node, message) {
+        if (isCut) throw new Error('cut');
+        return joined.send(node, message);
+      },
+    };
     const registry: Registry<string> = new Registry<string>({
       ...options,
       isAlone: () => !backplane.isUp,
-      onSwarm: (key, isThere) => backplane.note(key, isThere),
+      onSwarm: (key, isThere) => exchange.note(key, isThere),
+      onDeparture: (peerId, keys) => exchange.departed(peerId, keys),
     });
     const exchange = new Exchange<string>({
       ...options,
@@ -74,6 +101,27 @@ export class Nodes {
       kill() {
         isDead = true;
       },
+      async end() {
+        isDead = true;
+        await backplane.close();
+      },
+      cut() {
+        isCut = true;
+        return {
+          mend() {
+            isCut = false;
+          },
+        };
+      },
+      sleep() {
+        unheard = [];
+        return {
+          wake() {
+            for (const frame of unheard ?? []) exchange.receive(frame);
+            unheard = undefined;
+          },
+        };
+      },
     };
   }
 
@@ -86,6 +134,13 @@ export class Nodes {
       assert.ok(seen && 'body' in seen && seen.body.case === 'welcome');
       this.ids.set(name, seen.body.value.peerId);
     }
+  }
+
+  /** The same without waiting, or looking at what it is told. */
+  enterSoon(node: number, name: string): void {
+    const at = this.nodes[node]!;
+    this.#at.set(name, at);
+    at.registry.connect(name, this.#random);
   }
 
   id(name: string): bigint {
@@ -136,6 +191,7 @@ export class Nodes {
     for (const effect of effects) {
       if ('node' in effect) exchange.send(effect.node, effect.message);
       else if ('seek' in effect) exchange.seek(effect.to, effect.seek);
+      else if ('borrow' in effect) exchange.borrow(effect.to, effect.borrow);
       else this.#seen.push(see(effect));
     }
   }

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import type { SessionResponse } from '@zauberflote/proto';
 import { decodeSessionResponse, encodeSessionResponse } from '@zauberflote/proto';
 import { seeded } from '../../demo/random.ts';
+import type { RegistryOptions, RegistryStats } from '../src/registry/options.ts';
 import type { Effect } from '../src/registry/peer.ts';
-import type { RegistryOptions, RegistryStats } from '../src/registry/registry.ts';
 import { Registry } from '../src/registry/registry.ts';
 import type { Body } from './messages.ts';
 import { received } from './messages.ts';
@@ -16,6 +16,7 @@ export const EMPTY: RegistryStats = {
   attempts: 0,
   leases: 0,
   strangers: 0,
+  guests: 0,
 };
 
 /** Either what a connection is sent, as it decodes it, or that it is to end. */
@@ -63,7 +64,8 @@ export class Room {
 
 /** Encoding shows that what the registry makes is a valid message. */
 export function see(effect: Effect<string>): Seen {
-  if (!('to' in effect) || 'seek' in effect) return assert.fail('there are no other nodes here');
+  if (!('to' in effect) || 'seek' in effect || 'borrow' in effect)
+    return assert.fail('there are no other nodes here');
   const { to } = effect;
   if ('close' in effect) return { to, close: effect.close, retryAfterMs: effect.retryAfterMs };
   return { to, body: decodeSessionResponse(encodeSessionResponse(effect.send)).body };

@@ -17,6 +17,12 @@ export interface Backplane {
    */
   nodesWith(key: string): Promise<readonly string[]>;
   /**
+   * Name of the node that keeps the leases of a content; this one, if there was none, or only `except`, which
+   * is not there any more. It stays that one while it holds the content, or asks now and then.
+   * @throws if the directory cannot be reached
+   */
+  lender(key: string, except?: string): Promise<string>;
+  /**
    * @returns whether somebody listens to the channel of that node
    * @throws if it cannot be reached
    */

@@ -17,9 +17,11 @@ import {
 import type { Counters } from '../counters.ts';
 import * as limits from '../limits.ts';
 import type { Found } from '../registry/naming.ts';
-import type { Effect, Wanted } from '../registry/peer.ts';
+import type { Borrowing, Effect, Wanted } from '../registry/peer.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Backplane } from './backplane.ts';
+import type { Fate } from './loans.ts';
+import { Loans } from './loans.ts';
 
 interface ExchangeOptions<C> {
   readonly backplane: Backplane;
@@ -28,13 +30,20 @@ interface ExchangeOptions<C> {
   readonly perform: (connection: C | undefined, act: () => readonly Effect<C>[]) => void;
   readonly counters: Pick<
     Counters,
-    'inquiries' | 'lateInquiries' | 'nodeSent' | 'nodeReceived' | 'nodeUnheard' | 'nodeMalformed'
+    | 'inquiries'
+    | 'lateInquiries'
+    | 'forwardedLeases'
+    | 'leasesAlone'
+    | 'nodeSent'
+    | 'nodeReceived'
+    | 'nodeUnheard'
+    | 'nodeMalformed'
   >;
   /** Milliseconds of a clock that never runs backwards. */
   readonly now: () => number;
   /** Uniform over [0, 1), and not guessable. */
   readonly random: () => number;
-  /** Wants for which other nodes are asked at once. @default MAX_INQUIRIES */
+  /** Wants for which other nodes are asked at once, and Leases. @default MAX_INQUIRIES, of each */
   readonly maxInquiries?: number;
 }
 
@@ -46,7 +55,7 @@ interface Asked {
   readonly end: () => void;
 }
 
-/** Speaks with other nodes for a registry: asks them for holders, and passes signals to and fro. */
+/** Speaks with other nodes for a registry: asks them for holders, and passes signals and leases to and fro. */
 export class Exchange<C> {
   readonly #backplane: Backplane;
   readonly #registry: Registry<C>;
@@ -56,6 +65,7 @@ export class Exchange<C> {
   readonly #random: () => number;
   readonly #asked = new Map<number, Asked>();
   readonly #maxInquiries: number;
+  readonly #loans: Loans<C>;
   #lastNumber = 0;
 
   constructor({
@@ -74,11 +84,21 @@ export class Exchange<C> {
     this.#counters = counters;
     this.#now = now;
     this.#random = random;
+    this.#loans = new Loans({
+      ...{ backplane, registry, perform, counters, now },
+      send: (node, message) => this.#send(node, message),
+      maxAsked: this.#maxInquiries,
+    });
   }
 
   /** What other nodes were asked and have not answered. */
   get pending(): number {
-    return this.#asked.size;
+    return this.#asked.size + this.#loans.pending;
+  }
+
+  /** Contents of which it is known which node keeps their leases. */
+  get lenders(): number {
+    return this.#loans.size;
   }
 
   /** Answers a Want with what other nodes know, within `INQUIRY_MS`. */
@@ -86,6 +106,27 @@ export class Exchange<C> {
     void this.#ask(peerId, maxOffers, sought).then((found) =>
       this.#perform(to, () => this.#registry.answer(to, want, found, this.#now(), this.#random)),
     );
+  }
+
+  /** Answers a Lease, or has another node do so. */
+  borrow(to: C, borrowing: Borrowing): void {
+    this.#loans.borrow(to, borrowing);
+  }
+
+  /** A peer is about to hold contents no more of which another node heard. */
+  departed(peerId: bigint, keys: readonly string[]): void {
+    this.#loans.departed(peerId, keys);
+  }
+
+  /** All peers are about to leave: the others hear of that at once. */
+  end(): void {
+    this.#loans.end();
+  }
+
+  /** Somebody here begins to hold a content, or nobody here holds it any more. */
+  note(key: string, isThere: boolean): void {
+    this.#backplane.note(key, isThere);
+    if (!isThere) this.#loans.forget(key);
   }
 
   /** How many hold a content, or a part of it, at all nodes that answer (at most `MAX_NODES_ASKED`). */
@@ -137,6 +178,13 @@ export class Exchange<C> {
         return perform(() => this.#registry.delivered(node, body.value, this.#now()));
       case 'rejection':
         return this.#reject(node, body.value);
+      case 'lease':
+        this.#loans.keep(contentKey(body.value.lease?.content as ContentId));
+        return perform(() => this.#registry.forwarded(node, body.value, this.#now()));
+      case 'grant':
+        return this.#loans.granted(node, body.value);
+      case 'departure':
+        return this.#registry.departed(node, body.value, this.#now());
     }
   }
 
@@ -220,8 +268,7 @@ export class Exchange<C> {
     }
   }
 
-  /** @returns `lost`: whether that node is there is not known */
-  async #send(node: string, message: NodeMessageBody): Promise<'heard' | 'unheard' | 'lost'> {
+  async #send(node: string, message: NodeMessageBody): Promise<Fate> {
     this.#counters.nodeSent++;
     const frame = encodeNodeMessage(this.#backplane.node, message);
     let isHeard: boolean | undefined;

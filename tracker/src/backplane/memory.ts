@@ -6,6 +6,7 @@ import { MemoryStore } from './memory-store.ts';
 export class MemoryHub {
   readonly #nodes = new Map<string, BackplaneEnd>();
   readonly #holders = new Map<string, Set<string>>();
+  readonly #lenders = new Map<string, string>();
   readonly #random: () => number;
   readonly store = new MemoryStore();
 
@@ -21,6 +22,7 @@ export class MemoryHub {
   join(node: string, end: BackplaneEnd): Backplane {
     const [nodes, holders, random] = [this.#nodes, this.#holders, this.#random];
     const { store } = this;
+    const lenders = this.#lenders;
     const enter = (name: string, key: string) =>
       holders.set(key, (holders.get(key) ?? new Set()).add(name));
     // Of one that was alone nothing was kept.
@@ -30,7 +32,10 @@ export class MemoryHub {
     const note = (key: string, isThere: boolean) => {
       const there = holders.get(key);
       if (isThere && nodes.size > 1) enter(node, key);
-      else if (!isThere && there?.delete(node) && there.size === 0) holders.delete(key);
+      else if (!isThere && there?.delete(node) && there.size === 0) {
+        holders.delete(key);
+        lenders.delete(key);
+      }
     };
     return {
       node,
@@ -43,6 +48,12 @@ export class MemoryHub {
         while (others.length > MAX_NODES_ASKED)
           others.splice(Math.floor(random() * others.length), 1);
         return others;
+      },
+      async lender(key, except) {
+        const lender = lenders.get(key);
+        if (lender !== undefined && lender !== except) return lender;
+        if (holders.has(key)) lenders.set(key, node);
+        return node;
       },
       async send(other, message) {
         const there = nodes.get(other);

@@ -3,21 +3,22 @@ import { createClient, createCluster, defineScript } from '@redis/client';
 import * as limits from '../limits.ts';
 import { storeScripts } from './redis-store.ts';
 
-// One key each, so that they work in a cluster. The clock is the server's: those of the trackers may
-// differ by more than a node's time to live.
+// The keys of each are in one slot, so that they work in a cluster. The clock is the server's: those of
+// the trackers may differ by more than a node's time to live.
 const NOW = `local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)`;
 
 const scripts = {
   ...storeScripts,
-  /** Puts a node into a sorted set for `NODE_TTL_MS`. */
+  /** Puts a node into a sorted set for `NODE_TTL_MS`; a lender stays one for as long. */
   zfEnter: defineScript({
-    NUMBER_OF_KEYS: 1,
+    NUMBER_OF_KEYS: 2,
     SCRIPT: `${NOW}
 redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
+if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('PEXPIRE', KEYS[2], ARGV[2]) end
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])`,
     parseCommand(parser, key: string, node: string) {
-      parser.pushKey(key);
+      parser.pushKeys([key, lenderOf(key)]);
       parser.push(node, String(limits.NODE_TTL_MS));
     },
     transformReply: (reply: number) => reply,
@@ -34,7 +35,24 @@ return redis.call('ZRANDMEMBER', KEYS[1], ARGV[1])`,
     },
     transformReply: (reply: string[]) => reply,
   }),
+  /** The lender, which is `node` for `NODE_TTL_MS` if there is none, or only `except`. */
+  zfLender: defineScript({
+    NUMBER_OF_KEYS: 1,
+    SCRIPT: `local lender = redis.call('GET', KEYS[1])
+if lender and lender ~= ARGV[1] and lender ~= ARGV[2] then return lender end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[3])
+return ARGV[1]`,
+    parseCommand(parser, key: string, node: string, except: string) {
+      parser.pushKey(lenderOf(key));
+      parser.push(node, except, String(limits.NODE_TTL_MS));
+    },
+    transformReply: (reply: string) => reply,
+  }),
 };
+
+function lenderOf(key: string): string {
+  return `${key}:lender`;
+}
 
 const clientOf = (options: RedisClientOptions) => createClient({ ...options, scripts });
 // The defaults hold for all of its servers, which have addresses of their own.

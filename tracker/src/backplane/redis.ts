@@ -70,6 +70,10 @@ export class RedisBackplane implements Backplane {
     return nodes.filter((node) => node !== this.node).slice(0, limits.MAX_NODES_ASKED);
   }
 
+  lender(key: string, except = ''): Promise<string> {
+    return this.#run((redis) => redis.zfLender(keyOf(key), this.node, except));
+  }
+
   async send(node: string, message: Uint8Array): Promise<boolean> {
     const channel = channelOf(node);
     return (await this.#run((redis) => redis.sPublish(channel, bufferOf(message)))) > 0;

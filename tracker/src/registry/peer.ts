@@ -2,6 +2,7 @@ import type {
   DepositedOffer,
   ErrorCode,
   Init,
+  Lease,
   NodeMessageBody,
   SessionResponseBody,
   Sought,
@@ -28,6 +29,8 @@ export type Effect<C> =
     }
   /** Look for holders at other nodes, then call `answer` with what they say, if anything. */
   | { readonly to: C; readonly seek: Wanted }
+  /** Find out which node keeps the leases of a content; then forward this to it, or call `lend`. */
+  | { readonly to: C; readonly borrow: Borrowing }
   /** Send a message to another node. */
   | { readonly node: string; readonly message: NodeMessageBody };
 
@@ -40,6 +43,14 @@ export interface Wanted {
   readonly maxOffers: number;
   /** What there is too little of. */
   readonly sought: readonly Init<Sought>[];
+}
+
+/** A Lease of a peer, where other nodes may keep the leases of its content. */
+export interface Borrowing {
+  /** Of the content. */
+  readonly key: string;
+  readonly peerId: bigint;
+  readonly lease: Lease;
 }
 
 /** What two peers that signal have in common, wherever they are connected. */

@@ -203,6 +203,7 @@ describe('registry: swarms', () => {
       attempts: 0,
       leases: 0,
       strangers: 0,
+      guests: 0,
     });
     const reply = swarms(room.send('asker', want([1, 2])));
     assert.deepEqual(

@@ -1,7 +1,11 @@
 import type {
   ContentId,
   Delivery,
+  Departure,
+  ForwardedLease,
+  Grant,
   Holding,
+  Init,
   Inquiry,
   Lease,
   Rejection,
@@ -19,52 +23,15 @@ import * as limits from '../limits.ts';
 import { Attempts } from './attempts.ts';
 import { deliver, turnAway, undeliverable } from './effects.ts';
 import { Heaviest } from './heaviest.ts';
+import { freePeerId } from './ids.ts';
 import { LeaseBook } from './lease-book.ts';
 import type { Found } from './naming.ts';
 import { Naming } from './naming.ts';
+import type { RegistryOptions, RegistryStats } from './options.ts';
 import type { Effect, Party } from './peer.ts';
 import { Peer } from './peer.ts';
 import { Strangers } from './strangers.ts';
 import { largest, Swarm } from './swarm.ts';
-
-/** How much a registry keeps. All 0 when every peer is gone. */
-export interface RegistryStats {
-  /** Connected peers. */
-  readonly peers: number;
-  /** Contents that at least one peer holds, or a part of them. */
-  readonly swarms: number;
-  /** Announcements: pairs of a peer and a content it holds, complete or not. */
-  readonly holdings: number;
-  /** Pairs of peers one of which may send the other an offer. */
-  readonly introductions: number;
-  /** Attempts whose signals are relayed. */
-  readonly attempts: number;
-  /** Units of contents that one peer alone should fetch from the origin. */
-  readonly leases: number;
-  /** Peers of other nodes that peers here were named, or signal with. */
-  readonly strangers: number;
-}
-
-export interface RegistryOptions<C> {
-  /** Whether a connection has so much unsent that nothing should be relayed to it. @default never */
-  readonly isCongested?: (connection: C) => boolean;
-  /** Most peers at once. @default MAX_PEERS */
-  readonly maxPeers?: number;
-  /** Most announcements of all peers. @default MAX_HOLDINGS */
-  readonly maxHoldings?: number;
-  /** Most announcements of one peer. @default MAX_HOLDINGS_PER_PEER */
-  readonly holdingsPerPeer?: number;
-  /** Most introductions of all peers. @default MAX_INTRODUCTIONS */
-  readonly maxIntroductions?: number;
-  /** Most holders named for one content. @default MAX_HOLDERS_PER_SWARM */
-  readonly holdersPerContent?: number;
-  /** Whether holders of a content are taken. @default always */
-  readonly isServed?: (key: string) => boolean;
-  /** Whether there is no other node that could be asked. @default always */
-  readonly isAlone?: () => boolean;
-  /** Hears of each content that somebody here begins to hold, and that nobody holds any more. */
-  readonly onSwarm?: (key: string, isThere: boolean) => void;
-}
 
 /**
  * Who is connected, who holds what, and who may signal whom.
@@ -85,6 +52,7 @@ export class Registry<C> {
   readonly #isServed: (key: string) => boolean;
   readonly #isAlone: () => boolean;
   readonly #onSwarm: (key: string, isThere: boolean) => void;
+  readonly #onDeparture: (peerId: bigint, keys: readonly string[]) => void;
   readonly #byConnection = new Map<C, Peer<C>>();
   readonly #byId = new Map<bigint, Peer<C>>();
   readonly #swarms = new Map<string, Swarm<C>>();
@@ -94,11 +62,12 @@ export class Registry<C> {
     limits.MAX_GIVEN_PER_PEER,
   );
 
-  readonly #leases = new LeaseBook<C>();
+  readonly #leases = new LeaseBook(this.#swarms);
   readonly #holdings = new Heaviest<Peer<C>>();
   readonly #strangers = new Strangers<C>((id) => this.#byId.has(id));
   readonly #naming: Naming<C>;
-  #unserved = 0;
+  /** Announcements of contents that are not served, since the start: nobody is told of them. */
+  unserved = 0;
 
   constructor(options: RegistryOptions<C> = {}) {
     this.#isCongested = options.isCongested ?? (() => false);
@@ -108,6 +77,7 @@ export class Registry<C> {
     this.#isServed = options.isServed ?? (() => true);
     this.#isAlone = options.isAlone ?? (() => true);
     this.#onSwarm = options.onSwarm ?? (() => {});
+    this.#onDeparture = options.onDeparture ?? (() => {});
     this.#naming = new Naming({
       swarms: this.#swarms,
       attempts: this.#attempts,
@@ -128,7 +98,8 @@ export class Registry<C> {
       const message = 'this tracker is full; connect again later';
       return [turnAway(connection, message, 'max-peers', random)];
     }
-    const peer = new Peer(this.#freeId(random), connection);
+    const id = freePeerId((id) => this.#byId.has(id) || !!this.#strangers.get(id), random);
+    const peer = new Peer(id, connection);
     this.#byConnection.set(connection, peer);
     this.#byId.set(peer.id, peer);
     return [{ to: connection, send: { case: 'welcome', value: { peerId: peer.id } } }];
@@ -155,7 +126,7 @@ export class Registry<C> {
         peer.deposit(message.body.value.offers, now);
         return [];
       case 'drop':
-        for (const id of message.body.value.contents) this.#drop(peer, contentKey(id), now);
+        this.#dropAll(peer, message.body.value.contents.map(contentKey), now);
         return [];
       case 'lease':
         return this.#lease(peer, message.body.value, now);
@@ -172,7 +143,7 @@ export class Registry<C> {
     if (!peer) return;
     this.#byConnection.delete(connection);
     this.#byId.delete(peer.id);
-    for (const key of peer.holdings.keys()) this.#drop(peer, key, now);
+    this.#dropAll(peer, [...peer.holdings.keys()], now);
     this.#naming.forget(peer);
     this.#attempts.forget(peer);
   }
@@ -180,6 +151,7 @@ export class Registry<C> {
   /** A content is not served any more: nobody holds it. Its peers stay. Takes time for each of them. */
   close(key: string, now: number): void {
     for (const { peer } of this.#swarms.get(key)?.members() ?? []) this.#drop(peer, key, now);
+    this.#leases.forget(key);
   }
 
   /** Time passed: forgets attempts, leases and offers left that are too old. Call it about twice a
@@ -231,6 +203,49 @@ export class Registry<C> {
     return [{ to: peer.connection, send: { case: 'undeliverable', value: undeliverable! } }];
   }
 
+  /** Answers a Lease from the leases that are kept here. Nothing if its peer has left. */
+  lend(connection: C, lease: Lease, now: number): Effect<C>[] {
+    const peer = this.#byConnection.get(connection);
+    if (!peer) return [];
+    // Who serves nobody has nothing to fetch for others.
+    const grant = peer.holdings.has(contentKey(lease.content as ContentId))
+      ? this.#leases.ask(peer.id, lease, now)
+      : { content: lease.content, unitBytes: lease.unitBytes };
+    return lease.wanted === 0 ? [] : this.granted(connection, grant);
+  }
+
+  /**
+   * A Lease of a peer, or a part of it, is about to be sent to another node.
+   * @returns how many peers here download the content; undefined: this one does not hold it any more
+   */
+  forward(connection: C, key: string): number | undefined {
+    const membership = this.#byConnection.get(connection)?.holdings.get(key);
+    if (!membership) return undefined;
+    membership.isForwarded = true;
+    return membership.swarm.partial;
+  }
+
+  /** A peer of another node has sent a Lease. */
+  forwarded(node: string, forwarded: ForwardedLease, now: number): Effect<C>[] {
+    const { number, peerId, downloading, lease } = forwarded;
+    const { content, unitBytes } = lease as Lease;
+    const grant = this.#isServed(contentKey(content as ContentId))
+      ? this.#leases.ask(peerId, lease as Lease, now, { node, downloading })
+      : { content, unitBytes };
+    return number === 0 ? [] : [{ node, message: { case: 'grant', value: { number, grant } } }];
+  }
+
+  /** What another node lends to a peer of this. Nothing if it has left. */
+  granted(connection: C, grant: Init<Grant>): Effect<C>[] {
+    if (!this.#byConnection.has(connection)) return [];
+    return [{ to: connection, send: { case: 'grant', value: grant } }];
+  }
+
+  /** A peer of another node holds contents no more, or all of them none. */
+  departed(node: string, departure: Departure, now: number): void {
+    this.#leases.departed(node, departure, now);
+  }
+
   /** The contents that somebody here holds. Goes on while they change. */
   keys(): IterableIterator<string> {
     return this.#swarms.keys();
@@ -245,12 +260,8 @@ export class Registry<C> {
       attempts: this.#attempts.size,
       leases: this.#leases.lent,
       strangers: this.#strangers.size,
+      guests: this.#leases.guests,
     };
-  }
-
-  /** Announcements of contents that are not served, since the start: nobody is told of them. */
-  get unserved(): number {
-    return this.#unserved;
   }
 
   /** Introductions that were forgotten because there were too many of all peers, since the start. */
@@ -272,17 +283,6 @@ export class Registry<C> {
   /** The counts that cost nothing. */
   counts(): Pick<RegistryStats, 'peers' | 'swarms'> {
     return { peers: this.#byConnection.size, swarms: this.#swarms.size };
-  }
-
-  #freeId(random: () => number): bigint {
-    for (let tries = 0; tries < limits.MAX_PEER_ID_TRIES; tries++) {
-      // A double carries 53 random bits, so one is not enough.
-      const high = BigInt(Math.floor(random() * 2 ** 32));
-      const low = BigInt(Math.floor(random() * 2 ** 32));
-      const id = (high << 32n) | low;
-      if (id !== 0n && !this.#byId.has(id) && !this.#strangers.get(id)) return id;
-    }
-    throw new Error('no free peer id found: the source of randomness repeats itself');
   }
 
   /** Answers a Want, or has it sought elsewhere first. */
@@ -311,7 +311,7 @@ export class Registry<C> {
         continue;
       }
       if (!this.#isServed(key)) {
-        this.#unserved++;
+        this.unserved++;
         continue;
       }
       if (peer.holdings.size >= this.#holdingsPerPeer) {
@@ -345,29 +345,31 @@ export class Registry<C> {
     return swarm;
   }
 
+  #dropAll(peer: Peer<C>, keys: readonly string[], now: number): void {
+    const forwarded = keys.filter((key) => peer.holdings.get(key)?.isForwarded);
+    if (forwarded.length > 0) this.#onDeparture(peer.id, forwarded);
+    for (const key of keys) this.#drop(peer, key, now);
+  }
+
   #drop(peer: Peer<C>, key: string, now: number): void {
     const membership = peer.holdings.get(key);
     if (!membership) return;
     const { swarm } = membership;
     peer.holdings.delete(key);
     this.#holdings.set(peer, peer.holdings.size);
-    this.#leases.leave(membership, now);
+    this.#leases.leave(key, peer.id, now);
     swarm.remove(membership);
     if (swarm.complete + swarm.partial > 0) return;
     this.#swarms.delete(key);
     this.#onSwarm(key, false);
-    this.#leases.forget(swarm);
+    this.#leases.tidy(key);
   }
 
-  #lease({ connection, holdings }: Peer<C>, lease: Lease, now: number): Effect<C>[] {
-    const content = lease.content as ContentId;
-    const membership = holdings.get(contentKey(content));
-    // Who serves nobody has nothing to fetch for others.
-    const grant = membership
-      ? this.#leases.ask(membership, lease, now)
-      : { first: 0, count: 0, unitBytes: lease.unitBytes };
-    if (lease.wanted === 0) return [];
-    return [{ to: connection, send: { case: 'grant', value: { content, ...grant } } }];
+  /** Answers a Lease, or has it answered by whoever keeps the leases of its content. */
+  #lease({ id, connection, holdings }: Peer<C>, lease: Lease, now: number): Effect<C>[] {
+    const key = contentKey(lease.content as ContentId);
+    if (this.#isAlone() || !holdings.has(key)) return this.lend(connection, lease, now);
+    return [{ to: connection, borrow: { key, peerId: id, lease } }];
   }
 
   #signal(sender: Peer<C>, signal: Signal, now: number): Effect<C>[] {

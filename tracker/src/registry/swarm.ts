@@ -8,6 +8,8 @@ export interface Membership<C> {
   size: bigint;
   /** Whether it is still downloading; changed by the swarm only. */
   partial: boolean;
+  /** Whether another node heard of it by a Lease of its peer. */
+  isForwarded: boolean;
   /** Where it stands in the swarm's list of those like it; kept by the swarm. */
   index: number;
 }
@@ -42,7 +44,7 @@ export class Swarm<C> {
   }
 
   add(peer: Peer<C>, size: bigint, partial: boolean): Membership<C> {
-    const membership = { peer, swarm: this, size, partial, index: 0 };
+    const membership = { peer, swarm: this, size, partial, isForwarded: false, index: 0 };
     this.#insert(membership);
     return membership;
   }
