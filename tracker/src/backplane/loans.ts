@@ -1,4 +1,4 @@
-import type { ForwardedGrant, Lease, NodeMessageBody } from '@zauberflote/proto';
+import type { ForwardedGrant, NodeMessageBody } from '@zauberflote/proto';
 import { keyContent, MAX_IDS_PER_MESSAGE } from '@zauberflote/proto';
 import type { Counters } from '../counters.ts';
 import * as limits from '../limits.ts';
@@ -31,9 +31,12 @@ interface Lender {
   readonly isSilent: boolean;
 }
 
-/** A Lease on its way to an answer. */
-interface Loan<C> extends Borrowing {
+interface Borrower<C> extends Borrowing {
   readonly connection: C;
+}
+
+/** A Lease on its way to an answer. */
+interface Loan<C> extends Borrower<C> {
   /** When it has to be answered. */
   readonly deadline: number;
   /** How many nodes it was sent to. */
@@ -47,6 +50,24 @@ interface Asked<C> {
   readonly timer: NodeJS.Timeout;
 }
 
+/** One that it did not answer in time. */
+interface Late<C> extends Omit<Borrowing, 'lease'> {
+  readonly node: string;
+  readonly connection: C;
+  /** When it was given up. */
+  readonly at: number;
+}
+
+/** What a Lease says that says nothing. */
+const NOTHING = {
+  units: 0,
+  wanted: 0,
+  needed: new Uint8Array(),
+  fetched: [],
+  returned: [],
+  hurry: false,
+};
+
 /**
  * Has each Lease of a peer answered by the node that keeps the leases of its content, so that a crowd has
  * one table, wherever its peers are connected. Where that node does not answer, or nobody can say which it
@@ -59,7 +80,7 @@ export class Loans<C> {
   readonly #finding = new Map<string, Promise<Lender | undefined>>();
   readonly #asked = new Map<number, Asked<C>>();
   /** Those that were not answered in time, the oldest first. */
-  readonly #late = new Map<number, Omit<Asked<C>, 'timer'>>();
+  readonly #late = new Map<number, Late<C>>();
   /** Contents whose leases are kept here for others, and when the directory last heard so; the oldest first. */
   readonly #renewedAt = new Map<string, number>();
   #lastNumber = 0;
@@ -95,12 +116,11 @@ export class Loans<C> {
     const late = this.#late.get(number);
     if (late?.node !== node) return;
     this.#late.delete(number);
-    const { first, count, unitBytes } = grant!;
+    const { first, count, ...of } = grant!;
     for (let from = 0; from < count; from += limits.MAX_UNITS_RETURNED) {
       const length = Math.min(count - from, limits.MAX_UNITS_RETURNED);
       const returned = Array.from({ length }, (_, i) => first + from + i);
-      const lease = { ...late.loan.lease, unitBytes, fetched: [], returned };
-      this.#report(node, { ...late.loan, lease });
+      this.#report(node, { ...late, lease: { ...NOTHING, ...of, returned } });
     }
   }
 
@@ -249,23 +269,23 @@ export class Loans<C> {
   }
 
   /** Units that are granted all the same would be lent to nobody. */
-  #becomesLate(number: number, node: string, loan: Loan<C>): void {
-    this.#late.set(number, { node, loan });
-    const { now, maxAsked } = this.#options;
-    for (const [oldest, { loan }] of this.#late) {
-      const isOver = now() >= loan.deadline + limits.LEASE_TTL_MS;
-      if (!isOver && this.#late.size <= maxAsked) break;
+  #becomesLate(number: number, node: string, { connection, key, peerId }: Loan<C>): void {
+    const now = this.#options.now();
+    this.#late.set(number, { node, connection, key, peerId, at: now });
+    for (const [oldest, { at }] of this.#late) {
+      const isOver = now >= at + limits.LEASE_TTL_MS;
+      if (!isOver && this.#late.size <= this.#options.maxAsked) break;
       this.#late.delete(oldest);
     }
   }
 
   /** Tells a lender what a Lease says beside what it wants. */
-  #report(node: string, { connection, key, peerId, lease }: Loan<C>): void {
+  #report(node: string, { connection, key, peerId, lease }: Borrower<C>): void {
     const downloading = this.#options.registry.forward(connection, key);
     if (downloading === undefined) return;
     this.#options.counters.forwardedLeases++;
-    const said: Lease = { ...lease, wanted: 0, needed: new Uint8Array() };
-    const value = { number: 0, peerId, downloading, lease: said };
+    const { wanted, needed } = NOTHING;
+    const value = { number: 0, peerId, downloading, lease: { ...lease, wanted, needed } };
     void this.#options.send(node, { case: 'lease', value });
   }
 
