@@ -174,7 +174,7 @@ describe('leases at several trackers', () => {
     assert.equal(nodes.counters.leasesAlone, 1);
     assert.deepEqual(await ask(nodes, 'c', { units: 8, wanted: 1 }), [1], 'nobody waits');
     assert.equal(nodes.counters.leasesAlone, 2);
-    nodes.now += limits.LENDER_MS;
+    nodes.now += limits.SILENT_MS;
     assert.deepEqual(await askInVain(nodes, 'c', { units: 8, wanted: 1 }), [2], 'asks it again');
     assert.equal(nodes.nodes[1]!.exchange.pending, 0);
   });
@@ -190,7 +190,7 @@ describe('leases at several trackers', () => {
     await setImmediate();
     assert.deepEqual(nodes.takeSeen(), [], 'each Lease has one Grant');
     assert.equal(nodes.nodes[0]!.registry.stats().leases, 1);
-    nodes.now += limits.LENDER_MS;
+    nodes.now += limits.SILENT_MS;
     assert.deepEqual(await ask(nodes, 'b', { units: 65_536, wanted: 1 }), [1]);
   });
 

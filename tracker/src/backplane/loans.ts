@@ -263,7 +263,7 @@ export class Loans<C> {
     const lender = this.#lenders.get(loan.key);
     // Another has taken its place by now.
     if (lender && lender.node !== node) return this.#borrow({ ...loan, tries: loan.tries + 1 });
-    const until = this.#options.now() + limits.LENDER_MS;
+    const until = this.#options.now() + limits.SILENT_MS;
     if (lender) this.#lenders.set(loan.key, { node, until, isSilent: true });
     this.#answerAlone(loan);
   }
