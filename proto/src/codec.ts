@@ -215,6 +215,7 @@ export function decodeNodeMessage(frame: Uint8Array): NodeMessage {
       checkLease(message.body.value.lease);
       break;
     case 'grant':
+      checkPeerId(message.body.value.peerId);
       if (!message.body.value.grant) malformed('nothing was forwarded');
       checkGrant(message.body.value.grant);
       break;

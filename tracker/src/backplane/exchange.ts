@@ -145,7 +145,14 @@ export class Exchange<C> {
   /** Sends a message to another node. */
   send(node: string, message: NodeMessageBody): void {
     void this.#send(node, message).then((fate) => {
-      if (fate === 'heard' || message.case !== 'delivery') return;
+      if (fate === 'heard') return;
+      if (message.case === 'grant') {
+        // Of what it was lent its peer does not know.
+        const { peerId = 0n, grant } = message.value;
+        const contents = [grant?.content as ContentId];
+        return this.#registry.departed(node, { peerId, contents }, this.#now());
+      }
+      if (message.case !== 'delivery') return;
       const { to = 0n, signal } = message.value;
       const { peerId = 0n, attempt = 0 } = signal ?? {};
       const { GONE, CONGESTED } = UndeliverableReason;

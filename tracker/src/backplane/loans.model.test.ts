@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setTimeout } from 'node:timers/promises';
 import fc from 'fast-check';
 import { seeded } from '../../../demo/random.ts';
 import { LeaseModel } from '../../test-support/lease-model.ts';
@@ -118,11 +119,11 @@ describe('leases of a crowd at several trackers', () => {
   });
 
   it('leave nothing behind, and each Lease has one Grant, whoever comes, goes and ends when', async () => {
-    const name = fc.constantFrom(...range(0, 6).map((n) => `peer ${n}`));
-    const id = fc.integer({ min: 1, max: 2 });
+    const name = fc.constantFrom(...range(0, 4).map((n) => `peer ${n}`));
+    const id = fc.constantFrom(1, 1, 1, 2);
     const step = fc.oneof(
       { weight: 3, arbitrary: fc.record({ does: fc.constant('enter'), name, node: fc.nat(3) }) },
-      { weight: 3, arbitrary: fc.record({ does: fc.constant('have'), name, id }) },
+      { weight: 6, arbitrary: fc.record({ does: fc.constant('have'), name, id }) },
       { weight: 12, arbitrary: fc.record({ does: fc.constant('lease'), name, id }) },
       { weight: 2, arbitrary: fc.record({ does: fc.constant('drop'), name, id }) },
       { weight: 2, arbitrary: fc.record({ does: fc.constant('leave'), name }) },
@@ -130,7 +131,7 @@ describe('leases of a crowd at several trackers', () => {
       { weight: 1, arbitrary: fc.record({ does: fc.constant('wait') }) },
       { weight: 1, arbitrary: fc.record({ does: fc.constant('end'), node: fc.nat(3) }) },
     );
-    const seen = { answered: 0, gone: 0, ended: 0 };
+    const seen = { answered: 0, gone: 0, ended: 0, forwarded: 0 };
     await fc.assert(
       fc.asyncProperty(
         fc.array(step as fc.Arbitrary<Step>, { minLength: 60, maxLength: 150 }),
@@ -185,6 +186,11 @@ describe('leases of a crowd at several trackers', () => {
             }
           }
           await turns(30);
+          // The frame of one that ended may have got lost on its way.
+          if (nodes.nodes.some(({ exchange }) => exchange.pending > 0)) {
+            await setTimeout(limits.GRANT_MS + 50);
+            await turns(30);
+          }
           hear();
           for (const { waiting } of at.values())
             assert.equal(waiting, 0, 'a Lease without a Grant');
@@ -199,6 +205,7 @@ describe('leases of a crowd at several trackers', () => {
             assert.equal(exchange.pending + exchange.lenders, 0);
           }
           assert.equal(nodes.counters.nodeMalformed, 0);
+          seen.forwarded += nodes.counters.forwardedLeases;
         },
       ),
       { numRuns: 500, interruptAfterTimeLimit: 60_000 },

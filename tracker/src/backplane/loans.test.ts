@@ -26,10 +26,17 @@ async function ask(nodes: Nodes, name: string, fields: Partial<Ask>): Promise<nu
   return granted(await nodes.send(name, lease(1, fields)));
 }
 
+/** Waits also for what is done after timers that became due in the same stall of this process. */
+async function aWhile(ms: number): Promise<void> {
+  await setTimeout(ms);
+  await setImmediate();
+  await setImmediate();
+}
+
 /** The same of a node that does not answer. */
 async function askInVain(nodes: Nodes, name: string, fields: Partial<Ask>): Promise<number[]> {
   assert.deepEqual(await nodes.send(name, lease(1, fields)), [], 'it waits');
-  await setTimeout(limits.GRANT_MS + 50);
+  await aWhile(limits.GRANT_MS + 50);
   return granted(nodes.takeSeen());
 }
 
@@ -160,7 +167,7 @@ describe('leases at several trackers', () => {
     ];
     assert.equal(all.length, 5);
     assert.equal(new Set(all).size, 5, 'the two share a table');
-    await setTimeout(limits.GRANT_MS + 50);
+    await aWhile(limits.GRANT_MS + 50);
     assert.deepEqual(nodes.takeSeen(), [], 'each was answered once');
     assert.equal(nodes.counters.leasesAlone, 0);
   });
@@ -186,12 +193,24 @@ describe('leases at several trackers', () => {
     assert.deepEqual(await ask(nodes, 'b', { units: 65_536, wanted: 1 }), [0]);
     const asleep = nodes.nodes[0]!.sleep();
     assert.equal((await askInVain(nodes, 'b', { units: 65_536, wanted: 65_535 })).length, 65_535);
+    // However late, even after all leases have ended.
+    nodes.now += limits.LEASE_TTL_MS - 1;
     asleep.wake();
     await setImmediate();
     assert.deepEqual(nodes.takeSeen(), [], 'each Lease has one Grant');
     assert.equal(nodes.nodes[0]!.registry.stats().leases, 1);
-    nodes.now += limits.SILENT_MS;
     assert.deepEqual(await ask(nodes, 'b', { units: 65_536, wanted: 1 }), [1]);
+  });
+
+  it('that cannot be told to whom they were granted are free again', async () => {
+    const nodes = await downloading([['a'], ['b']]);
+    await nodes.send('a', lease(1, { units: 8, wanted: 0 }));
+    const { mend } = nodes.nodes[0]!.cut();
+    await askInVain(nodes, 'b', { units: 8, wanted: 1 });
+    assert.equal(nodes.nodes[0]!.registry.stats().leases, 0);
+    mend();
+    nodes.now += limits.SILENT_MS;
+    assert.deepEqual(await ask(nodes, 'b', { units: 8, wanted: 1 }), [0]);
   });
 
   it('that end while the node that keeps them does not answer are free there too', async () => {
@@ -212,6 +231,9 @@ describe('leases at several trackers', () => {
     const free = await ask(nodes, 'a', { units, wanted: 3 });
     assert.deepEqual(free, [0], 'and 1 was fetched');
     assert.deepEqual(await ask(nodes, 'a', { units, wanted: 3 }), [2, 3, 4]);
+    assert.equal(nodes.counters.leasesAlone, 2, 'of b and d');
+    await ask(nodes, 'b', { units, wanted: 1 });
+    assert.equal(nodes.counters.leasesAlone, 2, 'it speaks again');
   });
 
   it('are of the node that took over, for who waited for the one before', async () => {
@@ -225,7 +247,7 @@ describe('leases at several trackers', () => {
       ...(await ask(nodes, 'd', { units: 8, wanted: 1 })),
       ...(await ask(nodes, 'c', { units: 8, wanted: 1 })),
     ];
-    await setTimeout(limits.GRANT_MS + 50);
+    await aWhile(limits.GRANT_MS + 50);
     const all = [...others, ...granted(nodes.takeSeen())];
     assert.deepEqual(all.sort(), [0, 1, 2]);
     assert.equal(nodes.counters.leasesAlone, 0);
@@ -256,14 +278,18 @@ describe('leases at several trackers', () => {
   it('are kept here only as long as nobody can say who keeps them', async () => {
     const nodes = await downloading([['a'], ['b']]);
     await nodes.send('a', lease(1, { units: 8, wanted: 1 }));
-    nodes.lookups = () => setTimeout(limits.LOOKUP_MS + 50);
+    nodes.lookups = () => new Promise(() => {});
     nodes.sendSoon('b', lease(1, { units: 8, wanted: 1 }));
-    await setTimeout(limits.LOOKUP_MS + 20);
+    await aWhile(limits.LOOKUP_MS + 50);
     assert.deepEqual(granted(nodes.takeSeen()), [0]);
     assert.equal(nodes.counters.leasesAlone, 1);
     nodes.lookups = async () => {};
     assert.deepEqual(await ask(nodes, 'b', { units: 8, wanted: 1 }), [1], 'a has unit 0');
-    await setTimeout(50);
+    // Later on, who it was before is asked.
+    nodes.now += limits.LENDER_MS;
+    nodes.lookups = () => Promise.reject(new Error('Redis is away'));
+    assert.deepEqual(await ask(nodes, 'b', { units: 8, wanted: 1 }), [2]);
+    assert.equal(nodes.nodes[0]!.registry.stats().leases, 3);
   });
 
   it('are not asked for by who has left, or dropped it, when it is known whom to ask', async () => {
@@ -331,7 +357,7 @@ describe('leases at several trackers', () => {
     for (let i = 0; i < MOST; i++) nodes.sendSoon('b', lease(1, { units: 100, wanted: 1 }));
     assert.deepEqual(await ask(nodes, 'b', { units: 100, wanted: 1 }), [0]);
     assert.equal(nodes.nodes[1]!.exchange.pending, MOST);
-    await setTimeout(limits.GRANT_MS + 100);
+    await aWhile(limits.GRANT_MS + 100);
     const rest = nodes.takeSeen().flatMap((seen) => granted([seen]));
     assert.deepEqual(rest, range(1, MOST + 1), 'each is answered once, in order');
     assert.equal(nodes.nodes[1]!.exchange.pending, 0);
@@ -374,8 +400,10 @@ describe('leases at several trackers', () => {
     const { exchange } = nodes.nodes[1]!;
     const grant = { content: content(1), first: 7, count: 1, unitBytes: 16_384 };
     // The number is right, the node is not; and the other way round.
-    exchange.receive(encodeNodeMessage('node-7', { case: 'grant', value: { number: 1, grant } }));
-    exchange.receive(encodeNodeMessage('node-0', { case: 'grant', value: { number: 2, grant } }));
+    const value = { number: 1, peerId: nodes.id('b'), grant };
+    exchange.receive(encodeNodeMessage('node-7', { case: 'grant', value }));
+    const other = { ...value, number: 2 };
+    exchange.receive(encodeNodeMessage('node-0', { case: 'grant', value: other }));
     const departure = { peerId: 5n, contents: [content(1), content(2)] };
     exchange.receive(encodeNodeMessage('node-0', { case: 'departure', value: departure }));
     await setImmediate();

@@ -1,5 +1,5 @@
-import type { ForwardedGrant, NodeMessageBody } from '@zauberflote/proto';
-import { keyContent, MAX_IDS_PER_MESSAGE } from '@zauberflote/proto';
+import type { ContentId, ForwardedGrant, NodeMessageBody } from '@zauberflote/proto';
+import { contentKey, keyContent, MAX_IDS_PER_MESSAGE } from '@zauberflote/proto';
 import type { Counters } from '../counters.ts';
 import * as limits from '../limits.ts';
 import type { Borrowing, Effect } from '../registry/peer.ts';
@@ -31,12 +31,9 @@ interface Lender {
   readonly isSilent: boolean;
 }
 
-interface Borrower<C> extends Borrowing {
-  readonly connection: C;
-}
-
 /** A Lease on its way to an answer. */
-interface Loan<C> extends Borrower<C> {
+interface Loan<C> extends Borrowing {
+  readonly connection: C;
   /** When it has to be answered. */
   readonly deadline: number;
   /** How many nodes it was sent to. */
@@ -48,14 +45,6 @@ interface Asked<C> {
   readonly node: string;
   readonly loan: Loan<C>;
   readonly timer: NodeJS.Timeout;
-}
-
-/** One that it did not answer in time. */
-interface Late<C> extends Omit<Borrowing, 'lease'> {
-  readonly node: string;
-  readonly connection: C;
-  /** When it was given up. */
-  readonly at: number;
 }
 
 /** What a Lease says that says nothing. */
@@ -79,8 +68,6 @@ export class Loans<C> {
   readonly #lenders = new Map<string, Lender>();
   readonly #finding = new Map<string, Promise<Lender | undefined>>();
   readonly #asked = new Map<number, Asked<C>>();
-  /** Those that were not answered in time, the oldest first. */
-  readonly #late = new Map<number, Late<C>>();
   /** Contents whose leases are kept here for others, and when the directory last heard so; the oldest first. */
   readonly #renewedAt = new Map<string, number>();
   #lastNumber = 0;
@@ -107,20 +94,21 @@ export class Loans<C> {
   }
 
   /** What another node answers. What comes too late, it gets back. */
-  granted(node: string, { number, grant }: ForwardedGrant): void {
+  granted(node: string, { number, peerId, grant }: ForwardedGrant): void {
     if (this.#asked.get(number)?.node === node) {
       const { connection } = this.#take(number)!.loan;
       const { perform, registry } = this.#options;
       return perform(connection, () => registry.granted(connection, grant!));
     }
-    const late = this.#late.get(number);
-    if (late?.node !== node) return;
-    this.#late.delete(number);
     const { first, count, ...of } = grant!;
+    const key = contentKey(of.content as ContentId);
+    const lender = this.#lenders.get(key);
+    // It speaks again.
+    if (lender?.node === node) this.#lenders.set(key, { ...lender, isSilent: false });
     for (let from = 0; from < count; from += limits.MAX_UNITS_RETURNED) {
       const length = Math.min(count - from, limits.MAX_UNITS_RETURNED);
       const returned = Array.from({ length }, (_, i) => first + from + i);
-      this.#report(node, { ...late, lease: { ...NOTHING, ...of, returned } });
+      this.#report(node, { key, peerId, lease: { ...NOTHING, ...of, returned } });
     }
   }
 
@@ -153,6 +141,7 @@ export class Loans<C> {
 
   /** Another node counts on the leases that are kept here, perhaps for nobody of this node. */
   keep(key: string): void {
+    if (this.#hasEnded) return;
     const { backplane, now } = this.#options;
     const before = now() - limits.LENDER_MS;
     for (const [other, at] of this.#renewedAt) {
@@ -172,7 +161,10 @@ export class Loans<C> {
 
   /** @param except a node that is not there any more */
   #findAndBorrow(loan: Loan<C>, except?: string): void {
-    void this.#find(loan.key, except).then((lender) => {
+    if (this.#options.now() >= loan.deadline) return this.#answerAlone(loan);
+    void this.#find(loan.key, except).then((found) => {
+      // As far as is known it still is the one before.
+      const lender = found ?? this.#lenders.get(loan.key);
       if (lender) this.#borrowFrom(lender, loan);
       else this.#answerAlone(loan);
     });
@@ -210,7 +202,7 @@ export class Loans<C> {
       return this.#answerAlone(loan);
     }
     // The peer may have left meanwhile, or dropped the content.
-    const downloading = registry.forward(loan.connection, loan.key);
+    const downloading = registry.forward(loan.peerId, loan.key);
     if (downloading === undefined) return this.#answerHere(loan);
     const number = isAnswered ? this.#expect(node, loan, ms) : 0;
     counters.forwardedLeases++;
@@ -220,7 +212,6 @@ export class Loans<C> {
       const again = { ...loan, tries: tries + 1 };
       if (fate === 'unheard' && again.tries < limits.MAX_LENDERS_TRIED)
         return this.#borrowElsewhere(node, again);
-      if (isAnswered) this.#becomesLate(number, node, loan);
       this.#answerAlone(loan);
     });
   }
@@ -228,7 +219,7 @@ export class Loans<C> {
   #borrowElsewhere(gone: string, loan: Loan<C>): void {
     const { registry } = this.#options;
     // Nobody is to look for what nobody here holds.
-    if (registry.forward(loan.connection, loan.key) === undefined) return this.#answerHere(loan);
+    if (registry.forward(loan.peerId, loan.key) === undefined) return this.#answerHere(loan);
     // Those that come meanwhile wait for it as well.
     if (this.#lenders.get(loan.key)?.node === gone) this.#lenders.delete(loan.key);
     if (this.#lenders.has(loan.key)) this.#borrow(loan);
@@ -242,7 +233,7 @@ export class Loans<C> {
     const timer = setTimeout(() => {
       // It may have come while this process had no time to read it.
       setImmediate(() => {
-        if (this.#take(number)) this.#wasSilent(number, node, loan);
+        if (this.#take(number)) this.#wasSilent(node, loan);
       });
     }, ms);
     this.#asked.set(number, { node, loan, timer });
@@ -258,8 +249,7 @@ export class Loans<C> {
     return asked;
   }
 
-  #wasSilent(number: number, node: string, loan: Loan<C>): void {
-    this.#becomesLate(number, node, loan);
+  #wasSilent(node: string, loan: Loan<C>): void {
     const lender = this.#lenders.get(loan.key);
     // Another has taken its place by now.
     if (lender && lender.node !== node) return this.#borrow({ ...loan, tries: loan.tries + 1 });
@@ -268,20 +258,9 @@ export class Loans<C> {
     this.#answerAlone(loan);
   }
 
-  /** Units that are granted all the same would be lent to nobody. */
-  #becomesLate(number: number, node: string, { connection, key, peerId }: Loan<C>): void {
-    const now = this.#options.now();
-    this.#late.set(number, { node, connection, key, peerId, at: now });
-    for (const [oldest, { at }] of this.#late) {
-      const isOver = now >= at + limits.LEASE_TTL_MS;
-      if (!isOver && this.#late.size <= this.#options.maxAsked) break;
-      this.#late.delete(oldest);
-    }
-  }
-
   /** Tells a lender what a Lease says beside what it wants. */
-  #report(node: string, { connection, key, peerId, lease }: Borrower<C>): void {
-    const downloading = this.#options.registry.forward(connection, key);
+  #report(node: string, { key, peerId, lease }: Borrowing): void {
+    const downloading = this.#options.registry.forward(peerId, key);
     if (downloading === undefined) return;
     this.#options.counters.forwardedLeases++;
     const { wanted, needed } = NOTHING;
@@ -290,7 +269,7 @@ export class Loans<C> {
   }
 
   #answerAlone(loan: Loan<C>): void {
-    this.#options.counters.leasesAlone++;
+    if (loan.lease.wanted > 0) this.#options.counters.leasesAlone++;
     this.#answerHere(loan);
   }
 

@@ -10,16 +10,16 @@ local now = t[1] * 1000 + math.floor(t[2] / 1000)`;
 
 const scripts = {
   ...storeScripts,
-  /** Puts a node into a sorted set for `NODE_TTL_MS`; a lender stays one for as long. */
+  /** Puts a node into a sorted set for `NODE_TTL_MS`; a lender stays one for `MAX_LEASE_MS`. */
   zfEnter: defineScript({
     NUMBER_OF_KEYS: 2,
     SCRIPT: `${NOW}
 redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
-if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('PEXPIRE', KEYS[2], ARGV[2]) end
+if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('PEXPIRE', KEYS[2], ARGV[3]) end
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])`,
     parseCommand(parser, key: string, node: string) {
       parser.pushKeys([key, lenderOf(key)]);
-      parser.push(node, String(limits.NODE_TTL_MS));
+      parser.push(node, String(limits.NODE_TTL_MS), String(limits.MAX_LEASE_MS));
     },
     transformReply: (reply: number) => reply,
   }),
@@ -35,7 +35,7 @@ return redis.call('ZRANDMEMBER', KEYS[1], ARGV[1])`,
     },
     transformReply: (reply: string[]) => reply,
   }),
-  /** The lender, which is `node` for `NODE_TTL_MS` if there is none, or only `except`. */
+  /** The lender, which is `node` for `MAX_LEASE_MS` if there is none, or only `except`. */
   zfLender: defineScript({
     NUMBER_OF_KEYS: 1,
     SCRIPT: `local lender = redis.call('GET', KEYS[1])
@@ -44,7 +44,7 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[3])
 return ARGV[1]`,
     parseCommand(parser, key: string, node: string, except: string) {
       parser.pushKey(lenderOf(key));
-      parser.push(node, except, String(limits.NODE_TTL_MS));
+      parser.push(node, except, String(limits.MAX_LEASE_MS));
     },
     transformReply: (reply: string) => reply,
   }),

@@ -214,12 +214,9 @@ export class Registry<C> {
     return lease.wanted === 0 ? [] : this.granted(connection, grant);
   }
 
-  /**
-   * A Lease of a peer, or a part of it, is about to be sent to another node.
-   * @returns how many peers here download the content; undefined: this one does not hold it any more
-   */
-  forward(connection: C, key: string): number | undefined {
-    const membership = this.#byConnection.get(connection)?.holdings.get(key);
+  /** Another node is to hear a Lease of a peer. @returns how many here download that; undefined: it holds it no more */
+  forward(peerId: bigint, key: string): number | undefined {
+    const membership = this.#byId.get(peerId)?.holdings.get(key);
     if (!membership) return undefined;
     membership.isForwarded = true;
     return membership.swarm.partial;
@@ -232,7 +229,9 @@ export class Registry<C> {
     const grant = this.#isServed(contentKey(content as ContentId))
       ? this.#leases.ask(peerId, lease as Lease, now, { node, downloading })
       : { content, unitBytes };
-    return number === 0 ? [] : [{ node, message: { case: 'grant', value: { number, grant } } }];
+    return number === 0
+      ? []
+      : [{ node, message: { case: 'grant', value: { number, peerId, grant } } }];
   }
 
   /** What another node lends to a peer of this. Nothing if it has left. */
