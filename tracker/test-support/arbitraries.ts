@@ -6,6 +6,18 @@ const ids = fc.uniqueArray(fc.integer({ min: 0, max: 100 }), { minLength: 1, max
 
 const units = fc.array(fc.nat({ max: 65_535 }), { maxLength: 6 });
 
+/** What one of a crowd that downloads a content does next. */
+export function crowdTurn(names: readonly string[]) {
+  return {
+    name: fc.constantFrom(...names),
+    waits: fc.oneof(fc.nat({ max: 50 }), fc.nat({ max: 1_500 })),
+    wanted: fc.nat({ max: 2 }),
+    /** How many of its units it reports, and how many it gives back. */
+    fetched: fc.nat({ max: 3 }),
+    returned: fc.constantFrom(0, 0, 0, 1),
+  };
+}
+
 /** A valid frame; signals go to one of `peers`. */
 export function validFrame(peers: readonly bigint[]): fc.Arbitrary<Uint8Array> {
   return fc

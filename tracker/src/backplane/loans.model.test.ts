@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { setTimeout } from 'node:timers/promises';
 import fc from 'fast-check';
 import { seeded } from '../../../demo/random.ts';
+import { crowdTurn } from '../../test-support/arbitraries.ts';
 import { LeaseModel } from '../../test-support/lease-model.ts';
 import { drop, have, lease } from '../../test-support/messages.ts';
 import { Nodes } from '../../test-support/nodes.ts';
@@ -51,12 +52,7 @@ describe('leases of a crowd at several trackers', () => {
   it('are what a simple model of one tracker lends, wherever who asks is connected', async () => {
     const names = range(0, limits.MAX_FETCHERS_PER_SWARM + 4).map((n) => `peer ${n}`);
     const turn = fc.record({
-      name: fc.constantFrom(...names),
-      waits: fc.oneof(fc.nat({ max: 50 }), fc.nat({ max: 1_500 })),
-      wanted: fc.nat({ max: 2 }),
-      /** How many of its units it reports, and how many it gives back. */
-      fetched: fc.nat({ max: 3 }),
-      returned: fc.constantFrom(0, 0, 0, 1),
+      ...crowdTurn(names),
       /** To which node it goes when it leaves. */
       goes: fc.constantFrom(...Array(19).fill(undefined), ...range(0, NODES)),
     });

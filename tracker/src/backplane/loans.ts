@@ -87,7 +87,7 @@ export class Loans<C> {
     return this.#lenders.size;
   }
 
-  /** Answers a Lease within about `LOOKUP_MS` and `GRANT_MS` together. */
+  /** Answers a Lease within about `LOOKUP_MS` and `GRANT_MS` together; where a lender is gone, after one more look. */
   borrow(connection: C, borrowing: Borrowing): void {
     const deadline = this.#options.now() + limits.LOOKUP_MS + limits.GRANT_MS;
     this.#borrow({ ...borrowing, connection, deadline, tries: 0 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { seeded } from '../../../demo/random.ts';
+import { crowdTurn } from '../../test-support/arbitraries.ts';
 import type { Ask } from '../../test-support/lease-model.ts';
 import { LeaseModel } from '../../test-support/lease-model.ts';
 import { drop, have, lease } from '../../test-support/messages.ts';
@@ -391,12 +392,7 @@ describe('registry: a crowd', () => {
   it('is lent what a simple model lends, with more who want to fetch than may', () => {
     const names = range(0, limits.MAX_FETCHERS_PER_SWARM + 4).map((n) => `peer ${n}`);
     const turn = fc.record({
-      name: fc.constantFrom(...names),
-      waits: fc.oneof(fc.nat({ max: 50 }), fc.nat({ max: 1_500 })),
-      wanted: fc.nat({ max: 2 }),
-      /** How many of its units it reports, and how many it gives back. */
-      fetched: fc.nat({ max: 3 }),
-      returned: fc.constantFrom(0, 0, 0, 1),
+      ...crowdTurn(names),
       leaves: fc.constantFrom(...Array(19).fill(false), true),
     });
     const seen = { refused: 0, passed: 0 };
