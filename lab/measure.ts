@@ -62,6 +62,12 @@ export const MEASUREMENTS: readonly Measurement[] = [
     bench: `${FLASH} --rate 64KB --modes zauberflote --script-from origin --runs 3`,
     minutes: 3,
   },
+  {
+    name: 'slow-uplinks',
+    bench:
+      'flash --seeders 1 --leechers 1,3 --rate 16KB --peer-up 125KB --modes zauberflote,webtorrent --runs 3',
+    minutes: 5,
+  },
   { name: 'two-trackers', bench: 'two-trackers --runs 3', minutes: 5 },
   { name: 'bulk', bench: 'bulk --runs 5', minutes: 4 },
   { name: 'first-byte', bench: 'first-byte --runs 10', minutes: 3 },
