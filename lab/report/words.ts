@@ -5,7 +5,8 @@ import type { Conditions, Summary } from '../results.ts';
 const SCENARIOS: Readonly<Record<string, string>> = {
   fig2: 'Figure 2 of the paper: load time over the numbers of seeders and leechers.',
   fig3: 'Figure 3 of the paper, the “reddit effect”: n visitors hold the image, n more come for it, and the origin is slow.',
-  flash: 'Flash crowd: nobody holds the image and everybody comes at once.',
+  flash:
+    'Flash crowd: everybody comes at once, and where there are no seeders, nobody holds the image.',
   'two-trackers':
     'The same where every other visitor is at another tracker, which a Redis joins to the first.',
   'first-byte':
