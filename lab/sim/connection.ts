@@ -1,3 +1,4 @@
+import { Arrivals } from '@zauberflote/client/src/connection/arrivals.ts';
 import {
   HIGH_WATER_BYTES,
   LOW_WATER_BYTES,
@@ -24,6 +25,7 @@ export class Connection {
   /** Requests to the other that are open, by id. */
   readonly asked = new Map<number, Asked>();
   #lastId = 0;
+  readonly #arrivals = new Arrivals();
   /** Bytes of fragments given to the uplink that have not left. */
   queued = 0;
   /** The sender is told when the queue has shrunk to this. */
@@ -111,6 +113,10 @@ export class Connection {
     const mate = this.#mate as Connection;
     if (mate.#state === 'closed') return;
     mate.usedAt = this.#own.world.clock.now;
+    if (body.case === 'fragment') {
+      const bytes = mate.#arrivals.take(body.value.data?.length ?? 0);
+      if (bytes) mate.send({ case: 'received', value: { bytes } });
+    }
     this.#other.received(mate, body);
   }
 }

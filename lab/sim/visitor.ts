@@ -206,6 +206,9 @@ export class Visitor {
       }
       case 'got':
         this.#tell({ type: 'got', peer, chunks: body.value.chunks ?? [] });
+        break;
+      case 'received':
+        this.#uploads.received(peer, body.value.bytes ?? 0);
     }
   }
 

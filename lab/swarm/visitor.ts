@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { Arrivals } from '@zauberflote/client/src/connection/arrivals.ts';
 import type { CloseReason, Connections } from '@zauberflote/client/src/connection/types.ts';
 import type { NetworkHandlers } from '@zauberflote/client/src/download/download-manager.ts';
 import { DownloadManager } from '@zauberflote/client/src/download/download-manager.ts';
@@ -25,6 +26,7 @@ interface Wire {
   readonly other: Visitor;
   /** Bytes that have not left yet. */
   queued: number;
+  readonly arrivals: Arrivals;
 }
 
 const sync = (name: string) => (data: Uint8Array) =>
@@ -126,9 +128,16 @@ export class Visitor implements Tracker, Connections {
   }
 
   receive(from: Visitor, message: PeerMessage): void {
-    if (this.gone || !this.#wires.has(from.id as PeerId)) return;
-    if (this.traits.mute && message.body.case === 'request') return;
-    this.#handlers.onMessage(from.id as PeerId, message);
+    const peer = from.id as PeerId;
+    const wire = this.#wires.get(peer);
+    if (this.gone || !wire) return;
+    const { body } = message;
+    if (this.traits.mute && body.case === 'request') return;
+    if (body.case === 'fragment') {
+      const bytes = wire.arrivals.take(body.value.data.length);
+      if (bytes) this.send(peer, { case: 'received', value: { bytes } });
+    }
+    this.#handlers.onMessage(peer, message);
   }
 
   // --- Tracker ---
@@ -250,7 +259,7 @@ export class Visitor implements Tracker, Connections {
   #opened(peer: PeerId): void {
     const other = this.#world.visitor(peer);
     if (!other || other.gone || this.#wires.has(peer)) return;
-    this.#wires.set(peer, { other, queued: 0 });
+    this.#wires.set(peer, { other, queued: 0, arrivals: new Arrivals() });
     this.#handlers.onOpen(peer);
   }
 

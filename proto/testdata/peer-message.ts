@@ -80,6 +80,9 @@ export const PEER_MESSAGE: readonly Vector[] = [
     got: { content, chunks: [0, LAST_CHUNK] },
   }),
   valid('got 256', 'As many chunks as are allowed.', { got: { content, chunks: chunks(256) } }),
+  valid('received', 'The data of a usual fragment has come.', { received: { bytes: 16384 } }),
+  valid('received, most', 'As much as one can say.', { received: { bytes: 4294967295 } }),
+  valid('received nothing', 'It says nothing, but is no mistake.', { received: {} }),
   unusual(
     'got, not packed',
     'Each chunk as a field of its own: parsers accept both forms.',

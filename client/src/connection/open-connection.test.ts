@@ -8,6 +8,7 @@ import {
 } from '@zauberflote/proto';
 import fc from 'fast-check';
 import { browserPlatform } from '../platform.ts';
+import { SAY_BYTES } from './arrivals.ts';
 import {
   DISCONNECTED_GRACE_MS,
   FRAGMENT_HEADER_BYTES,
@@ -72,6 +73,22 @@ describe('OpenConnection', () => {
     assert.ok(connection.send(cancel));
     assert.equal(data.sent.length, 1);
     assert.deepEqual(control.sent, [encodePeerMessage(cancel)]);
+  });
+
+  it('says what has come, so much at a time', () => {
+    const { connection, control, messages } = setUp();
+    const said = (bytes: number) => encodePeerMessage({ case: 'received', value: { bytes } });
+    const arrive = (bytes: number) => {
+      const value = { requestId: 1, offset: 0, data: new Uint8Array(bytes) };
+      connection.receive(encodePeerMessage({ case: 'fragment', value }).buffer);
+    };
+    arrive(SAY_BYTES - 1);
+    assert.deepEqual(control.sent, []);
+    arrive(7);
+    arrive(SAY_BYTES);
+    arrive(1);
+    assert.deepEqual(control.sent, [said(SAY_BYTES + 6), said(SAY_BYTES)]);
+    assert.equal(messages.length, 4);
   });
 
   it('keeps fragments within what the other side takes', () => {

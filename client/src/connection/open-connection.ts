@@ -1,6 +1,7 @@
 import type { PeerMessage, PeerMessageBody } from '@zauberflote/proto';
 import { decodePeerMessage, encodePeerMessage, MAX_FRAGMENT_BYTES } from '@zauberflote/proto';
 import type { Platform } from '../platform.ts';
+import { Arrivals } from './arrivals.ts';
 import { MessageBudget } from './message-budget.ts';
 
 /**
@@ -61,6 +62,7 @@ export class OpenConnection {
   /** Bytes of fragments in the queue when it was last looked at. */
   #queued = 0;
   readonly #budget: MessageBudget;
+  readonly #arrivals = new Arrivals();
   #state: 'open' | 'ended' = 'open';
   #cancelGrace: (() => void) | undefined;
 
@@ -141,7 +143,12 @@ export class OpenConnection {
       return this.#fail('malformed');
     }
     if (!this.#budget.take(message, this.#usedAt)) return this.#fail('flood');
-    if (message.body.case) this.#handlers.onMessage(message);
+    const { body } = message;
+    if (body.case === 'fragment') {
+      const bytes = this.#arrivals.take(body.value.data.length);
+      if (bytes) this.send({ case: 'received', value: { bytes } });
+    }
+    if (body.case) this.#handlers.onMessage(message);
   }
 
   /** Ends the connection without a word to the handlers. */

@@ -91,6 +91,8 @@ describe('DownloadManager', () => {
     bench.hear(2n, { case: 'request', value: request });
     bench.hear(2n, { case: 'request', value: { ...request, requestId: 2, offset: 16_384n } });
     await settle();
+    bench.hear(2n, { case: 'received', value: { bytes: 16_384 } });
+    await settle();
     const sent = bench.sent.flatMap(({ peer, body }) =>
       peer === 2n && body?.case === 'fragment' ? [body.value.data] : [],
     );

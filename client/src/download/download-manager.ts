@@ -346,7 +346,10 @@ export class DownloadManager implements Downloads {
       case 'got': {
         const { content, chunks } = body.value;
         this.#active.get(contentKey(content!))?.download.tell({ type: 'got', peer, chunks });
+        break;
       }
+      case 'received':
+        this.#uploads.received(peer, body.value.bytes);
     }
   }
 

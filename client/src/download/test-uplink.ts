@@ -1,10 +1,14 @@
 import type { PeerMessageBody, RefuseReason } from '@zauberflote/proto';
+import { Arrivals } from '../connection/arrivals.ts';
 import { LOW_WATER_BYTES } from '../connection/open-connection.ts';
 import type { Connections } from '../connection/types.ts';
 import type { NetworkInformation, Platform } from '../platform.ts';
 
 /** Bytes of a packet: what one connection sends before the next has its turn. */
 const PACKET_BYTES = 1_200;
+
+/** What SCTP sends before it has heard that anything came (RFC 9260, section 7.2.1). */
+const INITIAL_WINDOW_BYTES = 4_400;
 
 /** Bytes of a fragment's message around its data. */
 const HEADER_BYTES = 20;
@@ -23,6 +27,11 @@ interface Line {
   /** What the other side can take, in bytes per ms. */
   rate: number;
   credit: number;
+  /** Bytes that left. */
+  carried: number;
+  /** From a fragment's arrival until it is said, in ms; infinite: a client of the version before. */
+  sayMs: number;
+  readonly arrivals: Arrivals;
 }
 
 /**
@@ -36,6 +45,10 @@ export class TestUplink {
   maxFragment = 65_536;
   /** How often the page finds time for events, in ms, a multiple of 5. */
   wakeMs = 5;
+  /** {@link Line.sayMs} of those that come. */
+  sayMs = 20;
+  /** Most bytes that a connection takes out of its send buffer at once, as SCTP does into its window. */
+  windowBytes = 0;
   readonly network = new EventTarget() as NetworkInformation & EventTarget;
   readonly gone = new Set<bigint>();
   /** Every message that was handed over, in order. */
@@ -43,12 +56,14 @@ export class TestUplink {
   /** Every fragment that arrived, in order. */
   readonly arrived: { peer: bigint; requestId: number; offset: number; data: Uint8Array }[] = [];
   onWritable: () => void = () => {};
+  onReceived: (peer: bigint, bytes: number) => void = () => {};
   /** Bytes that left, headers and all. */
   carried = 0;
   /** Most bytes that ever waited. */
   most = 0;
   readonly #lines = new Map<bigint, Line>();
   readonly #timers = new Set<{ at: number; run: () => void }>();
+  readonly #words = new Set<{ at: number; peer: bigint; bytes: number }>();
   #credit = 0;
   #isTold = true;
 
@@ -64,7 +79,11 @@ export class TestUplink {
 
   readonly connections = {
     isWritable: (peer: bigint) => this.line(peer).queued < 1_048_576,
-    queuedBytes: (peer: bigint) => this.line(peer).queued,
+    queuedBytes: (peer: bigint) => {
+      const { queued, carried } = this.line(peer);
+      // It grows by what has come, in slow start, and nothing is ever lost here.
+      return Math.max(0, queued - Math.min(this.windowBytes, INITIAL_WINDOW_BYTES + carried));
+    },
     maxFragmentBytes: () => this.maxFragment,
     send: (peer: bigint, body: PeerMessageBody) => {
       if (this.gone.has(peer)) return false;
@@ -84,7 +103,9 @@ export class TestUplink {
   line(peer: bigint): Line {
     let line = this.#lines.get(peer);
     if (!line) {
-      line = { queue: [], queued: 0, threshold: 0, rate: Number.POSITIVE_INFINITY, credit: 0 };
+      const counts = { queued: 0, threshold: 0, credit: 0, carried: 0 };
+      const rate = Number.POSITIVE_INFINITY;
+      line = { queue: [], rate, ...counts, sayMs: this.sayMs, arrivals: new Arrivals() };
       this.#lines.set(peer, line);
     }
     return line;
@@ -107,6 +128,10 @@ export class TestUplink {
         this.#isTold = true;
         this.onWritable();
       }
+      if (this.now % this.wakeMs === 0)
+        for (const word of [...this.#words])
+          if (word.at <= this.now && this.#words.delete(word))
+            this.onReceived(word.peer, word.bytes);
       for (const timer of [...this.#timers])
         if (timer.at <= this.now && this.#timers.delete(timer)) timer.run();
       each();
@@ -146,11 +171,14 @@ export class TestUplink {
         message.left -= bytes;
         line.queued -= bytes;
         this.carried += bytes;
+        line.carried += bytes;
         line.credit -= bytes;
         this.#credit -= bytes;
         if (message.left > 0) continue;
         line.queue.shift();
         this.arrived.push({ peer, ...message });
+        const said = line.arrivals.take(message.data.length);
+        if (said) this.#words.add({ at: this.now + line.sayMs, peer, bytes: said });
       }
     }
     for (const line of this.#lines.values()) {

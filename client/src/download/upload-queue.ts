@@ -1,11 +1,21 @@
 import type { Request } from '@zauberflote/proto';
+import { SAY_BYTES } from '../connection/arrivals.ts';
+import { FRAGMENT_HEADER_BYTES } from '../connection/open-connection.ts';
 import type { Connections } from '../connection/types.ts';
 import type { PeerId } from '../tracker/types.ts';
+import {
+  ArrivalRate,
+  lateAfterMs,
+  MIN_WINDOW_BYTES,
+  UploadWindow,
+  windowMs,
+} from './upload-window.ts';
 import type { Servable } from './uploads.ts';
 
 /**
  * Least that may wait in the network's send buffers, all connections together, in bytes: two messages,
  * so that a connection that takes nothing leaves room for another. An uplink that runs dry gets more.
+ * Also the least that may be under way to all peers together.
  */
 export const MIN_BUDGET_BYTES = 32_768;
 
@@ -25,6 +35,15 @@ const KEPT = 0.75;
  * longer for the least budget: there every connection has its own request under way.)
  */
 export const SLOW_MS = 500;
+
+/**
+ * After so long, in ms, nothing is given until hardly anything is under way: only then can it be seen how
+ * far away a peer is, and not how long it takes through what waits.
+ */
+export const QUIET_MS = 10_000;
+
+/** Longest wait for that, in ms. Beyond it, somebody has gone, or takes little. */
+export const MAX_QUIET_MS = 600;
 
 /** A range that is to be sent. */
 export interface Job {
@@ -48,6 +67,7 @@ export interface Asker {
   held: number;
   given: number;
   isSlow: boolean;
+  readonly window: UploadWindow;
   /** No fragment was sent to it yet. */
   isNew: boolean;
 }
@@ -59,6 +79,9 @@ export interface Asker {
  * served one after the other, in fair turns by bytes, and no more of them waits in the network's
  * buffers than keeps the uplink busy. While several wait, none has more than half of that, so that
  * a slow one is seen to be slow.
+ *
+ * Those buffers are without what SCTP has sent, which a router may queue or drop. So no more is under way
+ * either than peers get in some 300 ms, as far as they say what they got; see {@link UploadWindow}.
  */
 export class UploadQueue {
   readonly #connections: Connections;
@@ -73,14 +96,22 @@ export class UploadQueue {
   #waited = 0;
   #given = 0;
   #lookedAt = 0;
+  /** Bytes under way to all together, and when they last were so few that no time is spent waiting. */
+  #underWay = 0;
+  #quietAt = 0;
+  /** So much time's worth of bytes may be under way, and so long word of them may take, in ms. */
+  #timeMs = 0;
+  #lateMs = 0;
+  /** How fast what is given comes, to all together. */
+  readonly #rate = new ArrivalRate();
 
   constructor(connections: Connections) {
     this.#connections = connections;
   }
 
-  /** What may wait in the network's buffers, in bytes. */
-  get budget(): number {
-    return this.#budget;
+  /** How fast peers get what they are given, in bytes per ms. */
+  get rate(): number {
+    return this.#rate.value;
   }
 
   get hasJobs(): boolean {
@@ -92,7 +123,8 @@ export class UploadQueue {
     let asker = this.#askers.get(peer);
     if (!asker) {
       const counts = { turn: 0, reading: 0, held: 0, given: 0 };
-      asker = { peer, jobs: new Map(), ...counts, isSlow: false, isNew: true };
+      const window = new UploadWindow();
+      asker = { peer, jobs: new Map(), ...counts, isSlow: false, window, isNew: true };
       this.#askers.set(peer, asker);
     }
     return asker;
@@ -113,11 +145,16 @@ export class UploadQueue {
     let waiting = 0;
     for (const { jobs, isSlow } of this.#askers.values()) if (jobs.size && !isSlow) waiting++;
     const share = this.#budget / Math.min(2, waiting);
+    const isFull = this.#isFull(now);
     let [next, least] = [undefined as [Asker, Job] | undefined, Number.POSITIVE_INFINITY];
     for (const asker of this.#askers.values()) {
-      if (!this.#connections.isWritable(asker.peer)) continue;
+      if (isFull || !this.#connections.isWritable(asker.peer)) continue;
       const job = nextJob(asker);
       if (!job) continue;
+      const minimum = job.data ? MIN_BUDGET_BYTES : MIN_WINDOW_BYTES;
+      const { window } = asker;
+      if (window.isFull(asker.reading, minimum, this.#timeMs)) continue;
+      if (window.says && window.isLate(now, this.#lateMs)) continue;
       const busy = this.#busy(asker);
       const rank = job.data ? -1 : asker.turn;
       if (asker.isSlow ? busy > 0 : total >= this.#budget || busy >= share)
@@ -133,10 +170,44 @@ export class UploadQueue {
     asker.turn = this.#turn + length;
   }
 
-  /** So many bytes, with all that is around them, were handed to the asker's connection. */
-  gave(asker: Asker, bytes: number): void {
+  /** So many bytes of data were handed to the asker's connection. */
+  gave(asker: Asker, data: number, now: number): void {
+    const bytes = data + FRAGMENT_HEADER_BYTES;
     asker.given += bytes;
     if (!asker.isSlow) this.#given += bytes;
+    asker.window.gave(data, this.#underWay < SAY_BYTES, now);
+  }
+
+  /** A peer says that so many bytes of data have come. */
+  received(peer: PeerId, bytes: number, now: number): void {
+    const window = this.#askers.get(peer)?.window;
+    if (window) this.#rate.take(window.received(bytes, now), now);
+  }
+
+  /**
+   * Looks at what is under way. Whether it is as much as all together get in that time: those that may have
+   * gone do not count, and nobody for more than half of it, so that one that goes keeps none waiting.
+   */
+  #isFull(now: number): boolean {
+    this.#lateMs = lateAfterMs(this.#rate.value);
+    const known = [...this.#askers.values()].filter(
+      ({ window }) => !window.isLate(now, this.#lateMs),
+    );
+    let distanceMs = 0;
+    this.#underWay = 0;
+    for (const { window } of known) {
+      this.#underWay += window.underWay;
+      if (window.underWay) distanceMs = Math.max(distanceMs, window.distanceMs);
+    }
+    this.#timeMs = windowMs(distanceMs);
+    const most = Math.max(MIN_BUDGET_BYTES, this.#rate.value * this.#timeMs);
+    const quietMs = now - this.#quietAt - QUIET_MS;
+    if (this.#underWay < SAY_BYTES || quietMs > MAX_QUIET_MS) this.#quietAt = now;
+    else if (quietMs > 0) return true;
+    let counted = 0;
+    for (const { window, reading } of known)
+      if (window.says) counted += Math.min(window.underWay + reading, most / 2);
+    return counted >= most;
   }
 
   #busy({ peer, reading }: Asker): number {

@@ -35,6 +35,7 @@ describe('Uploads', () => {
       options,
     );
     line.onWritable = () => uploads.writable();
+    line.onReceived = (peer, bytes) => uploads.received(peer, bytes);
   };
 
   beforeEach(() => start());
@@ -77,28 +78,37 @@ describe('Uploads', () => {
   });
 
   it('sends the largest fragments on a fast uplink', async () => {
-    line.rate = 20_000;
-    for (let id = 1; id <= 100; id++) uploads.request(1n, request(id, 0, SIZE));
-    await line.run(1_250); // 1,000 ms is what 20 MB take.
-    assert.deepEqual(line.bytes(1n, 100), file);
-    assert.ok(sizes().includes(MAX_FRAGMENT_BYTES));
+    for (const windowBytes of [0, Number.POSITIVE_INFINITY]) {
+      start();
+      line.windowBytes = windowBytes;
+      line.rate = 20_000;
+      for (let id = 1; id <= 100; id++) uploads.request(1n, request(id, 0, SIZE));
+      await line.run(1_250); // 1,000 ms is what 20 MB take.
+      assert.deepEqual(line.bytes(1n, 100), file);
+      assert.ok(sizes().includes(MAX_FRAGMENT_BYTES));
+    }
   });
 
-  it('sends small ones where the largest would take long', async () => {
-    for (const [rate, isFast] of [
-      [3_000, false],
-      [6_000, true],
-    ] as const) {
-      line.rate = rate;
-      for (let id = 1; id <= 80; id++) uploads.request(1n, request(id, 0, SIZE));
-      await line.run(1_000);
-      line.sent.length = 0;
-      await line.run(500);
-      const largest = Math.max(...sizes().map(Number));
-      assert.equal(largest, isFast ? MAX_FRAGMENT_BYTES : FRAGMENT_BYTES, `${rate} KB/s`);
-      uploads.closed(1n);
-      start();
-    }
+  it('sends small ones where the largest would take long, or does when the uplink becomes so slow', async () => {
+    for (const windowBytes of [0, Number.POSITIVE_INFINITY])
+      for (const [rate, isFast] of [
+        [3_000, false],
+        [6_000, true],
+        [500, false],
+      ] as const) {
+        start();
+        line.windowBytes = windowBytes;
+        line.rate = rate === 500 ? 6_000 : rate;
+        for (let id = 1; id <= 200; id++) uploads.request(1n, request(id, 0, SIZE));
+        await line.run(1_000);
+        line.rate = rate;
+        if (rate === 500) await line.run(6_000);
+        line.sent.length = 0;
+        await line.run(500);
+        const largest = Math.max(...sizes().map(Number));
+        assert.equal(largest, isFast ? MAX_FRAGMENT_BYTES : FRAGMENT_BYTES, `${rate} KB/s`);
+        uploads.closed(1n);
+      }
   });
 
   it('keeps to what the peer can take in one message', async () => {

@@ -1,6 +1,5 @@
 import type { Request } from '@zauberflote/proto';
 import { contentKey, MAX_FRAGMENT_BYTES, RefuseReason } from '@zauberflote/proto';
-import { FRAGMENT_HEADER_BYTES } from '../connection/open-connection.ts';
 import type { Connections } from '../connection/types.ts';
 import type { Platform } from '../platform.ts';
 import type { PeerId } from '../tracker/types.ts';
@@ -8,7 +7,7 @@ import { Alarm } from './alarm.ts';
 import type { UploadPolicy } from './manners.ts';
 import { mayUpload, RateLimit } from './manners.ts';
 import type { Asker, Job } from './upload-queue.ts';
-import { BUDGET_MS, SLOW_MS, UploadQueue } from './upload-queue.ts';
+import { SLOW_MS, UploadQueue } from './upload-queue.ts';
 
 /** Requests one peer may have open here: a page of 60 assets, each with the windows of several downloads. */
 export const MAX_OPEN_REQUESTS = 512;
@@ -131,6 +130,12 @@ export class Uploads {
     this.#pump();
   }
 
+  /** A peer has got so many bytes of what it was sent. */
+  received(peer: PeerId, bytes: number): void {
+    this.#queue.received(peer, bytes, this.#platform.now());
+    this.#pump();
+  }
+
   closed(peer: PeerId): void {
     this.#queue.forget(peer);
     this.#pump();
@@ -188,7 +193,7 @@ export class Uploads {
   #send(asker: Asker, job: Job, whole: Uint8Array<ArrayBuffer>): void {
     const { peer, jobs } = asker;
     const { requestId, length } = job.request;
-    const isFast = this.#queue.budget >= FAST_BYTES_PER_MS * BUDGET_MS;
+    const isFast = this.#queue.rate >= FAST_BYTES_PER_MS;
     const usual = isFast ? MAX_FRAGMENT_BYTES : FRAGMENT_BYTES;
     const most = asker.isNew ? FIRST_FRAGMENT_BYTES : usual;
     const step = Math.min(most, this.#connections.maxFragmentBytes(peer));
@@ -198,7 +203,7 @@ export class Uploads {
     asker.isNew = false;
     job.sent += data.length;
     if (job.sent >= length) jobs.delete(requestId);
-    this.#queue.gave(asker, data.length + FRAGMENT_HEADER_BYTES);
+    this.#queue.gave(asker, data.length, this.#platform.now());
     this.#limit.take(data.length);
     this.bytes += data.length;
   }
