@@ -147,10 +147,10 @@ describe('UploadQueue', () => {
       for (let n = 0; n < 500; n++) ask(1);
       await line.run(1_000);
       line.sayMs = far;
-      for (let n = 0; n < 500; n++) for (const peer of [2, 3]) ask(peer);
+      for (let n = 0; n < 500; n++) for (const peer of [2, 3]) ask(peer, 3 * CHUNK);
       await line.run(4_000);
       uploads.closed(1n);
-      await line.run(15_000);
+      await line.run(40_000);
       const before = line.carried;
       await line.run(4_000);
       assert.ok(line.carried - before > 0.75 * 1_000 * 4_000, `${line.carried - before} ${far} ms`);

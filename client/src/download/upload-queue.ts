@@ -40,7 +40,7 @@ export const SLOW_MS = 500;
  * After so long, in ms, nothing is given until hardly anything is under way: only then can it be seen how
  * far away a peer is, and not how long it takes through what waits.
  */
-export const QUIET_MS = 10_000;
+export const QUIET_MS = 30_000;
 
 /** Longest wait for that, in ms. Beyond it, somebody has gone, or takes little. */
 export const MAX_QUIET_MS = 600;

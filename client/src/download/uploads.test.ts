@@ -92,13 +92,13 @@ describe('Uploads', () => {
   it('sends small ones where the largest would take long, or does when the uplink becomes so slow', async () => {
     for (const windowBytes of [0, Number.POSITIVE_INFINITY])
       for (const [rate, isFast] of [
-        [3_000, false],
-        [6_000, true],
+        [1_500, false],
+        [3_000, true],
         [500, false],
       ] as const) {
         start();
         line.windowBytes = windowBytes;
-        line.rate = rate === 500 ? 6_000 : rate;
+        line.rate = rate === 500 ? 3_000 : rate;
         for (let id = 1; id <= 200; id++) uploads.request(1n, request(id, 0, SIZE));
         await line.run(1_000);
         line.rate = rate;

@@ -25,8 +25,8 @@ export const FRAGMENT_BYTES = 16 * 1024;
  */
 export const FIRST_FRAGMENT_BYTES = 4 * 1024;
 
-/** From here on an uplink is fast: the largest fragment takes 16 ms. */
-export const FAST_BYTES_PER_MS = 4_194;
+/** From here on an uplink is fast: the largest fragment takes 32 ms, what the small one takes at 512 KB/s. */
+export const FAST_BYTES_PER_MS = 2_048;
 
 /**
  * Peers that take less in one message are not served: RFC 8841 has 65,536 bytes for the default,
