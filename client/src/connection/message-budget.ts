@@ -34,6 +34,8 @@ export const FAIR_FRAGMENT_BYTES = 4_096;
 export class MessageBudget {
   #left = SMALL_BURST;
   #at: number;
+  /** Bytes of fragments sent to the peer that it has not said to have received: saying so is owed. */
+  #unsaid = 0;
 
   constructor(now: number) {
     this.#at = now;
@@ -44,6 +46,11 @@ export class MessageBudget {
     let cost = body.case === 'holdings' ? HOLDINGS_COST : 1;
     if (body.case === 'fragment')
       cost = Math.max(0, 1 - body.value.data.length / FAIR_FRAGMENT_BYTES);
+    if (body.case === 'received') {
+      const said = Math.min(body.value.bytes, this.#unsaid);
+      this.#unsaid -= said;
+      cost = Math.max(0, 1 - said / FAIR_FRAGMENT_BYTES);
+    }
     const left = this.#left + ((now - this.#at) * SMALL_PER_SECOND) / 1000;
     this.#left = Math.min(left, SMALL_BURST) - cost;
     this.#at = now;
@@ -53,6 +60,8 @@ export class MessageBudget {
   /** What is sent to the peer makes it send: a request its answer, and a fragment was asked for. */
   sent(body: PeerMessageBody): void {
     if (body?.case === 'request') this.#left++;
-    if (body?.case === 'fragment') this.#left += body.value.data!.length / FAIR_FRAGMENT_BYTES;
+    if (body?.case !== 'fragment') return;
+    this.#unsaid += body.value.data!.length;
+    this.#left += body.value.data!.length / FAIR_FRAGMENT_BYTES;
   }
 }
