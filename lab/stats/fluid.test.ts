@@ -76,6 +76,31 @@ describe('fluid limit', () => {
       },
       (5 * BYTES * 1000) / 300_000,
     ],
+    [
+      // Uplinks of 516 KB/s could send 3 copies in 4.6 s, but those who hold it send one in no less than 5.6.
+      'one copy must leave those who hold it',
+      {
+        bytes: BYTES,
+        seeders: 1,
+        leechers: 3,
+        originBytesPerSecond: 16 * KB,
+        peerUpBytesPerSecond: 125 * KB,
+      },
+      (BYTES * 1000) / 141_000,
+    ],
+    [
+      // 2 × 20 000 bytes are the origin's to send, all else the seeder's as well.
+      'scripts leave beside that copy',
+      {
+        bytes: BYTES,
+        seeders: 1,
+        leechers: 2,
+        originBytesPerSecond: 100 * KB,
+        peerUpBytesPerSecond: 200 * KB,
+        extraOriginBytesPerLeecher: 20_000,
+      },
+      ((BYTES + 40_000) * 1000) / 300_000,
+    ],
     ['nothing limited has no limit', { bytes: BYTES, seeders: 0, leechers: 5 }, null],
     [
       'a rate of 0 means not limited',
@@ -152,23 +177,24 @@ describe('least mean time of those who come one after the other', () => {
       2000,
     ],
     [
-      // By hand: the first alone with 100 + 2 × 100 bytes/s, so 900 are sent when the second comes at
-      // 3 s, then 400/s: done at 3.25 and, at the best, 5.75 s. Waits of 3.25 and 2.75 s.
+      // By hand: origin and seeder send one copy in 5 s, before which nobody can have it. The first alone
+      // with 100 + 2 × 100 bytes/s, so 900 are sent when the second comes at 3 s, then 400/s: two
+      // copies at 5.75 s. Waits of 5 and 2.75 s.
       'all uplinks together send one copy after the other',
       {
         ...{ bytes: 1000, seeders: 1, gotMs: [0, 3000], leftMs: [] },
         ...{ originBytesPerSecond: 100, peerUpBytesPerSecond: 100, peerDownBytesPerSecond: 0 },
       },
-      3000,
+      3875,
     ],
     [
-      // As above with 500/s from 3 s on: done at 3.2 and 5.2 s.
+      // As above with 500/s from 3 s on: two copies at 5.2 s.
       'an uplink counts although its owner leaves',
       {
         ...{ bytes: 1000, seeders: 1, gotMs: [0, 3000], leftMs: [3000] },
         ...{ originBytesPerSecond: 100, peerUpBytesPerSecond: 100, peerDownBytesPerSecond: 0 },
       },
-      (3200 + 2200) / 2,
+      (5000 + 2200) / 2,
     ],
   ]; // biome-ignore format: a case a line
   for (const [what, arrivals, ms] of cases)

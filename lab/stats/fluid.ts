@@ -32,11 +32,13 @@ const rate = (name: string, value: number | undefined): number =>
  * The yardstick: the least time in ms in which the last leecher can be done if bytes were a fluid,
  * latency nothing and every choice perfect (Mundinger, Weber & Weiss 2008; Kumar & Ross 2006):
  *
- *     max(F / u_origin [only if nobody holds it], F / d, L F / (u_origin + Σ u_peers))
+ *     max(F / (u_origin + Σ u_seeders), F / d, L F / (u_origin + Σ u_peers))
  *
- * Bytes that only the origin can give are added to all three: to what it must send, to what each
- * leecher must receive, and to the total. All peers' uploads count, the leechers' too. It bounds the
- * last to be done: where the third term binds, the mean of all may be below it.
+ * Every byte must leave those who hold it at the start once, or no leecher can have it. Bytes that
+ * only the origin can give are added to all three: to what must leave, to what each leecher must
+ * receive, and to the total; and the origin alone must send them. All peers' uploads count in the
+ * third, the leechers' too. It bounds the last to be done: where that term binds, the mean of all
+ * may be below it.
  *
  * @returns null when nothing is limited
  * @throws {RangeError} on a number that makes no sense
@@ -55,7 +57,8 @@ export function fluidLimitMs(distribution: Distribution): number | null {
     0,
   );
   const seconds = Math.max(
-    ((seeders === 0 ? bytes : 0) + leechers * extra) / origin,
+    (leechers * extra) / origin,
+    (bytes + leechers * extra) / (origin + (seeders && seeders * up)),
     (bytes + extra) / down,
     (leechers * (bytes + extra)) / (origin + (seeders + leechers + helpers) * up),
   );
@@ -78,7 +81,7 @@ export interface Arrivals {
 /**
  * The fluid limit where not all come at once: no way of distributing makes the mean time from
  * arrival to completion less. The k-th to be done cannot be so before the k-th to come has had F / d,
- * nor, if nobody holds it, before the origin has sent one copy since the first came, nor before the
+ * nor before the origin and the seeders have sent one copy since the first came, nor before the
  * origin and all peers who have come can have sent k copies.
  *
  * @returns ms; null when nothing is limited
@@ -94,7 +97,7 @@ export function leastMeanMs(arrivals: Arrivals): number | null {
   amount('the number of who got it', gotMs.length, 1);
   const allMs = [...gotMs, ...arrivals.leftMs].sort((a, b) => a - b);
   const first = allMs[0] as number;
-  const oneCopy = seeders === 0 ? first + bytes / origin : first;
+  const oneCopy = first + bytes / (origin + (seeders && seeders * up));
   // Until `now`, `sent` bytes can have been sent by the origin, the seeders and `come` peers.
   let [now, sent, come] = [first, 0, 1];
   let waited = 0;
