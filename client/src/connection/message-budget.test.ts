@@ -27,6 +27,7 @@ const request: PeerMessageBody = {
   case: 'request',
   value: { requestId: 1, content, offset: 0n, length: 16_384 },
 };
+const said = (bytes: number): PeerMessageBody => ({ case: 'received', value: { bytes } });
 const received = (body: PeerMessageBody) => decodePeerMessage(encodePeerMessage(body));
 
 /** How many of them are taken until one is too much; at most `most`. */
@@ -72,6 +73,36 @@ describe('MessageBudget', () => {
       budget.sent(request);
       assert.ok(budget.take(received(fragment(1)), 0));
     }
+  });
+
+  it('is not used up by who says what came, as it should', () => {
+    const budget = new MessageBudget(0);
+    // It may come late, and all of it at once.
+    for (let n = 0; n < plenty; n++) budget.sent(fragment(FAIR_FRAGMENT_BYTES));
+    assert.equal(taken(budget, said(FAIR_FRAGMENT_BYTES), 0, plenty), plenty);
+    assert.equal(taken(budget, said(FAIR_FRAGMENT_BYTES), 0, plenty), SMALL_BURST);
+  });
+
+  it('is used up by who says what cannot have come', () => {
+    for (const bytes of [0, 1, FAIR_FRAGMENT_BYTES, 0xffff_ffff])
+      assert.equal(taken(new MessageBudget(0), said(bytes), 0, plenty), SMALL_BURST);
+  });
+
+  it('is used up by who says it a byte at a time, or more than once', () => {
+    for (const bytes of [1, 0xffff_ffff]) {
+      const budget = new MessageBudget(0);
+      budget.sent(fragment(65_536));
+      const most = SMALL_BURST + 65_536 / FAIR_FRAGMENT_BYTES;
+      const count = taken(budget, said(bytes), 0, plenty);
+      assert.ok(count >= SMALL_BURST && count <= most, `${count} of ${most}`);
+    }
+  });
+
+  it('is no larger for who says much at once', () => {
+    const budget = new MessageBudget(0);
+    for (let n = 0; n < plenty; n++) budget.sent(fragment(FAIR_FRAGMENT_BYTES));
+    assert.ok(budget.take(received(said(0xffff_ffff)), 0));
+    assert.equal(taken(budget, got, 0, plenty), SMALL_BURST);
   });
 
   it('is used up by who asks for a byte at a time', () => {

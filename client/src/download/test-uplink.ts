@@ -1,8 +1,11 @@
+import assert from 'node:assert/strict';
 import type { PeerMessageBody, RefuseReason } from '@zauberflote/proto';
+import { HashAlgorithm } from '@zauberflote/proto';
 import { Arrivals } from '../connection/arrivals.ts';
 import { LOW_WATER_BYTES } from '../connection/open-connection.ts';
 import type { Connections } from '../connection/types.ts';
 import type { NetworkInformation, Platform } from '../platform.ts';
+import { type Servable, Uploads } from './uploads.ts';
 
 /** Bytes of a packet: what one connection sends before the next has its turn. */
 const PACKET_BYTES = 1_200;
@@ -17,17 +20,30 @@ interface Message {
   readonly requestId: number;
   readonly offset: number;
   readonly data: Uint8Array;
+  /** Bytes that are in the send buffer, and that have not come. */
+  unsent: number;
   left: number;
 }
 
+interface Packet {
+  readonly line: Line;
+  readonly message: Message;
+  readonly bytes: number;
+}
+
 interface Line {
+  readonly peer: bigint;
+  /** The send buffer, and bytes in it. */
   readonly queue: Message[];
   queued: number;
   threshold: number;
+  /** Bytes that left it and have not come, and packets of them that wait at the other side. */
+  underWay: number;
+  readonly last: Packet[];
   /** What the other side can take, in bytes per ms. */
   rate: number;
   credit: number;
-  /** Bytes that left. */
+  /** Bytes that came. */
   carried: number;
   /** From a fragment's arrival until it is said, in ms; infinite: a client of the version before. */
   sayMs: number;
@@ -35,8 +51,9 @@ interface Line {
 }
 
 /**
- * A visitor's uplink with connections that share it packet by packet, each with a send buffer as a
- * data channel has one, on a clock that the test turns.
+ * A visitor's uplink, on a clock that the test turns. Connections share it packet by packet, each with
+ * a send buffer as a data channel has one. What SCTP has taken out of it waits in the queue of a
+ * router, first in, first out, and then where the other side is slow.
  */
 export class TestUplink {
   now = 0;
@@ -59,8 +76,10 @@ export class TestUplink {
   onReceived: (peer: bigint, bytes: number) => void = () => {};
   /** Bytes that left, headers and all. */
   carried = 0;
-  /** Most bytes that ever waited. */
+  /** Most bytes that ever waited to leave. */
   most = 0;
+  readonly #router: Packet[] = [];
+  #inRouter = 0;
   readonly #lines = new Map<bigint, Line>();
   readonly #timers = new Set<{ at: number; run: () => void }>();
   readonly #words = new Set<{ at: number; peer: bigint; bytes: number }>();
@@ -80,9 +99,8 @@ export class TestUplink {
   readonly connections = {
     isWritable: (peer: bigint) => this.line(peer).queued < 1_048_576,
     queuedBytes: (peer: bigint) => {
-      const { queued, carried } = this.line(peer);
-      // It grows by what has come, in slow start, and nothing is ever lost here.
-      return Math.max(0, queued - Math.min(this.windowBytes, INITIAL_WINDOW_BYTES + carried));
+      this.#fill();
+      return this.line(peer).queued;
     },
     maxFragmentBytes: () => this.maxFragment,
     send: (peer: bigint, body: PeerMessageBody) => {
@@ -92,7 +110,7 @@ export class TestUplink {
       const { requestId = 0, offset = 0, data = new Uint8Array() } = body.value;
       const line = this.line(peer);
       const left = data.length + HEADER_BYTES;
-      line.queue.push({ requestId, offset, data, left });
+      line.queue.push({ requestId, offset, data, unsent: left, left });
       line.queued += left;
       this.#watch(line);
       this.most = Math.max(this.most, this.queued);
@@ -103,16 +121,18 @@ export class TestUplink {
   line(peer: bigint): Line {
     let line = this.#lines.get(peer);
     if (!line) {
-      const counts = { queued: 0, threshold: 0, credit: 0, carried: 0 };
+      const counts = { queued: 0, threshold: 0, underWay: 0, credit: 0, carried: 0 };
       const rate = Number.POSITIVE_INFINITY;
-      line = { queue: [], rate, ...counts, sayMs: this.sayMs, arrivals: new Arrivals() };
+      const { sayMs } = this;
+      line = { peer, queue: [], last: [], rate, ...counts, sayMs, arrivals: new Arrivals() };
       this.#lines.set(peer, line);
     }
     return line;
   }
 
+  /** Bytes that wait to leave. */
   get queued(): number {
-    return [...this.#lines.values()].reduce((sum, { queued }) => sum + queued, 0);
+    return [...this.#lines.values()].reduce((sum, { queued }) => sum + queued, this.#inRouter);
   }
 
   get timers(): number {
@@ -160,26 +180,18 @@ export class TestUplink {
       line.credit = Math.min(Math.min(line.credit, 0) + line.rate * ms, Number.MAX_SAFE_INTEGER);
     for (let busy = true; busy; ) {
       busy = false;
-      for (const [peer, line] of [...this.#lines]) {
-        const [message] = line.queue;
-        if (!message || line.credit <= 0 || this.#credit <= 0) continue;
+      this.#fill();
+      while (this.#credit > 0 && this.#router.length > 0) {
+        const packet = this.#router.shift() as Packet;
         busy = true;
-        // Who had its turn goes to the end.
-        this.#lines.delete(peer);
-        this.#lines.set(peer, line);
-        const bytes = Math.min(PACKET_BYTES, message.left);
-        message.left -= bytes;
-        line.queued -= bytes;
-        this.carried += bytes;
-        line.carried += bytes;
-        line.credit -= bytes;
-        this.#credit -= bytes;
-        if (message.left > 0) continue;
-        line.queue.shift();
-        this.arrived.push({ peer, ...message });
-        const said = line.arrivals.take(message.data.length);
-        if (said) this.#words.add({ at: this.now + line.sayMs, peer, bytes: said });
+        this.#inRouter -= packet.bytes;
+        this.carried += packet.bytes;
+        this.#credit -= packet.bytes;
+        packet.line.last.push(packet);
+        // What comes at once makes room at once.
+        if (this.#arrive(packet.line)) this.#fill();
       }
+      for (const line of this.#lines.values()) busy = this.#arrive(line) || busy;
     }
     for (const line of this.#lines.values()) {
       if (line.threshold < 0 || line.queued > line.threshold) continue;
@@ -188,8 +200,83 @@ export class TestUplink {
     }
   }
 
+  /** Connections in turn, a packet each: as much as SCTP lets them send before it has come. */
+  #fill(): void {
+    for (let busy = true; busy; ) {
+      busy = false;
+      for (const [peer, line] of [...this.#lines]) {
+        const [message] = line.queue;
+        // It grows by what has come, in slow start, and nothing is ever lost here.
+        const window = Math.min(this.windowBytes, INITIAL_WINDOW_BYTES + line.carried);
+        if (!message || line.underWay >= Math.max(1, window)) continue;
+        busy = true;
+        // Who had its turn goes to the end.
+        this.#lines.delete(peer);
+        this.#lines.set(peer, line);
+        const bytes = Math.min(PACKET_BYTES, message.unsent);
+        message.unsent -= bytes;
+        line.queued -= bytes;
+        line.underWay += bytes;
+        this.#inRouter += bytes;
+        this.#router.push({ line, message, bytes });
+        if (message.unsent === 0) line.queue.shift();
+      }
+    }
+  }
+
+  /** What the other side takes of what has reached it. @returns whether that is anything */
+  #arrive(line: Line): boolean {
+    const before = line.carried;
+    while (line.credit > 0 && line.last.length > 0) {
+      const { message, bytes } = line.last.shift() as Packet;
+      line.credit -= bytes;
+      line.underWay -= bytes;
+      line.carried += bytes;
+      message.left -= bytes;
+      if (message.left > 0) continue;
+      const { peer } = line;
+      this.arrived.push({ peer, ...message });
+      const said = line.arrivals.take(message.data.length);
+      if (said) this.#words.add({ at: this.now + line.sayMs, peer, bytes: said });
+    }
+    return line.carried > before;
+  }
+
   /** As `OpenConnection` sets its channel's threshold; an empty queue tells nothing more. */
   #watch(line: Line): void {
     line.threshold = line.queued ? Math.min(LOW_WATER_BYTES, line.queued >> 1) : -1;
   }
+}
+
+export const CONTENT = { algorithm: HashAlgorithm.SHA1, digest: new Uint8Array(20) };
+/** Bytes of a request, if nothing else is said: two usual fragments. */
+export const CHUNK = 32_768;
+export const FILE = Uint8Array.from({ length: 1 << 20 }, (_, i) => (i * 7 + (i >> 10)) & 255);
+
+export const served: Servable = {
+  size: FILE.length,
+  read: (offset, length) => FILE.slice(offset, offset + length),
+};
+
+/** A page that serves a file by an uplink of so many bytes per ms. */
+export function serve(rate: number, servable = served) {
+  const line = new TestUplink();
+  line.rate = rate;
+  const uploads = new Uploads(line.connections, () => servable, line.platform);
+  line.onWritable = () => uploads.writable();
+  line.onReceived = (peer, bytes) => uploads.received(peer, bytes);
+  let last = 0;
+  /** Asks for the bytes from `offset`; the id of the request. */
+  const ask = (peer: number, length = CHUNK, offset = 0): number => {
+    const value = { requestId: ++last, content: CONTENT, offset: BigInt(offset), length };
+    assert.ok(uploads.request(BigInt(peer), value));
+    return last;
+  };
+  /** Bytes that arrived at these peers. */
+  const got = (...peers: number[]) =>
+    line.arrived.reduce(
+      (sum, { peer, data }) => sum + (peers.includes(Number(peer)) ? data.length : 0),
+      0,
+    );
+  return { line, uploads, ask, got };
 }

@@ -1,12 +1,12 @@
 import type { Request } from '@zauberflote/proto';
-import { SAY_BYTES } from '../connection/arrivals.ts';
 import { FRAGMENT_HEADER_BYTES } from '../connection/open-connection.ts';
 import type { Connections } from '../connection/types.ts';
 import type { PeerId } from '../tracker/types.ts';
 import {
   ArrivalRate,
-  lateAfterMs,
+  GROWTH,
   MIN_WINDOW_BYTES,
+  UplinkWindow,
   UploadWindow,
   windowMs,
 } from './upload-window.ts';
@@ -45,6 +45,9 @@ export const QUIET_MS = 30_000;
 /** Longest wait for that, in ms. Beyond it, somebody has gone, or takes little. */
 export const MAX_QUIET_MS = 600;
 
+/** What was begun is ahead of all that was not: more than any turn. */
+const BEGUN = Number.MAX_SAFE_INTEGER / 2;
+
 /** A range that is to be sent. */
 export interface Job {
   readonly request: Request;
@@ -81,7 +84,8 @@ export interface Asker {
  * a slow one is seen to be slow.
  *
  * Those buffers are without what SCTP has sent, which a router may queue or drop. So no more is under way
- * either than peers get in some 300 ms, as far as they say what they got; see {@link UploadWindow}.
+ * either, to each and to all, than comes in some 300 ms, as far as peers say what came; see
+ * {@link UploadWindow} and {@link UplinkWindow}.
  */
 export class UploadQueue {
   readonly #connections: Connections;
@@ -99,11 +103,16 @@ export class UploadQueue {
   /** Bytes under way to all together, and when they last were so few that no time is spent waiting. */
   #underWay = 0;
   #quietAt = 0;
-  /** So much time's worth of bytes may be under way, and so long word of them may take, in ms. */
-  #timeMs = 0;
-  #lateMs = 0;
-  /** How fast what is given comes, to all together. */
+  /** How far away the farthest is to whom something is under way, in ms. */
+  #distanceMs = 0;
+  /** Whether nothing is given until that is so. */
+  #drains = false;
+  /** Who was given something last, and who although all was full. */
+  #last: Asker | undefined;
+  #probed: Asker | undefined;
+  /** How fast what is given comes, to all together, and how much may be under way. */
   readonly #rate = new ArrivalRate();
+  readonly #window = new UplinkWindow();
 
   constructor(connections: Connections) {
     this.#connections = connections;
@@ -133,6 +142,7 @@ export class UploadQueue {
   forget(peer: PeerId): void {
     this.#askers.get(peer)?.jobs.clear();
     this.#askers.delete(peer);
+    if (this.#probed?.peer === peer) this.#probed = undefined;
   }
 
   clear(): void {
@@ -146,21 +156,30 @@ export class UploadQueue {
     for (const { jobs, isSlow } of this.#askers.values()) if (jobs.size && !isSlow) waiting++;
     const share = this.#budget / Math.min(2, waiting);
     const isFull = this.#isFull(now);
+    const { lateMs } = this.#window;
+    const probed = this.#probed?.window;
+    const mayProbe = !probed?.underWay || probed.isLate(now, lateMs);
     let [next, least] = [undefined as [Asker, Job] | undefined, Number.POSITIVE_INFINITY];
     for (const asker of this.#askers.values()) {
-      if (isFull || !this.#connections.isWritable(asker.peer)) continue;
+      const { window } = asker;
+      const isLate = window.isLate(now, lateMs);
+      // One at a time shows that there is room after all: else slow peers could keep all others waiting.
+      const isProbe = !this.#drains && (asker.isNew || (mayProbe && window.underWay === 0));
+      if (isFull && !isProbe) continue;
+      if (!this.#connections.isWritable(asker.peer)) continue;
       const job = nextJob(asker);
       if (!job) continue;
-      const minimum = job.data ? MIN_BUDGET_BYTES : MIN_WINDOW_BYTES;
-      const { window } = asker;
-      if (window.isFull(asker.reading, minimum, this.#timeMs)) continue;
-      if (window.says && window.isLate(now, this.#lateMs)) continue;
+      const minimum = asker === this.#last ? MIN_BUDGET_BYTES : MIN_WINDOW_BYTES;
+      const timeMs = windowMs(this.#distanceMs);
+      if (isLate ? window.says : window.isFull(asker.reading, minimum, timeMs)) continue;
       const busy = this.#busy(asker);
-      const rank = job.data ? -1 : asker.turn;
+      const turn = asker.turn - (job.data ? BEGUN : 0);
+      const rank = isFull ? window.tookMs : turn;
       if (asker.isSlow ? busy > 0 : total >= this.#budget || busy >= share)
         this.#isHeldBack ||= !asker.isSlow;
       else if (rank < least) [next, least] = [[asker, job], rank];
     }
+    if (isFull && next?.[1].data && !next[0].isNew) this.#probed = next[0];
     return next;
   }
 
@@ -174,40 +193,37 @@ export class UploadQueue {
   gave(asker: Asker, data: number, now: number): void {
     const bytes = data + FRAGMENT_HEADER_BYTES;
     asker.given += bytes;
+    this.#last = asker;
     if (!asker.isSlow) this.#given += bytes;
-    asker.window.gave(data, this.#underWay < SAY_BYTES, now);
+    asker.window.gave(data, this.#underWay, now);
   }
 
   /** A peer says that so many bytes of data have come. */
   received(peer: PeerId, bytes: number, now: number): void {
     const window = this.#askers.get(peer)?.window;
-    if (window) this.#rate.take(window.received(bytes, now), now);
+    if (!window) return;
+    this.#rate.take(window.received(bytes, now, this.#distanceMs), now);
+    this.#window.take(window, now);
   }
 
-  /**
-   * Looks at what is under way. Whether it is as much as all together get in that time: those that may have
-   * gone do not count, and nobody for more than half of it, so that one that goes keeps none waiting.
-   */
+  /** Looks at what is under way, but for what may have gone. Whether it is as much as may be. */
   #isFull(now: number): boolean {
-    this.#lateMs = lateAfterMs(this.#rate.value);
-    const known = [...this.#askers.values()].filter(
-      ({ window }) => !window.isLate(now, this.#lateMs),
-    );
-    let distanceMs = 0;
+    let reads = 0;
+    this.#distanceMs = 0;
     this.#underWay = 0;
-    for (const { window } of known) {
+    for (const { window, reading } of this.#askers.values()) {
+      if (window.isLate(now, this.#window.lateMs)) continue;
       this.#underWay += window.underWay;
-      if (window.underWay) distanceMs = Math.max(distanceMs, window.distanceMs);
+      reads += reading;
+      if (window.underWay) this.#distanceMs = Math.max(this.#distanceMs, window.distanceMs);
     }
-    this.#timeMs = windowMs(distanceMs);
-    const most = Math.max(MIN_BUDGET_BYTES, this.#rate.value * this.#timeMs);
     const quietMs = now - this.#quietAt - QUIET_MS;
-    if (this.#underWay < SAY_BYTES || quietMs > MAX_QUIET_MS) this.#quietAt = now;
-    else if (quietMs > 0) return true;
-    let counted = 0;
-    for (const { window, reading } of known)
-      if (window.says) counted += Math.min(window.underWay + reading, most / 2);
-    return counted >= most;
+    if (this.#underWay === 0 || quietMs > MAX_QUIET_MS) this.#quietAt = now;
+    this.#drains = now - this.#quietAt > QUIET_MS;
+    // Who says more than can have come has no more under way for it than twice what came.
+    const came = this.#rate.value * windowMs(this.#distanceMs) * GROWTH;
+    const most = Math.max(MIN_BUDGET_BYTES, Math.min(this.#window.value, came));
+    return this.#drains || this.#underWay + reads >= most;
   }
 
   #busy({ peer, reading }: Asker): number {

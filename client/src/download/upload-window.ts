@@ -23,29 +23,21 @@ export const FIRST_SAMPLE_MS = 100;
 const KEPT = 0.5;
 
 /**
- * A peer to which bytes are under way and that has said nothing for so long, in ms, may have gone: it gets
- * no more until it says something, and keeps nobody waiting. On a slow line it is the time that
- * {@link LATE_BYTES} take.
+ * A peer that should have said something for so long, in ms, and for twice what the soonest takes besides,
+ * may have gone: it gets no more until it says it, and keeps nobody waiting. One that never said anything
+ * is taken for a client that does not, and served as its connection takes it.
  */
 export const LATE_MS = 1_000;
 
-/** Twice what is under way to all together while that is at its least. */
-export const LATE_BYTES = 131_072;
+/** So many times what has come in such a time may be under way at most, so that it can become more. */
+export const GROWTH = 2;
 
-/** Longest time until a peer is late, in ms. ICE sees after 5 s that somebody has gone. */
-export const MAX_LATE_MS = 3_000;
+/** Notes of what was given to one peer, so that one that never says anything takes little memory. */
+export const MAX_GIVEN = 1_024;
 
-/**
- * How much time's worth of bytes may be under way, in ms.
- * @param distanceMs of the farthest that something is under way to
- */
+/** How much time's worth of bytes may be under way to a peer at this distance, in ms. */
 export function windowMs(distanceMs: number): number {
   return Math.max(WINDOW_MS, Math.min(MAX_WINDOW_MS, distanceMs * ROUND_TRIPS));
-}
-
-/** After what time a peer is late, in ms. @param rate in bytes per ms */
-export function lateAfterMs(rate: number): number {
-  return Math.max(LATE_MS, Math.min(MAX_LATE_MS, LATE_BYTES / rate));
 }
 
 /** How fast bytes come, by word of them. */
@@ -70,22 +62,69 @@ export class ArrivalRate {
   }
 }
 
+/**
+ * How much may be under way to all together: so much that what comes soonest takes {@link windowMs}. That
+ * had to wait for the uplink alone, what takes longer for its peer's downlink as well. What lies there
+ * counts too, but as it makes nobody else's take longer, it makes this so much more.
+ */
+export class UplinkWindow {
+  /** In bytes. */
+  value = 0;
+  /** After what time without a word a peer is late, in ms. */
+  lateMs = LATE_MS;
+  /** The most that fits, and what took least, since it was last set. */
+  #best = 0;
+  #soonestMs = Number.POSITIVE_INFINITY;
+  #measuredAt = 0;
+
+  /** A peer said what came. */
+  take({ tookMs, fitting }: UploadWindow, now: number): void {
+    if (fitting === 0) return;
+    this.#best = Math.max(this.#best, fitting);
+    this.#soonestMs = Math.min(this.#soonestMs, tookMs);
+    this.value = Math.max(this.value, fitting);
+    if (now - this.#measuredAt < Math.max(WINDOW_MS, this.#soonestMs)) return;
+    this.value = Math.max(this.#best, this.value * KEPT);
+    this.lateMs = LATE_MS + 2 * this.#soonestMs;
+    this.#best = 0;
+    this.#soonestMs = Number.POSITIVE_INFINITY;
+    this.#measuredAt = now;
+  }
+}
+
+/** Bytes given to a peer's connection, of which it has to say that they have come. */
+interface Given {
+  readonly at: number;
+  /** All that it was given until then, in bytes. */
+  end: number;
+  readonly bytes: number;
+  /** What was then under way to all, in bytes. If nothing was, the time until it is heard of is the way's. */
+  readonly before: number;
+}
+
 /** How much may be under way to one peer, by what it says to have received. */
 export class UploadWindow {
-  /** Bytes that were given to its connection and are not said to have come. */
-  underWay = 0;
-  readonly #rate = new ArrivalRate();
-  /** Whether it says anything: clients of the version before do not. */
+  /** Whether it ever said anything: some clients do not. */
   says = false;
   /** How far away it is: time from giving bytes to hearing that they have come, in ms, if nothing waited. */
   distanceMs = 0;
-  /** When bytes were given of which that is to be seen, and how many will then have been said. */
-  #sampleAt: number | undefined;
-  #sampleEnd = 0;
+  /** How long the last took that it said, in ms. */
+  tookMs = 0;
+  /** How many bytes may be under way to all, by what it said last; 0: nothing to go by. */
+  fitting = 0;
+  readonly #rate = new ArrivalRate();
+  /** Oldest first. Less than {@link SAY_BYTES} at the end need not be said, and are not here. */
+  readonly #given: Given[] = [];
+  /** Bytes that it was given, and that it says to have received. */
+  #end = 0;
   #received = 0;
-  /** When something was last heard, or first given since then. */
-  #waitsSince = 0;
-  #isGiven = false;
+  /** When enough was last heard. */
+  #heardAt = 0;
+
+  /** Bytes that it was given and has to say when they come: 0 if all that it has to say was said. */
+  get underWay(): number {
+    return this.#given.length && this.#end - this.#received;
+  }
 
   /**
    * Whether it should be given nothing more now.
@@ -94,40 +133,54 @@ export class UploadWindow {
    * @param timeMs whose worth of bytes may be under way, in ms
    */
   isFull(reading: number, least: number, timeMs: number): boolean {
-    return this.says && this.underWay + reading >= Math.max(least, this.#rate.value * timeMs);
+    return this.underWay + reading >= Math.max(least, this.#rate.value * timeMs * GROWTH);
   }
 
   /** Whether it may have gone, or does not say what it gets. @param lateMs how long word may take */
   isLate(now: number, lateMs: number): boolean {
-    return this.underWay >= MIN_WINDOW_BYTES && now - this.#waitsSince > lateMs;
+    return now - Math.max(this.#heardAt, this.#waitsSince) > lateMs;
+  }
+
+  /** When the first was given of what it has to say; infinite if there is nothing. */
+  get #waitsSince(): number {
+    return this.#given[0]?.at ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** So many bytes of data were given to its connection. @param before bytes under way to all */
+  gave(bytes: number, before: number, now: number): void {
+    this.#end += bytes;
+    if (this.#isSaid(this.#end)) return;
+    const last = this.#given.at(-1);
+    if (last && this.#given.length >= MAX_GIVEN) last.end = this.#end;
+    else this.#given.push({ at: now, end: this.#end, bytes, before });
   }
 
   /**
-   * So many bytes of data were given to its connection.
-   * @param isQuiet nothing is under way: the time until it is heard of is the way's
+   * It says that so many bytes have come.
+   * @param farthestMs distance to take it for as long as its own is not known, in ms
+   * @returns how many of those were under way
    */
-  gave(bytes: number, isQuiet: boolean, now: number): void {
-    if (!this.#isGiven) this.#waitsSince = now;
-    this.#isGiven = true;
-    this.underWay += bytes;
-    if (!isQuiet) return;
-    this.#sampleAt = now;
-    this.#sampleEnd = this.#received + this.underWay;
-  }
-
-  /** It says that so many bytes have come. @returns how many of those were under way */
-  received(bytes: number, now: number): number {
+  received(bytes: number, now: number, farthestMs: number): number {
     this.says = true;
-    this.#waitsSince = now;
-    this.#isGiven = false;
-    const came = Math.min(bytes, this.underWay);
-    this.underWay -= came;
+    this.fitting = 0;
+    const came = Math.min(bytes, this.#end - this.#received);
     this.#received += came;
-    if (this.#sampleAt !== undefined && this.#received > this.#sampleEnd - SAY_BYTES) {
-      this.distanceMs = now - this.#sampleAt;
-      this.#sampleAt = undefined;
+    // What says less would only keep itself from being late.
+    if (came >= SAY_BYTES) this.#heardAt = now;
+    for (let next = this.#given[0]; next && this.#isSaid(next.end); next = this.#given[0]) {
+      const tookMs = Math.max(1, now - next.at);
+      if (next.before === 0 || tookMs < this.distanceMs) this.distanceMs = tookMs;
+      this.fitting =
+        ((next.before + next.bytes) * windowMs(this.distanceMs || farthestMs)) / tookMs;
+      this.tookMs = tookMs;
+      this.#given.shift();
     }
     this.#rate.take(came, now);
     return came;
+  }
+
+  /** Whether it has nothing to say any more of what it was given until `end`. */
+  #isSaid(end: number): boolean {
+    return end - this.#received < SAY_BYTES;
   }
 }
