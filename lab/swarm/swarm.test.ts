@@ -5,6 +5,7 @@ import { ZfError } from '@zauberflote/client/src/errors.ts';
 import { chunkSizeFor, encodeManifest } from '@zauberflote/proto';
 import fc from 'fast-check';
 import { seeded } from '../../demo/random.ts';
+import { mean } from '../stats/index.ts';
 import { Visitor } from './visitor.ts';
 import { type Traits, World } from './world.ts';
 
@@ -187,18 +188,23 @@ describe('A swarm of real download managers and the real tracker registry', () =
     assert.equal(swarm.world.origin.bytes, 400_000);
   });
 
-  for (const kind of ['zf1', 'sha1'] as const)
+  // Without a manifest peers pass on only what came from the origin, so that some of it is asked for twice.
+  for (const [kind, most] of [['zf1', 1.05], ['sha1', 1.2]] as const) // biome-ignore format: a case a line
     it(`costs the origin about one copy, however many come at once (${kind})`, async () => {
-      const swarm = new Swarm(9, 786_432, kind);
-      swarm.world.origin.rate = 64_000;
-      const visitors = Array.from({ length: 10 }, () => swarm.visit({ uplink: 250_000 }));
-      await swarm.finish();
-      await swarm.assertRight(visitors);
-      const copies = swarm.world.origin.bytes / 786_432;
-      assert.ok(copies >= 1 && copies <= 1.15, `${copies} copies`);
-      // One copy takes the origin 12.3 s; ten would take it two minutes.
-      assert.ok(swarm.world.clock.now <= 1.15 * 12_288 + 1_000, `${swarm.world.clock.now} ms`);
-      assert.ok(received(visitors, 'peers') >= 8 * 786_432);
+      const copies: number[] = [];
+      for (const seed of [9, 10, 11, 12, 13, 14]) {
+        const swarm = new Swarm(seed, 786_432, kind);
+        swarm.world.origin.rate = 64_000;
+        const visitors = Array.from({ length: 10 }, () => swarm.visit({ uplink: 250_000 }));
+        await swarm.finish();
+        await swarm.assertRight(visitors);
+        copies.push(swarm.world.origin.bytes / 786_432);
+        // Each takes the origin 12.3 s; ten would take it two minutes.
+        const { now } = swarm.world.clock;
+        assert.ok(now <= 1.05 * copies.at(-1)! * 12_288 + 1_000, `${now} ms for ${copies.at(-1)}`);
+        assert.ok(received(visitors, 'peers') >= 8 * 786_432);
+      }
+      assert.ok(mean(copies) >= 1 && mean(copies) <= most, `${copies} copies`);
     });
 
   it('passes no wrong byte on and asks no liar again where chunks can be told apart', async () => {
