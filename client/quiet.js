@@ -1,6 +1,10 @@
 import { edit, walk } from './names.js';
 
-/** What makes an error in `proto/`. */
+/** Files whose errors nobody reads: what catches them only looks whether there is one. */
+const FILES =
+  /[\\/](?:proto[\\/]src[\\/]\w+|client[\\/]src[\\/](?:signaling[\\/]sdp|sources[\\/]manifest))\.ts$/;
+
+/** What makes an error in them. Others, like ZfError, are for pages. */
 const MAKERS = /^(?:Error|RangeError|ProtocolError|malformed)$/;
 
 /**
@@ -17,10 +21,10 @@ export function withoutTexts(code, parse) {
 }
 
 /** Rollup plugin. */
-export const quietProtocol = {
-  name: 'quiet-protocol',
+export const quietErrors = {
+  name: 'quiet-errors',
   transform(code, id) {
-    if (!/[\\/]proto[\\/]src[\\/]/.test(id)) return null;
+    if (!FILES.test(id)) return null;
     return { code: withoutTexts(code, (text) => this.parse(text)), map: null };
   },
 };

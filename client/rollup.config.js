@@ -2,7 +2,7 @@ import { stripTypeScriptTypes } from 'node:module';
 import resolve from '@rollup/plugin-node-resolve';
 import terser from '@rollup/plugin-terser';
 import { shortNames } from './names.js';
-import { quietProtocol } from './quiet.js';
+import { quietErrors } from './quiet.js';
 
 /** The sources use erasable syntax only, so blanking the types is all there is to compile. */
 const types = {
@@ -12,7 +12,7 @@ const types = {
 };
 
 const options = {
-  plugins: [types, quietProtocol, resolve({ extensions: ['.ts', '.js'] })],
+  plugins: [types, quietErrors, resolve({ extensions: ['.ts', '.js'] })],
   treeshake: { preset: 'recommended', moduleSideEffects: false },
   onwarn(warning) {
     // Old helpers in @bufbuild/protobuf look for a global `this`; they are shaken out.
