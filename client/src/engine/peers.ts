@@ -68,7 +68,10 @@ export class Peers {
     for (const { peer: id, size, partial, offered = false } of holders) {
       const has = partial ? 'nothing' : 'all';
       const peer = this.#peers.get(id) ?? this.add(id, size, has, now);
-      if (peer?.state === 'known') Object.assign(peer, { size, has, offered });
+      if (peer?.state !== 'known') continue;
+      peer.size = size;
+      peer.has = has;
+      peer.offered = offered;
     }
   }
 
