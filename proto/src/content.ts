@@ -35,10 +35,8 @@ export function formatContentId({
   digest,
 }: Pick<ContentId, 'algorithm' | 'digest'>): string {
   if (algorithm === HashAlgorithm.SHA1) return toHex(digest);
-  const base64 = btoa(String.fromCharCode(...digest));
-  if (algorithm === HashAlgorithm.MANIFEST_SHA256)
-    return `zf1-${base64.slice(0, -1).replaceAll('+', '-').replaceAll('/', '_')}`;
-  return `sha${digest.length * 8}-${base64}`;
+  if (algorithm === HashAlgorithm.MANIFEST_SHA256) return `zf1-${toBase64url(digest)}`;
+  return `sha${digest.length * 8}-${toBase64(digest)}`;
 }
 
 /** The id that {@link contentKey} gave this key for. */
@@ -49,7 +47,7 @@ export function keyContent(key: string): Pick<ContentId, 'algorithm' | 'digest'>
 
 const SRI = /^sha(256|384|512)-([A-Za-z0-9+/]+={0,2})$/;
 /** 32 bytes in base64url; the last of 43 characters has two bits to spare, which are 0. */
-const ZF1 = /^zf1-[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/;
+const ZF1 = /^zf1-[\w-]{42}[AEIMQUYcgkosw048]$/;
 
 const SRI_ALGORITHM: Readonly<Record<number, HashAlgorithm>> = {
   32: HashAlgorithm.SHA256,
@@ -87,6 +85,16 @@ export function parseContentId(text: string): Pick<ContentId, 'algorithm' | 'dig
     value,
     'it should be zf1- and base64url, sha256-, sha384- or sha512- and base64, or 40 hex digits (SHA-1)',
   );
+}
+
+export function toBase64(bytes: Uint8Array): string {
+  return btoa(String.fromCharCode(...bytes));
+}
+
+/** Without padding. */
+export function toBase64url(bytes: Uint8Array): string {
+  const digits: Record<string, string> = { '+': '-', '/': '_', '=': '' };
+  return toBase64(bytes).replace(/[+/=]/g, (digit) => digits[digit]!);
 }
 
 /** White space in it is ignored; undefined if it is not base64. */

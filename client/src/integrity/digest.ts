@@ -13,12 +13,13 @@ export interface HashLibrary {
   readonly sha512: Hash;
 }
 
-const NAMES: Partial<Record<HashAlgorithm, [subtle: string, library: keyof HashLibrary]>> = {
-  [HashAlgorithm.SHA1]: ['SHA-1', 'sha1'],
-  [HashAlgorithm.SHA256]: ['SHA-256', 'sha256'],
-  [HashAlgorithm.SHA384]: ['SHA-384', 'sha384'],
-  [HashAlgorithm.SHA512]: ['SHA-512', 'sha512'],
-  [HashAlgorithm.MANIFEST_SHA256]: ['SHA-256', 'sha256'],
+/** As in {@link HashLibrary}; crypto.subtle writes them "sha-256", in either case. */
+const NAMES: Partial<Record<HashAlgorithm, keyof HashLibrary>> = {
+  [HashAlgorithm.SHA1]: 'sha1',
+  [HashAlgorithm.SHA256]: 'sha256',
+  [HashAlgorithm.SHA384]: 'sha384',
+  [HashAlgorithm.SHA512]: 'sha512',
+  [HashAlgorithm.MANIFEST_SHA256]: 'sha256',
 };
 
 /**
@@ -81,11 +82,11 @@ export class Verifier {
     algorithm: HashAlgorithm,
     data: Uint8Array<ArrayBuffer>,
   ): Promise<Uint8Array | undefined> {
-    const names = NAMES[algorithm];
-    if (!names) return undefined;
+    const name = NAMES[algorithm];
+    if (!name) return undefined;
     return this.#subtle
-      ? new Uint8Array(await this.#subtle.digest(names[0], data))
-      : (await this.#loaded())[names[1]](data);
+      ? new Uint8Array(await this.#subtle.digest(name.replace('sha', 'sha-'), data))
+      : (await this.#loaded())[name](data);
   }
 
   #loaded(): Promise<HashLibrary> {

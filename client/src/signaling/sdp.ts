@@ -1,6 +1,7 @@
 import type { SessionDescription } from '@zauberflote/proto';
 import {
   CandidateType,
+  fromBase64,
   fromHex,
   ICE_PWD,
   ICE_UFRAG,
@@ -8,6 +9,7 @@ import {
   MAX_RAW_SDP_BYTES,
   MAX_SCTP_INIT_BYTES,
   Transport,
+  toBase64,
   toHex,
 } from '@zauberflote/proto';
 import type { DescriptionInit } from '../tracker/types.ts';
@@ -100,11 +102,8 @@ export function firstOfEachType(candidates: readonly CandidateInit[]): Candidate
 
 /** As the wire has it; nothing where it is not as it should be: the connection comes without it, too. */
 function sctpInitOf(base64 = ''): Uint8Array<ArrayBuffer> {
-  let text = '';
-  try {
-    text = atob(base64);
-  } catch {}
-  return Uint8Array.from(text.length > MAX_SCTP_INIT_BYTES ? '' : text, (c) => c.charCodeAt(0));
+  const bytes = fromBase64(base64);
+  return bytes && bytes.length <= MAX_SCTP_INIT_BYTES ? bytes : new Uint8Array();
 }
 
 /**
@@ -191,7 +190,7 @@ export function rebuild(description: SessionDescription): string {
     `a=setup:${SETUP[description.setup]}`,
     `a=sctp-port:${sctpPort || 5000}`,
     `a=max-message-size:${maxMessageSize || 65_536}`,
-    ...(sctpInit.length > 0 ? [`a=sctp-init:${btoa(String.fromCharCode(...sctpInit))}`] : []),
+    ...(sctpInit.length > 0 ? [`a=sctp-init:${toBase64(sctpInit)}`] : []),
     ...description.candidates
       .map(formatCandidate)
       .filter(Boolean)

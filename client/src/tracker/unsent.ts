@@ -4,6 +4,7 @@ import {
   FIRST_PREFIX,
   MAX_FIRST_CHARACTERS,
   MAX_IDS_PER_MESSAGE,
+  toBase64url,
 } from '@zauberflote/proto';
 import type { Content } from '../integrity/content-id.ts';
 import type { LeaseRequest } from './types.ts';
@@ -54,7 +55,7 @@ export function firstNames(frames: readonly Uint8Array[]): string[] {
   const names: string[] = [];
   let left = MAX_FIRST_CHARACTERS;
   for (const frame of frames) {
-    const name = FIRST_PREFIX + base64url(frame);
+    const name = FIRST_PREFIX + toBase64url(frame);
     left -= name.length;
     if (left < 0) break;
     names.push(name);
@@ -68,9 +69,4 @@ function batches<T>(unsent: Map<string, T>): T[][] {
   const result: T[][] = [];
   while (all.length > 0) result.push(all.splice(0, MAX_IDS_PER_MESSAGE));
   return result;
-}
-
-function base64url(bytes: Uint8Array): string {
-  const digits: Record<string, string> = { '+': '-', '/': '_', '=': '' };
-  return btoa(String.fromCharCode(...bytes)).replace(/[+/=]/g, (digit) => digits[digit]!);
 }
