@@ -2,6 +2,7 @@ import { stripTypeScriptTypes } from 'node:module';
 import resolve from '@rollup/plugin-node-resolve';
 import terser from '@rollup/plugin-terser';
 import { shortNames } from './names.js';
+import { order } from './order.js';
 import { quietErrors } from './quiet.js';
 
 /** The sources use erasable syntax only, so blanking the types is all there is to compile. */
@@ -39,7 +40,12 @@ const compress = (more = {}) =>
   });
 
 const names = shortNames();
-const minify = [names.before, compress({ mangle: { properties: names.properties } }), names.after];
+const minify = [
+  names.before,
+  compress({ mangle: { properties: names.properties } }),
+  names.after,
+  order,
+];
 
 export default [
   {
