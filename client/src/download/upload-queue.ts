@@ -103,7 +103,7 @@ export class UploadQueue {
   /** Bytes under way to all together, and when they last were so few that no time is spent waiting. */
   #underWay = 0;
   #quietAt = 0;
-  /** How far away the farthest is to whom something is under way, in ms. */
+  /** How far away the farthest is, in ms. */
   #distanceMs = 0;
   /** Whether nothing is given until that is so. */
   #drains = false;
@@ -206,16 +206,24 @@ export class UploadQueue {
     this.#window.take(window, now);
   }
 
-  /** Looks at what is under way, but for what may have gone. Whether it is as much as may be. */
+  /**
+   * Looks at what is under way, but to those that may have gone. Whether it is as much as may be.
+   *
+   * Routers send first what came first: when something came, all has left this uplink that anybody was
+   * given before, and lies where its peer is slow or far away. One may lie about that, so two have to say it.
+   */
   #isFull(now: number): boolean {
+    const { lateMs } = this.#window;
+    const windows = [...this.#askers.values()].map(({ window }) => window);
+    const [, leftAt = 0] = windows.map(({ cameAt }) => cameAt).sort((a, b) => b - a);
     let reads = 0;
     this.#distanceMs = 0;
     this.#underWay = 0;
     for (const { window, reading } of this.#askers.values()) {
-      if (window.isLate(now, this.#window.lateMs)) continue;
-      this.#underWay += window.underWay;
+      if (window.isLate(now, lateMs)) continue;
+      this.#underWay += window.since(leftAt);
       reads += reading;
-      if (window.underWay) this.#distanceMs = Math.max(this.#distanceMs, window.distanceMs);
+      this.#distanceMs = Math.max(this.#distanceMs, window.distanceMs);
     }
     const quietMs = now - this.#quietAt - QUIET_MS;
     if (this.#underWay === 0 || quietMs > MAX_QUIET_MS) this.#quietAt = now;

@@ -264,4 +264,71 @@ describe('UploadWindow', () => {
     await line.run(450);
     assert.equal(line.bytes(1n, id).length, 2 * CHUNK, `${got(1)} bytes`);
   });
+
+  it('keeps the uplink busy for ever for equal peers that are all far away', async () => {
+    for (const [rate, peers] of [
+      [125, 6],
+      [250, 6],
+      [500, 10],
+    ] as const) {
+      const { line, ask } = setUp(rate, 131_072);
+      line.sayMs = 400;
+      for (let n = 0; n < 600; n++) for (let peer = 1; peer <= peers; peer++) ask(peer);
+      await line.run(8_000);
+      const before = line.carried;
+      await line.run(16_000);
+      const share = (line.carried - before) / (rate * 16_000);
+      assert.ok(share > 0.9, `${share} of the uplink: ${peers} peers at ${rate} KB/s`);
+    }
+  });
+
+  it('keeps it busy beside slow ones for peers that are far away, too', async () => {
+    const { line, ask } = setUp(250, 131_072);
+    line.sayMs = 300;
+    for (const peer of [10, 11, 12, 13]) line.line(BigInt(peer)).rate = 8;
+    for (let n = 0; n < 500; n++) for (const peer of [1, 2, 3, 10, 11, 12, 13]) ask(peer);
+    await line.run(5_000);
+    const before = line.carried;
+    await line.run(30_000);
+    const share = (line.carried - before) / (250 * 30_000);
+    assert.ok(share > 0.85, `${share} of the uplink`);
+  });
+
+  it('leaves most to others when many say only as much as keeps them from being late', async () => {
+    const { line, uploads, ask, got } = setUp(1_000, 131_072);
+    line.sayMs = 100;
+    line.onReceived = (peer, bytes) => {
+      if (peer < 10n || line.now < 1_000) uploads.received(peer, bytes);
+    };
+    for (let n = 0; n < 500; n++)
+      for (let peer = 1; peer < 22; peer++) if (peer < 4 || peer > 9) ask(peer);
+    let saidAt = 0;
+    await line.run(15_000, () => {
+      if (line.now < saidAt + LATE_MS - 100) return;
+      saidAt = line.now;
+      for (let peer = 10; peer < 22; peer++) uploads.received(BigInt(peer), 4_096);
+    });
+    assert.ok(got(1, 2, 3) > 0.6 * 1_000 * 15_000, `${got(1, 2, 3)} bytes`);
+  });
+
+  it('gives a new peer its first fragment although as much is under way as may be', async () => {
+    const { line, ask, got } = setUp(60);
+    for (let n = 0; n < 100; n++) for (const peer of [1, 2, 3]) ask(peer);
+    await line.run(5_000);
+    ask(4);
+    // Behind what waits: 0.3 s of the uplink, or 32 KB and a fragment, that is 0.8 s.
+    await line.run(1_000);
+    assert.ok(got(4) > 0, `${line.queued} bytes wait`);
+  });
+
+  it('ends a pause to look at distances also when somebody falls silent in it', async () => {
+    const { line, ask, got } = setUp(250, 65_536);
+    for (let n = 0; n < 600; n++) for (const peer of [1, 2, 3]) ask(peer);
+    await line.run(29_000);
+    for (const peer of [1n, 2n]) line.line(peer).rate = 0;
+    await line.run(6_000);
+    const before = got(3);
+    await line.run(4_000);
+    assert.ok(got(3) - before > 0.8 * 250 * 4_000, `${got(3) - before} bytes`);
+  });
 });

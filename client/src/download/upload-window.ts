@@ -64,8 +64,7 @@ export class ArrivalRate {
 
 /**
  * How much may be under way to all together: so much that what comes soonest takes {@link windowMs}. That
- * had to wait for the uplink alone, what takes longer for its peer's downlink as well. What lies there
- * counts too, but as it makes nobody else's take longer, it makes this so much more.
+ * had to wait for the uplink alone, what takes longer for its peer's downlink as well.
  */
 export class UplinkWindow {
   /** In bytes. */
@@ -108,7 +107,8 @@ export class UploadWindow {
   says = false;
   /** How far away it is: time from giving bytes to hearing that they have come, in ms, if nothing waited. */
   distanceMs = 0;
-  /** How long the last took that it said, in ms. */
+  /** When the last of what it said was given, and how long that took, in ms. */
+  cameAt = 0;
   tookMs = 0;
   /** How many bytes may be under way to all, by what it said last; 0: nothing to go by. */
   fitting = 0;
@@ -124,6 +124,12 @@ export class UploadWindow {
   /** Bytes that it was given and has to say when they come: 0 if all that it has to say was said. */
   get underWay(): number {
     return this.#given.length && this.#end - this.#received;
+  }
+
+  /** Of those, bytes that it was given at a time or later. */
+  since(at: number): number {
+    const before = this.#given.findLast((given) => given.at < at);
+    return this.underWay && this.#end - Math.max(this.#received, before?.end ?? 0);
   }
 
   /**
@@ -173,6 +179,7 @@ export class UploadWindow {
       this.fitting =
         ((next.before + next.bytes) * windowMs(this.distanceMs || farthestMs)) / tookMs;
       this.tookMs = tookMs;
+      this.cameAt = next.at;
       this.#given.shift();
     }
     this.#rate.take(came, now);
