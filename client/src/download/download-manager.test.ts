@@ -259,6 +259,32 @@ describe('DownloadManager', () => {
     assert.equal(bench.manager.stats().bytes.uploaded, 20);
   });
 
+  it('serves what a peer asked for before the whole was here', async () => {
+    const { manifest, id, chunkSize } = await makeManifest([FILE], FILE.length);
+    const content = { algorithm: HashAlgorithm.MANIFEST_SHA256, digest: digestOf(id) };
+    bench.manager.addManifest(manifest);
+    const result = bench.manager.download(id);
+    await settle();
+    bench.named(1n);
+    bench.opens(2n);
+    bench.hear(2n, { case: 'holdings', value: { content, size: BigInt(FILE.length), chunkSize } });
+    await until(() => bench.requests(1n).length > 1);
+    const [{ requestId = 0, offset = 0n, length = 0 } = {}] = bench.requests(1n);
+    const data = Uint8Array.from(FILE.subarray(Number(offset), Number(offset) + length));
+    bench.hear(1n, { case: 'fragment', value: { requestId, offset: 0, data } });
+    await until(() => bench.told(2n, 'got').length === 1);
+    bench.full.add(2n);
+    bench.hear(2n, { case: 'request', value: { requestId: 1, content, offset, length } });
+    bench.serve(1n);
+    await result;
+    bench.full.clear();
+    bench.handlers.onWritable(2n);
+    const answers = () => [...bench.told(2n, 'fragment'), ...bench.told(2n, 'refuse')];
+    await until(() => answers().length > 0);
+    const [{ data: sent } = {}] = bench.told(2n, 'fragment');
+    assert.deepEqual(sent, data.subarray(0, sent?.length), 'it was refused');
+  });
+
   it('refuses a bad hash, and everything once it is closed', async () => {
     await assert.rejects(bench.manager.download('nonsense'), { code: 'bad-hash' });
     const result = bench.manager.download(HASH, { fallback: '/f' });

@@ -23,6 +23,8 @@ export class Bench {
   readonly sent: { peer: bigint; body: PeerMessageBody }[] = [];
   readonly barred: bigint[] = [];
   readonly open = new Set<bigint>();
+  /** Whose connections take nothing now. */
+  readonly full = new Set<bigint>();
   readonly fetched: string[] = [];
   state: TrackerState = 'open';
   /** What the tracker says of the content. */
@@ -62,7 +64,7 @@ export class Bench {
       welcome: () => {},
       connect: (peer) => this.connected.push(peer),
       isOpen: (peer) => this.open.has(peer),
-      isWritable: () => true,
+      isWritable: (peer) => !this.full.has(peer),
       queuedBytes: () => 0,
       maxFragmentBytes: () => 65_536,
       send: (peer, body) => this.sent.push({ peer, body }) > 0,

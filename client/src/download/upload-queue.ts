@@ -10,7 +10,6 @@ import {
   UploadWindow,
   windowMs,
 } from './upload-window.ts';
-import type { Servable } from './uploads.ts';
 
 /**
  * Least that may wait in the network's send buffers, all connections together, in bytes: two messages,
@@ -51,7 +50,8 @@ const BEGUN = Number.MAX_SAFE_INTEGER / 2;
 /** A range that is to be sent. */
 export interface Job {
   readonly request: Request;
-  readonly servable: Servable;
+  /** Of its content; what can be served of that is another when it is complete, and when its turn comes. */
+  readonly key: string;
   /** Its bytes, once its turn came. */
   data: Uint8Array<ArrayBuffer> | 'reading' | undefined;
   /** Bytes of it that were handed to the network. */

@@ -106,7 +106,8 @@ export class Uploads {
     const { requestId, content, offset, length } = request;
     const { jobs } = this.#queue.asker(peer);
     if (jobs.has(requestId)) return false;
-    const servable = this.#find(contentKey(content!)); // The codec checked that it is there.
+    const key = contentKey(content!); // The codec checked that it is there.
+    const servable = this.#find(key);
     const refuse = (reason: RefuseReason) => this.#refuse(peer, requestId, reason);
     if (!this.serving || this.#connections.maxFragmentBytes(peer) < MIN_FRAGMENT_BYTES)
       refuse(RefuseReason.NOT_SERVING);
@@ -115,7 +116,7 @@ export class Uploads {
     else if (Number(offset) + length > (servable.size ?? Number.POSITIVE_INFINITY))
       refuse(RefuseReason.OUT_OF_RANGE);
     else {
-      jobs.set(requestId, { request, servable, data: undefined, sent: 0 });
+      jobs.set(requestId, { request, key, data: undefined, sent: 0 });
       this.#pump();
     }
     return true;
@@ -177,7 +178,7 @@ export class Uploads {
         if (!read && jobs.get(requestId) === job) end(RefuseReason.NOT_HELD);
       };
       this.#queue.begin(asker, length);
-      const read = job.servable.read(Number(offset), length);
+      const read = this.#find(job.key)?.read(Number(offset), length);
       if (!(read instanceof Promise)) return take(read);
       job.data = 'reading';
       asker.reading += length;
