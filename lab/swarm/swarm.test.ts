@@ -133,6 +133,19 @@ describe('A swarm of real download managers and the real tracker registry', () =
     assert.ok(second.manager.stats().bytes.uploaded >= 100_000);
   });
 
+  for (const kind of ['zf1', 'sha1'] as const)
+    it(`refuses nobody what was announced, whoever completes meanwhile (${kind})`, async () => {
+      const swarm = new Swarm(5, 786_432, kind);
+      swarm.world.origin.rate = 64_000;
+      for (let i = 0; i < 40; i++) {
+        swarm.visit({ uplink: 250_000 });
+        await swarm.world.clock.run(() => false, 100);
+      }
+      await swarm.finish();
+      await swarm.assertRight(swarm.visitors);
+      assert.equal(swarm.world.refusals, 0);
+    });
+
   it('completes from the last seeder when the others vanish in the middle', async () => {
     const swarm = new Swarm(4, 3_000_000);
     const seeders = await swarm.seed(3, { uplink: 500_000 });
