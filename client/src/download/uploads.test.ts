@@ -172,6 +172,30 @@ describe('Uploads', () => {
     assert.deepEqual(line.bytes(1n, 3), file.subarray(0, 1000));
   });
 
+  it('refuses what lies beyond a content that has become shorter, and goes on with the rest', async () => {
+    let servable: Servable = { ...whole, size: 4 * SIZE };
+    start({
+      get size() {
+        return servable.size;
+      },
+      read: (offset, length) => servable.read(offset, length),
+    });
+    const { isWritable } = line.connections;
+    Object.assign(line.connections, { isWritable: () => false });
+    uploads.request(1n, request(1, SIZE, 1_000));
+    uploads.request(1n, request(2, SIZE - 500, 1_000));
+    uploads.request(1n, request(3, 0, 1_000));
+    Object.assign(line.connections, { isWritable });
+    servable = whole;
+    uploads.writable();
+    await line.run(100);
+    assert.deepEqual(line.refusals(), [
+      [1, RefuseReason.NOT_HELD],
+      [2, RefuseReason.NOT_HELD],
+    ]);
+    assert.deepEqual(line.bytes(1n, 3), file.subarray(0, 1_000));
+  });
+
   it('does not serve a peer that takes tiny messages only', () => {
     line.maxFragment = MIN_FRAGMENT_BYTES - 1;
     uploads.request(1n, request(1));

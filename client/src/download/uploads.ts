@@ -174,8 +174,9 @@ export class Uploads {
     else if (data instanceof Uint8Array) this.#send(asker, job, data);
     else {
       const take = (read?: Uint8Array<ArrayBuffer>) => {
-        job.data = read;
-        if (!read && jobs.get(requestId) === job) end(RefuseReason.NOT_HELD);
+        // The content may have turned out to be shorter than it was said to be.
+        job.data = read?.length === length ? read : undefined;
+        if (!job.data && jobs.get(requestId) === job) end(RefuseReason.NOT_HELD);
       };
       this.#queue.begin(asker, length);
       const read = this.#find(job.key)?.read(Number(offset), length);
