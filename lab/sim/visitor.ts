@@ -89,16 +89,17 @@ export class Visitor {
   startAsSeeder(): void {
     this.ending = 'complete';
     this.#have();
-    this.world.seat(this);
+    this.world.seat(this, this.#unsent.splice(0));
   }
 
   /** Opens the page, which has the manifest: connects to the tracker and wants the content. */
   startAsLeecher(): void {
     this.#arrivedAt = this.world.clock.now;
     this.#engine = new DownloadEngine(true, 'chunks');
-    this.world.enter(this);
     this.#tell({ type: 'start' });
     this.#tell({ type: 'layout', layout: this.world.layout });
+    // As in the client: in the request for the socket (docs/protocol.md, first frames).
+    this.world.enter(this, this.#unsent.splice(0));
   }
 
   /** Time of a packet to anybody. */

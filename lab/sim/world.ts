@@ -19,7 +19,7 @@ export const CONTENT = {
   digest: new Uint8Array(32).fill(7),
 };
 
-/** TCP and WebSocket handshakes: how long until a visitor can speak to the tracker. */
+/** TCP and WebSocket handshakes: how long until a visitor has the tracker's answer to its first words. */
 const TRACKER_ROUND_TRIPS = 2;
 
 /** The tracker's registry, the origin, and what lies between them and the visitors. */
@@ -62,29 +62,33 @@ export class World {
 
   // --- the tracker: messages as objects, the codec left out ---
 
-  /** A visitor opens its connection to the tracker and is greeted. */
-  enter(visitor: Visitor): void {
+  /** A visitor opens its connection to the tracker and is greeted. @param first what it says with the request */
+  enter(visitor: Visitor, first: readonly SessionRequestBody[]): void {
     const { rttMs } = this.scenario;
-    this.clock.after((TRACKER_ROUND_TRIPS - 0.5) * rttMs, () => this.seat(visitor));
+    this.clock.after((TRACKER_ROUND_TRIPS - 0.5) * rttMs, () => this.seat(visitor, first));
   }
 
-  /** The tracker learns of a visitor. */
-  seat(visitor: Visitor): void {
-    if (!visitor.gone) this.#carryOut(this.registry.connect(visitor, this.random));
+  /** The tracker learns of a visitor. @param first what it says right then */
+  seat(visitor: Visitor, first: readonly SessionRequestBody[]): void {
+    if (visitor.gone) return;
+    this.#carryOut(this.registry.connect(visitor, this.random));
+    for (const body of first) this.#receive(visitor, body);
   }
 
   /** Half a round trip later the tracker hears it. */
   tell(visitor: Visitor, body: SessionRequestBody): void {
-    this.clock.after(this.scenario.rttMs / 2, () => {
-      const message = { body } as Pick<SessionRequest, 'body'>;
-      this.#carryOut(this.registry.receive(visitor, message, this.clock.now, this.random));
-    });
+    this.clock.after(this.scenario.rttMs / 2, () => this.#receive(visitor, body));
   }
 
   leave(visitor: Visitor): void {
     this.clock.after(this.scenario.rttMs / 2, () =>
       this.registry.disconnect(visitor, this.clock.now),
     );
+  }
+
+  #receive(visitor: Visitor, body: SessionRequestBody): void {
+    const message = { body } as Pick<SessionRequest, 'body'>;
+    this.#carryOut(this.registry.receive(visitor, message, this.clock.now, this.random));
   }
 
   #carryOut(effects: readonly Effect<Visitor>[]): void {
