@@ -50,7 +50,7 @@ const BEGUN = Number.MAX_SAFE_INTEGER / 2;
 /** A range that is to be sent. */
 export interface Job {
   readonly request: Request;
-  /** Of its content; what can be served of that is another when it is complete, and when its turn comes. */
+  /** Of its content: only when its turn comes it is known what is here of that, or whether it is complete. */
   readonly key: string;
   /** Its bytes, once its turn came. */
   data: Uint8Array<ArrayBuffer> | 'reading' | undefined;

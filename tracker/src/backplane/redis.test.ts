@@ -306,8 +306,13 @@ describe('trackers that share a cluster of Redis', function () {
       for (const channel of those.filter(Boolean)) {
         const slot = await servers[i]!.ask('cluster', 'keyslot', channel);
         const next = (i + 1) % servers.length;
-        for (const each of [servers[next]!, ...servers])
-          await each.ask('cluster', 'setslot', slot, 'node', owners[next]!);
+        const set = async (server: number, ...state: readonly string[]) =>
+          assert.equal(await servers[server]!.ask('cluster', 'setslot', slot, ...state), 'OK');
+        // As a resharding does. Without an import the new owner has no newer claim than the old one, whose
+        // word may be on its way: then each took the other for the owner, for good.
+        await set(next, 'importing', owners[i]!);
+        await set(i, 'migrating', owners[next]!);
+        for (const each of [next, ...servers.keys()]) await set(each, 'node', owners[next]!);
       }
     await until('all are named', allAreNamed);
   });
