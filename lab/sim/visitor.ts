@@ -1,4 +1,6 @@
 import { DISCONNECTED_GRACE_MS } from '@zauberflote/client/src/connection/open-connection.ts';
+import { News } from '@zauberflote/client/src/download/news.ts';
+import type { Servable } from '@zauberflote/client/src/download/uploads.ts';
 import { Uploads } from '@zauberflote/client/src/download/uploads.ts';
 import { Bitfield } from '@zauberflote/client/src/engine/bitfield.ts';
 import { DownloadEngine } from '@zauberflote/client/src/engine/engine.ts';
@@ -54,6 +56,7 @@ export class Visitor {
   /** From arrival to completion, in ms. */
   tookMs = 0;
   readonly #uploads: Uploads;
+  readonly #news: News;
   readonly #origin: OriginClient;
   readonly #aborts = new Map<number, () => void>();
   /** Leaves at this share of the download; from 1 on, as far into the same time again. */
@@ -82,6 +85,7 @@ export class Visitor {
       read: (offset: number, length: number) => this.#read(offset, length),
     };
     this.#uploads = new Uploads(this.contacts, () => servable, world.platform);
+    this.#news = new News(world.platform, (peer, chunks) => this.#say('got', peer, chunks));
     this.contacts.onWritable = () => this.#uploads.writable();
   }
 
@@ -206,7 +210,8 @@ export class Visitor {
         break;
       }
       case 'got':
-        this.#tell({ type: 'got', peer, chunks: body.value.chunks ?? [] });
+      case 'coming':
+        this.#tell({ type: body.case, peer, chunks: body.value.chunks ?? [] });
         break;
       case 'received':
         this.#uploads.received(peer, body.value.bytes ?? 0);
@@ -220,9 +225,10 @@ export class Visitor {
   }
 
   /** Stands for a chunk that is here. */
-  #read(offset: number, length: number): Uint8Array<ArrayBuffer> | undefined {
+  #read(offset: number, length: number): ReturnType<Servable['read']> {
     const chunk = Math.floor(offset / this.world.layout.chunkSize);
-    if (this.ending !== 'complete' && !this.#held.has(chunk)) return undefined;
+    if (this.ending !== 'complete' && !this.#held.has(chunk))
+      return this.#engine?.expects(offset, length);
     if (blank.length < length) blank = new Uint8Array(length);
     return blank.subarray(0, length);
   }
@@ -238,6 +244,7 @@ export class Visitor {
       wakeAt: engine.wakeAt,
     }));
     for (const effect of effects) this.#carryOut(effect);
+    this.#news.tellSoon();
     if (!engine.ended) this.#schedule(engine, wakeAt);
     this.#perhapsLeave();
   }
@@ -282,11 +289,10 @@ export class Visitor {
         this.contacts.send(effect.peer, { case: 'holdings', value });
         return;
       }
-      case 'got': {
-        const value = { content: CONTENT, chunks: [...effect.chunks] };
-        this.contacts.send(effect.peer, { case: 'got', value });
-        return;
-      }
+      case 'got':
+        return this.#news.add(effect.peer, effect.chunks);
+      case 'coming':
+        return this.#say('coming', effect.peer, [...effect.chunks]);
       case 'request': {
         const connection = this.contacts.get(effect.peer);
         const { offset, length } = effect;
@@ -311,7 +317,7 @@ export class Visitor {
       }
       case 'keep':
         this.#held.add(effect.chunk);
-        return;
+        return this.#uploads.ready();
       case 'drop':
         if (effect.peer !== undefined) this.contacts.get(effect.peer)?.settle(effect.chunk);
         return;
@@ -324,6 +330,7 @@ export class Visitor {
       case 'lay-out':
         return;
       case 'complete':
+        this.#news.tell();
         return this.#complete();
       case 'fail':
         this.ending = 'failed';
@@ -336,6 +343,10 @@ export class Visitor {
           `the simulation cannot carry out ${JSON.stringify(effect satisfies never)}`,
         );
     }
+  }
+
+  #say(what: 'got' | 'coming', peer: PeerId, chunks: number[]): void {
+    this.contacts.send(peer, { case: what, value: { content: CONTENT, chunks } });
   }
 
   #fetch({ range, offset, length }: Extract<Effect, { type: 'fetch-range' }>): void {
@@ -397,6 +408,7 @@ export class Visitor {
     this.#cancelWake();
     for (const abort of this.#aborts.values()) abort();
     this.#uploads.close();
+    this.#news.close();
     this.contacts.close(heardMs);
     this.world.leave(this);
   }

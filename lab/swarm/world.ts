@@ -6,6 +6,7 @@ import {
   encodePeerMessage,
   encodeSessionRequest,
   encodeSessionResponse,
+  RefuseReason,
 } from '@zauberflote/proto';
 import type { Effect } from '@zauberflote/tracker';
 import { Registry } from '@zauberflote/tracker';
@@ -37,7 +38,7 @@ export class World {
   readonly registry = new Registry<Visitor>();
   readonly origin = new Origin(this.clock, LATENCY_MS);
   trackerUp = true;
-  /** Requests that anybody refused. */
+  /** Requests that anybody refused, but for those who said that they are busy. */
   refusals = 0;
   readonly #online = new Map<bigint, Visitor>();
 
@@ -106,7 +107,7 @@ export class World {
   /** Sends a message over an open connection; `sent` is called when it has left the uplink. */
   transmit(from: Visitor, to: Visitor, body: PeerMessageBody, sent: () => void): void {
     const frame = encodePeerMessage(body);
-    if (body?.case === 'refuse') this.refusals++;
+    if (body?.case === 'refuse' && body.value.reason !== RefuseReason.BUSY) this.refusals++;
     if (from.traits.lies && body?.case === 'fragment') frame[frame.length - 1]! ^= 1;
     const seconds = frame.length / (from.traits.uplink ?? 1_000_000);
     from.busyUntil = Math.max(from.busyUntil, this.clock.now) + seconds * 1_000;

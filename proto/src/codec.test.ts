@@ -136,6 +136,7 @@ describe('codec', () => {
     for (const body of [
       { case: 'holdings', value: { content, bitfield } },
       { case: 'got', value: { content, chunks } },
+      { case: 'coming', value: { content, chunks } },
     ] as const)
       assert.equal(decodePeerMessage(encodePeerMessage(body)).body.case, body.case);
     // A lease may name what is needed, and that it has fetched a quarter of it since.

@@ -173,11 +173,12 @@ export function decodePeerMessage(frame: Uint8Array): PeerMessage {
       checkBitfield(body.value.bitfield);
       break;
     }
-    case 'got': {
+    case 'got':
+    case 'coming': {
       checkContentId(body.value.content);
       const { chunks } = body.value;
       if (chunks.length < 1 || chunks.length > limits.MAX_CHUNKS_PER_GOT)
-        malformed(`${chunks.length} chunks in a got`);
+        malformed(`${chunks.length} chunks in a ${body.case}`);
       checkChunks(chunks);
     }
   }

@@ -80,6 +80,12 @@ export const PEER_MESSAGE: readonly Vector[] = [
     got: { content, chunks: [0, LAST_CHUNK] },
   }),
   valid('got 256', 'As many chunks as are allowed.', { got: { content, chunks: chunks(256) } }),
+  valid('coming', 'The first and the last chunk there can be.', {
+    coming: { content, chunks: [0, LAST_CHUNK] },
+  }),
+  valid('coming 256', 'As many chunks as are allowed.', {
+    coming: { content, chunks: chunks(256) },
+  }),
   valid('received', 'The data of a usual fragment has come.', { received: { bytes: 16384 } }),
   valid('received, most', 'As much as one can say.', { received: { bytes: 4294967295 } }),
   valid('received nothing', 'It says nothing, but is no mistake.', { received: {} }),
@@ -138,6 +144,12 @@ export const PEER_MESSAGE: readonly Vector[] = [
   rule('got 257', '1 to 256 chunks', { got: { content, chunks: chunks(257) } }),
   rule('got chunk 65,536', 'chunks are below 65,536', {
     got: { content, chunks: [0, LAST_CHUNK + 1] },
+  }),
+  rule('coming of no content', 'content is missing', { coming: { chunks: [1] } }),
+  rule('coming nothing', '1 to 256 chunks', { coming: { content } }),
+  rule('coming 257', '1 to 256 chunks', { coming: { content, chunks: chunks(257) } }),
+  rule('coming chunk 65,536', 'chunks are below 65,536', {
+    coming: { content, chunks: [0, LAST_CHUNK + 1] },
   }),
   ruleHex(
     'too large',

@@ -4,7 +4,6 @@ import { chunkLength } from '../engine/layout.ts';
 import type { PeerId } from '../engine/types.ts';
 import { concat } from '../sources/http.ts';
 import { RangeBuffer } from './range-buffer.ts';
-import type { Servable } from './uploads.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -21,7 +20,7 @@ interface Pending {
  * origin, are taken out chunk by chunk to be hashed, and are kept and served. What happens to which
  * chunk is the engine's to say. A `peer` that is undefined stands for the origin.
  */
-export class ChunkBytes implements Servable {
+export class ChunkBytes {
   layout: Layout | undefined;
   readonly #pending = new Map<PeerId, Map<number, Pending>>();
   readonly #ranges = new Map<number, RangeBuffer>();

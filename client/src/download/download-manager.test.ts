@@ -286,6 +286,43 @@ describe('DownloadManager', () => {
     assert.deepEqual(sent, data.subarray(0, sent.length));
   });
 
+  for (const end of ['comes', 'goes'] as const)
+    it(`lets a peer wait for a chunk that it announced while that came, until it ${end}`, async () => {
+      const { manifest, id, chunkSize } = await makeManifest([FILE], FILE.length);
+      const content = { algorithm: HashAlgorithm.MANIFEST_SHA256, digest: digestOf(id) };
+      bench.manager.addManifest(manifest);
+      const result = bench.manager.download(id);
+      result.catch(() => {});
+      await settle();
+      bench.named(1n);
+      bench.opens(2n);
+      const none = { content, size: BigInt(FILE.length), chunkSize };
+      bench.hear(2n, { case: 'holdings', value: none });
+      await until(() => bench.requests(1n).length > 1);
+      const [{ requestId = 0, offset = 0n, length = 0 } = {}] = bench.requests(1n);
+      const part = (from: number, to: number) => {
+        const data = Uint8Array.from(FILE.subarray(Number(offset) + from, Number(offset) + to));
+        bench.hear(1n, { case: 'fragment', value: { requestId, offset: from, data } });
+      };
+      part(0, 4_000);
+      await until(() => bench.told(2n, 'coming').length === 1);
+      bench.hear(2n, { case: 'request', value: { requestId: 1, content, offset, length } });
+      await settle();
+      const answers = () => [...bench.told(2n, 'fragment'), ...bench.told(2n, 'refuse')];
+      assert.deepEqual(answers(), []);
+      if (end === 'comes') part(4_000, length);
+      else bench.handlers.onClose(1n, 'lost');
+      await until(() => answers().length > 0);
+      const [{ data } = {}] = bench.told(2n, 'fragment');
+      if (end === 'comes')
+        assert.deepEqual(
+          Buffer.from(data as Uint8Array),
+          FILE.subarray(Number(offset), Number(offset) + (data as Uint8Array).length),
+        );
+      else assert.deepEqual(answers(), [{ requestId: 1, reason: RefuseReason.BUSY }]);
+      bench.manager.close();
+    });
+
   it('refuses a bad hash, and everything once it is closed', async () => {
     await assert.rejects(bench.manager.download('nonsense'), { code: 'bad-hash' });
     const result = bench.manager.download(HASH, { fallback: '/f' });

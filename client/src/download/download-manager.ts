@@ -228,7 +228,7 @@ export class DownloadManager implements Downloads {
 
   #servable(key: string): Servable | undefined {
     const stored = this.#store.get(key);
-    return stored ? this.#reader.servable(stored.blob) : this.#active.get(key)?.download.servable;
+    return stored ? this.#reader.servable(stored.blob) : this.#active.get(key)?.download;
   }
 
   /** A download is over, or nobody wants it any more. */
@@ -238,6 +238,7 @@ export class DownloadManager implements Downloads {
     if (this.#active.get(content.key) !== active) return;
     this.#active.delete(content.key);
     this.#welcome();
+    this.#uploads.ready();
     addBytes(this.#received, bytes);
     if (!this.#store.get(content.key)) this.#tracker.drop([content]);
   }
@@ -284,6 +285,7 @@ export class DownloadManager implements Downloads {
       connect: (peer) => this.#connect(peer),
       request: (download, peer, range) => this.#request(download, peer, range),
       bar: (peer) => this.#connections.disconnect(peer, 'malformed'),
+      ready: () => uploads.ready(),
     };
   }
 
@@ -343,9 +345,10 @@ export class DownloadManager implements Downloads {
       case 'holdings':
         this.#holdings(peer, body.value);
         break;
-      case 'got': {
+      case 'got':
+      case 'coming': {
         const { content, chunks } = body.value;
-        this.#active.get(contentKey(content!))?.download.tell({ type: 'got', peer, chunks });
+        this.#active.get(contentKey(content!))?.download.tell({ type: body.case, peer, chunks });
         break;
       }
       case 'received':

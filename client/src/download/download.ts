@@ -1,5 +1,5 @@
 import type { PeerMessageBody } from '@zauberflote/proto';
-import { formatContentId, HashAlgorithm, MAX_CHUNKS_PER_GOT } from '@zauberflote/proto';
+import { formatContentId, HashAlgorithm } from '@zauberflote/proto';
 import { DownloadEngine } from '../engine/engine.ts';
 import { layoutOf } from '../engine/layout.ts';
 import type { Effect, EngineEvent, Failure, PeerId } from '../engine/types.ts';
@@ -12,17 +12,12 @@ import type { HttpBody, HttpError } from '../sources/http.ts';
 import { concat, fetchRange } from '../sources/http.ts';
 import { Alarm } from './alarm.ts';
 import { ChunkBytes } from './chunk-bytes.ts';
+import { News } from './news.ts';
 import type { BytesBySource, Progress } from './types.ts';
 import type { Servable } from './uploads.ts';
 
 /** Between two words on progress: pages draw it, and bytes come in thousands of parts a second. */
 export const PROGRESS_MS = 50;
-
-/**
- * Between two `Got` to the same peers: a word on each chunk of 16 KiB would be 760 a second at
- * 100 Mbit/s, above what peers take for ever (`SMALL_PER_SECOND`); so it is 40.
- */
-export const NEWS_MS = 25;
 
 export type LeaseEffect = Extract<Effect, { type: 'lease' }>;
 
@@ -40,6 +35,8 @@ export interface DownloadContext {
   /** Asks a peer for a range. @returns what takes it back, or undefined if there is no connection */
   request(download: Download, peer: PeerId, range: ChunkRange): (() => void) | undefined;
   bar(peer: PeerId): void;
+  /** More of it can be given to others. */
+  ready(): void;
 }
 
 /** Bytes of a content that one peer was asked for. */
@@ -53,7 +50,7 @@ export interface ChunkRange {
  * Fetches one content: runs an engine, carries its effects out and holds the bytes. `result`
  * settles once with the verified Blob or a ZfError.
  */
-export class Download {
+export class Download implements Servable {
   readonly content: Content;
   readonly result: Promise<Blob>;
   readonly bytes: BytesBySource = { peers: 0, origin: 0, store: 0 };
@@ -65,16 +62,12 @@ export class Download {
   /** What ends each range of the origin. */
   readonly #ranges = new Map<number, AbortController>();
   #manifest: ManifestInfo | undefined;
-  /** Chunks that peers are still to be told of. */
-  readonly #news = new Map<PeerId, Set<number>>();
+  readonly #news: News;
   /** Who was told what there is here, at least once. */
   readonly #greeted = new Set<PeerId>();
   #mediaType = '';
   #originError: unknown;
   readonly #alarm: Alarm;
-  readonly #newsAlarm: Alarm;
-  /** When peers were last told of chunks. */
-  #newsAt = Number.NEGATIVE_INFINITY;
   /** Most bytes that were at hand. */
   #loaded = 0;
   /** When progress was last told. */
@@ -96,7 +89,7 @@ export class Download {
     const byChunks = content.algorithm === HashAlgorithm.MANIFEST_SHA256;
     this.#engine = new DownloadEngine(fallback !== undefined, byChunks ? 'chunks' : 'whole');
     this.#alarm = new Alarm(context.platform, () => this.tell({ type: 'wake' }));
-    this.#newsAlarm = new Alarm(context.platform, () => this.#sendNewsSoon());
+    this.#news = new News(context.platform, (peer, chunks) => this.#say('got', peer, chunks));
     this.result = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -121,8 +114,8 @@ export class Download {
   }
 
   /** What of it may be given to others. */
-  get servable(): Servable {
-    return this.#bytes;
+  read(offset: number, length: number): ReturnType<Servable['read']> {
+    return this.#bytes.read(offset, length) ?? this.#engine.expects(offset, length);
   }
 
   /** Another caller knows where the origin has it; the first one said stands. */
@@ -160,7 +153,7 @@ export class Download {
     const { platform } = this.#context;
     const effects = this.#engine.handle(event, platform.now(), () => platform.random());
     for (const effect of effects) this.#carryOut(effect);
-    this.#sendNewsSoon();
+    this.#news.tellSoon();
     if (!this.#aborted) this.#alarm.set(this.#engine.wakeAt);
   }
 
@@ -189,7 +182,7 @@ export class Download {
   #end(): void {
     this.#aborted = true;
     this.#alarm.clear();
-    this.#newsAlarm.clear();
+    this.#news.close();
     for (const range of this.#ranges.values()) range.abort();
     this.#ranges.clear();
     this.#bytes.clear();
@@ -209,12 +202,10 @@ export class Download {
       case 'holdings':
         this.#greeted.add(effect.peer);
         return this.#sendHoldings(effect.peer, effect);
-      case 'got': {
-        const news = this.#news.get(effect.peer) ?? new Set();
-        this.#news.set(effect.peer, news);
-        for (const chunk of effect.chunks) news.add(chunk);
-        return;
-      }
+      case 'got':
+        return this.#news.add(effect.peer, effect.chunks);
+      case 'coming':
+        return this.#say('coming', effect.peer, [...effect.chunks]);
       case 'request':
         return this.#request(effect.peer, effect);
       case 'cancel':
@@ -224,13 +215,14 @@ export class Download {
         return;
       case 'keep': {
         const { chunk, peer } = effect;
-        return this.#bytes.keep(chunk, peer, !!this.#manifest || peer === undefined);
+        this.#bytes.keep(chunk, peer, !!this.#manifest || peer === undefined);
+        return this.#context.ready();
       }
       case 'drop':
         this.#bytes.drop(effect.chunk, effect.peer);
         return;
       case 'discard':
-        for (const news of this.#news.values()) news.delete(effect.chunk);
+        this.#news.discard(effect.chunk);
         return this.#bytes.discard(effect.chunk);
       case 'lay-out':
         this.#bytes.layout = effect.layout;
@@ -246,7 +238,7 @@ export class Download {
         return;
       case 'complete': {
         const type = this.#manifest?.mediaType || this.#mediaType;
-        this.#sendNews();
+        this.#news.tell();
         return this.#finish(new Blob(this.#bytes.inOrder(), { type }));
       }
       case 'fail':
@@ -271,23 +263,9 @@ export class Download {
     this.#context.send(peer, { case: 'holdings', value: { ...value, ...held } });
   }
 
-  /** The first news at once, and what comes soon after together. */
-  #sendNewsSoon(): void {
-    if (this.#aborted || this.#news.size === 0) return;
-    const now = this.#context.platform.now();
-    const due = this.#newsAt + NEWS_MS;
-    if (now < due) return this.#newsAlarm.set(due);
-    this.#newsAt = now;
-    this.#sendNews();
-  }
-
-  #sendNews(): void {
-    for (const [peer, news] of this.#context.serving ? this.#news : [])
-      for (const chunks = [...news]; chunks.length > 0; ) {
-        const value = { content: this.content, chunks: chunks.splice(0, MAX_CHUNKS_PER_GOT) };
-        this.#context.send(peer, { case: 'got', value });
-      }
-    this.#news.clear();
+  #say(what: 'got' | 'coming', peer: PeerId, chunks: number[]): void {
+    if (this.#context.serving)
+      this.#context.send(peer, { case: what, value: { content: this.content, chunks } });
   }
 
   #request(peer: PeerId, range: ChunkRange): void {

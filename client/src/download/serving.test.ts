@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { makeManifest } from '@zauberflote/convert';
 import { HashAlgorithm } from '@zauberflote/proto';
-import { NEWS_MS } from './download.ts';
+import { NEWS_MS } from './news.ts';
 import { Bench, digestOf, FILE, HASH, settle, until } from './test-bench.ts';
 
 describe('DownloadManager of a visitor who saves data', () => {

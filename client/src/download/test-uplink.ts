@@ -251,7 +251,10 @@ export class TestUplink {
 export const CONTENT = { algorithm: HashAlgorithm.SHA1, digest: new Uint8Array(20) };
 /** Bytes of a request, if nothing else is said: two usual fragments. */
 export const CHUNK = 32_768;
-export const FILE = Uint8Array.from({ length: 1 << 20 }, (_, i) => (i * 7 + (i >> 10)) & 255);
+export const FILE = Uint8Array.from(
+  { length: (1 << 20) + 512 },
+  (_, i) => (i * 7 + (i >> 10)) & 255,
+);
 
 export const served: Servable = {
   size: FILE.length,
@@ -266,8 +269,8 @@ export function serve(rate: number, servable = served) {
   line.onWritable = () => uploads.writable();
   line.onReceived = (peer, bytes) => uploads.received(peer, bytes);
   let last = 0;
-  /** Asks for the bytes from `offset`; the id of the request. */
-  const ask = (peer: number, length = CHUNK, offset = 0): number => {
+  /** Asks for the bytes from `offset`, by default for none that others ask for; the id of the request. */
+  const ask = (peer: number, length = CHUNK, offset = last % 512): number => {
     const value = { requestId: ++last, content: CONTENT, offset: BigInt(offset), length };
     assert.ok(uploads.request(BigInt(peer), value));
     return last;

@@ -4,6 +4,9 @@ import { CHUNK, FILE, serve, served } from './test-uplink.ts';
 import { BUDGET_MS, MIN_BUDGET_BYTES, SLOW_MS } from './upload-queue.ts';
 import { FRAGMENT_BYTES } from './uploads.ts';
 
+/** Bytes of a long request. */
+const LONG = 32 * CHUNK;
+
 describe('UploadQueue', () => {
   it('serves whole requests one after the other, so that the first are there early', async () => {
     const { line, ask } = serve(250);
@@ -37,9 +40,8 @@ describe('UploadQueue', () => {
       for (const askers of [1, 10]) {
         const { line, ask } = serve(rate);
         const bytes = rate * 2_000;
-        const each = Math.ceil(bytes / askers / FILE.length) + 1;
-        for (let n = 0; n < each; n++)
-          for (let peer = 1; peer <= askers; peer++) ask(peer, FILE.length);
+        const each = Math.ceil(bytes / askers / LONG) + 1;
+        for (let n = 0; n < each; n++) for (let peer = 1; peer <= askers; peer++) ask(peer, LONG);
         await line.run(2_000);
         const { carried } = line;
         assert.ok(
@@ -54,7 +56,7 @@ describe('UploadQueue', () => {
       for (const wakeMs of [60, 150]) {
         const { line, ask } = serve(rate);
         line.wakeMs = wakeMs;
-        for (let n = 0; n < 40; n++) for (let peer = 1; peer <= 4; peer++) ask(peer, FILE.length);
+        for (let n = 0; n < 40; n++) for (let peer = 1; peer <= 4; peer++) ask(peer, LONG);
         await line.run(1_000);
         const before = line.carried;
         await line.run(3_000);
@@ -138,7 +140,7 @@ describe('UploadQueue', () => {
         const later = async (offset: number, length: number) => FILE.slice(offset, offset + length);
         const { line, uploads, ask } = serve(
           rate,
-          isRead === 'later' ? { size: FILE.length, read: later } : served,
+          isRead === 'later' ? { size: LONG, read: later } : served,
         );
         const asked: { peer: number; id: number; length: number; isOff: boolean }[] = [];
         const left = new Set<number>();

@@ -1,6 +1,7 @@
 import type { Request } from '@zauberflote/proto';
 import { FRAGMENT_HEADER_BYTES } from '../connection/open-connection.ts';
 import type { Connections } from '../connection/types.ts';
+import { BUSY_CHUNK_MS } from '../engine/tuning.ts';
 import type { PeerId } from '../tracker/types.ts';
 import {
   ArrivalRate,
@@ -44,6 +45,21 @@ export const QUIET_MS = 30_000;
 /** Longest wait for that, in ms. Beyond it, somebody has gone, or takes little. */
 export const MAX_QUIET_MS = 600;
 
+/**
+ * So many may wait for one range at least before others are sent to ask elsewhere: whoever gets it passes it on,
+ * and those need not wait for this uplink. On a fast one as many as get it in {@link BUSY_CHUNK_MS}.
+ */
+export const MIN_COPIES = 2;
+
+/** So many requests of each peer count for that: who asks for much in advance keeps nobody away. */
+const COUNTED_REQUESTS = 2;
+
+/** After so many refusals one request of a peer waits with the others: there may be nobody else to ask. */
+export const MAX_BUSY = 4;
+
+/** Requests of one peer that may wait for what is on its way here: all of them are looked at often. */
+export const MAX_COMING = 8;
+
 /** What was begun is ahead of all that was not: more than any turn. */
 const BEGUN = Number.MAX_SAFE_INTEGER / 2;
 
@@ -54,6 +70,8 @@ export interface Job {
   readonly key: string;
   /** Its bytes, once its turn came. */
   data: Uint8Array<ArrayBuffer> | 'reading' | undefined;
+  /** When its turn came first and they were not here yet. */
+  waitsSince: number | undefined;
   /** Bytes of it that were handed to the network. */
   sent: number;
 }
@@ -62,6 +80,8 @@ export interface Asker {
   readonly peer: PeerId;
   /** Open requests by id, oldest first. */
   readonly jobs: Map<number, Job>;
+  /** Those whose bytes are on their way here: they have no turn before they come. */
+  readonly coming: Map<number, Job>;
   /** Its place in line: the least is next. Grows with the bytes it is served. */
   turn: number;
   /** Bytes of requests that had their turn and are being read. They have their place in the budget. */
@@ -73,6 +93,8 @@ export interface Asker {
   readonly window: UploadWindow;
   /** No fragment was sent to it yet. */
   isNew: boolean;
+  /** How often it was told to ask elsewhere, since it last waited with the others. */
+  refusals: number;
 }
 
 /**
@@ -124,29 +146,78 @@ export class UploadQueue {
   }
 
   get hasJobs(): boolean {
-    for (const { jobs } of this.#askers.values()) if (jobs.size) return true;
+    for (const { jobs, coming } of this.#askers.values()) if (jobs.size || coming.size) return true;
     return false;
   }
 
   asker(peer: PeerId): Asker {
     let asker = this.#askers.get(peer);
     if (!asker) {
-      const counts = { turn: 0, reading: 0, held: 0, given: 0 };
+      const counts = { turn: 0, reading: 0, held: 0, given: 0, refusals: 0 };
       const window = new UploadWindow();
-      asker = { peer, jobs: new Map(), ...counts, isSlow: false, window, isNew: true };
+      asker = {
+        peer,
+        jobs: new Map(),
+        coming: new Map(),
+        ...counts,
+        isSlow: false,
+        window,
+        isNew: true,
+      };
       this.#askers.set(peer, asker);
     }
     return asker;
   }
 
   forget(peer: PeerId): void {
-    this.#askers.get(peer)?.jobs.clear();
+    const { jobs, coming } = this.#askers.get(peer) ?? {};
+    jobs?.clear();
+    coming?.clear();
     this.#askers.delete(peer);
     if (this.#probed?.peer === peer) this.#probed = undefined;
   }
 
   clear(): void {
     for (const peer of this.#askers.keys()) this.forget(peer);
+  }
+
+  /** Whether a peer should rather ask others for a range, as so many wait for it here. */
+  isCrowded(asker: Asker, { key, request }: Job, now: number): boolean {
+    const { value, lateMs } = this.#window;
+    // Before anything has come it is not known how long they wait.
+    const bytes = value
+      ? (value * BUSY_CHUNK_MS) / windowMs(this.#distanceMs)
+      : Number.POSITIVE_INFINITY;
+    let room = Math.max(MIN_COPIES, bytes / request.length);
+    for (const other of this.#askers.values()) {
+      // Who takes little would keep others away for long.
+      if (other === asker || other.isSlow || other.window.isLate(now, lateMs)) continue;
+      let counted = 0;
+      for (const jobs of [other.coming, other.jobs])
+        for (const job of jobs.values()) {
+          if (++counted > COUNTED_REQUESTS) break;
+          if (job.key === key && job.request.offset === request.offset) room--;
+        }
+    }
+    if (room >= 1) return false;
+    const isRefused = asker.refusals < MAX_BUSY;
+    asker.refusals = isRefused ? asker.refusals + 1 : 0;
+    return isRefused;
+  }
+
+  /** All requests may have their turn, whether their bytes are still on their way here or not. */
+  ready(): void {
+    for (const { jobs, coming } of this.#askers.values()) {
+      for (const [id, job] of coming) jobs.set(id, job);
+      coming.clear();
+    }
+  }
+
+  /** Takes out what has waited since before a time for bytes to come here. */
+  *overdue(before: number): Generator<[PeerId, number]> {
+    for (const { peer, coming } of this.#askers.values())
+      for (const [id, { waitsSince = before }] of coming)
+        if (waitsSince < before && coming.delete(id)) yield [peer, id];
   }
 
   /** What to go on with: a request that has its bytes, else one whose turn it is; undefined: nothing now. */

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Request } from '@zauberflote/proto';
-import { HashAlgorithm, MAX_FRAGMENT_BYTES, RefuseReason } from '@zauberflote/proto';
+import { contentKey, HashAlgorithm, MAX_FRAGMENT_BYTES, RefuseReason } from '@zauberflote/proto';
 import { BlobReader } from './blob-reader.ts';
 import { TestUplink } from './test-uplink.ts';
+import { MAX_BUSY, MAX_COMING, MIN_COPIES, QUIET_MS } from './upload-queue.ts';
 import type { Servable, UploadOptions } from './uploads.ts';
 import {
+  COMING_MS,
+  EARLY_BYTES,
   FIRST_FRAGMENT_BYTES,
   FRAGMENT_BYTES,
   MAX_OPEN_REQUESTS,
@@ -26,11 +29,11 @@ describe('Uploads', () => {
   let line: TestUplink;
   let uploads: Uploads;
 
-  const start = (servable: Servable = whole, options?: UploadOptions) => {
+  const start = (servable: Servable = whole, options?: UploadOptions, ours = KEY) => {
     line = new TestUplink();
     uploads = new Uploads(
       line.connections,
-      (key) => (key === KEY ? servable : undefined),
+      (key) => (key === ours ? servable : undefined),
       line.platform,
       options,
     );
@@ -194,6 +197,120 @@ describe('Uploads', () => {
       [2, RefuseReason.NOT_HELD],
     ]);
     assert.deepEqual(line.bytes(1n, 3), file.subarray(0, 1_000));
+  });
+
+  it('sends a little of a short request first on a slow uplink, so that its receiver can tell others', async () => {
+    const content = { algorithm: HashAlgorithm.MANIFEST_SHA256, digest: new Uint8Array(32) };
+    start(whole, undefined, contentKey(content));
+    uploads.request(1n, { ...request(1, 0, 60_000), content });
+    uploads.request(1n, { ...request(2, 0, FRAGMENT_BYTES), content });
+    uploads.request(1n, { ...request(3, 0, 100), content });
+    await line.run(1_000);
+    const [sent, rest] = [sizes().slice(-3), FRAGMENT_BYTES - EARLY_BYTES];
+    assert.deepEqual(sent, [EARLY_BYTES, rest, 100]);
+    assert.deepEqual(line.bytes(1n, 2), file.subarray(0, FRAGMENT_BYTES));
+    start();
+    uploads.request(1n, request(1, 0, 60_000));
+    uploads.request(1n, request(2, 0, FRAGMENT_BYTES));
+    await line.run(1_000);
+    assert.equal(sizes().at(-1), FRAGMENT_BYTES, 'a whole file is verified as such');
+  });
+
+  it('lets requests wait for what is coming, and serves others meanwhile', async () => {
+    let isHere = false;
+    const read = (offset: number, length: number) =>
+      offset === 0 && !isHere ? 'coming' : whole.read(offset, length);
+    start({ size: SIZE, read });
+    uploads.request(1n, request(1));
+    uploads.request(1n, request(2, 7));
+    assert.equal(uploads.request(1n, request(1, 5)), false, 'its id is open');
+    for (const peer of [2n, 3n]) uploads.request(peer, request(3, 0, 60_000));
+    uploads.request(4n, request(4, 7, 60_000));
+    uploads.cancel(3n, 3);
+    await line.run(COMING_MS - 100);
+    assert.deepEqual(line.bytes(1n, 2), file.subarray(7, 1_007));
+    assert.deepEqual(line.bytes(4n, 4), file.subarray(7, 60_007));
+    assert.equal(line.bytes(1n, 1).length + line.bytes(2n, 3).length, 0);
+    isHere = true;
+    uploads.ready();
+    await line.run(1_000);
+    assert.deepEqual(line.bytes(1n, 1), file.subarray(0, 1_000));
+    assert.deepEqual(line.bytes(2n, 3), file.subarray(0, 60_000));
+    assert.equal(line.bytes(3n, 3).length, 0);
+    assert.deepEqual(line.refusals(), []);
+    assert.equal(line.timers, 0);
+  });
+
+  it('lets few requests of one peer wait so', () => {
+    start({ size: SIZE, read: () => 'coming' });
+    for (let id = 1; id <= MAX_COMING + 3; id++) uploads.request(1n, request(id, id));
+    const late = [1, 2, 3].map((n) => [MAX_COMING + n, RefuseReason.BUSY]);
+    assert.deepEqual(line.refusals(), late);
+    uploads.ready();
+    assert.deepEqual(line.refusals(), late);
+  });
+
+  it('refuses what does not come soon as busy, and what is not coming at once', async () => {
+    let state: 'coming' | 'busy' | undefined = 'coming';
+    start({ size: SIZE, read: () => state });
+    uploads.request(1n, request(1));
+    await line.run(COMING_MS / 2);
+    uploads.ready();
+    await line.run(COMING_MS / 2 - 5);
+    assert.deepEqual(line.refusals(), []);
+    await line.run(COMING_MS + 5);
+    uploads.request(1n, request(2));
+    state = 'busy';
+    uploads.ready();
+    uploads.request(2n, request(3));
+    state = undefined;
+    uploads.request(3n, request(4));
+    const { BUSY, NOT_HELD } = RefuseReason;
+    const refusals = [BUSY, BUSY, BUSY, NOT_HELD].map((reason, i) => [i + 1, reason]);
+    assert.deepEqual(line.refusals(), refusals);
+    await line.run(COMING_MS);
+    assert.equal(line.timers, 0);
+  });
+
+  it('sends peers elsewhere for a range that others wait for, but not for ever', async () => {
+    for (const peer of [1n, 2n, 3n]) uploads.request(peer, request(1, 0, 60_000));
+    assert.deepEqual(line.refusals(), [], 'it is not known yet how long they wait');
+    await line.run(QUIET_MS / 2);
+    for (const peer of [1n, 2n, 3n, 4n]) uploads.request(peer, request(2, 16_384, 65_536));
+    assert.deepEqual(
+      line.refusals(),
+      [2, 2].slice(0, 4 - MIN_COPIES).map((id) => [id, RefuseReason.BUSY]),
+    );
+    uploads.request(3n, request(3, 500, 65_536));
+    for (let n = 1; n < MAX_BUSY; n++) uploads.request(4n, request(3, 16_384, 65_536));
+    assert.equal(line.refusals().length, 1 + MAX_BUSY, 'another range is another matter');
+    uploads.request(4n, request(3, 16_384, 65_536));
+    await line.run(5_000);
+    assert.equal(line.refusals().length, 1 + MAX_BUSY);
+    for (const [peer, id] of [
+      [1n, 2],
+      [2n, 2],
+      [4n, 3],
+    ] as const)
+      assert.deepEqual(line.bytes(peer, id), file.subarray(16_384, 16_384 + 65_536));
+  });
+
+  it('sends nobody elsewhere for what one asks for in advance, or one that takes nothing', async () => {
+    for (const peer of [1n, 2n, 3n, 4n, 5n]) uploads.request(peer, request(1, 0, 60_000));
+    await line.run(QUIET_MS / 2);
+    line.line(4n).rate = line.line(5n).rate = 0;
+    for (const peer of [4n, 5n]) uploads.request(peer, request(2, 8, 60_000));
+    await line.run(3_000);
+    for (const peer of [4n, 5n]) uploads.request(peer, request(3, 9, 60_000));
+    for (let id = 4; id < 64; id++) uploads.request(1n, request(id, id, 60_000));
+    for (const [peer, offset] of [
+      [2n, 9],
+      [2n, 40],
+      [3n, 40],
+      [6n, 40],
+    ] as const)
+      uploads.request(peer, request(100 + offset, offset, 60_000));
+    assert.deepEqual(line.refusals(), [[140, RefuseReason.BUSY]], 'two wait for it');
   });
 
   it('does not serve a peer that takes tiny messages only', () => {

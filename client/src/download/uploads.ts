@@ -1,5 +1,6 @@
-import type { Request } from '@zauberflote/proto';
-import { contentKey, MAX_FRAGMENT_BYTES, RefuseReason } from '@zauberflote/proto';
+import type { ContentId, Request } from '@zauberflote/proto';
+import { contentKey, HashAlgorithm, MAX_FRAGMENT_BYTES, RefuseReason } from '@zauberflote/proto';
+import { SAY_BYTES } from '../connection/arrivals.ts';
 import type { Connections } from '../connection/types.ts';
 import type { Platform } from '../platform.ts';
 import type { PeerId } from '../tracker/types.ts';
@@ -7,7 +8,7 @@ import { Alarm } from './alarm.ts';
 import type { UploadPolicy } from './manners.ts';
 import { mayUpload, RateLimit } from './manners.ts';
 import type { Asker, Job } from './upload-queue.ts';
-import { SLOW_MS, UploadQueue } from './upload-queue.ts';
+import { MAX_COMING, SLOW_MS, UploadQueue } from './upload-queue.ts';
 
 /** Requests one peer may have open here: a page of 60 assets, each with the windows of several downloads. */
 export const MAX_OPEN_REQUESTS = 512;
@@ -25,6 +26,18 @@ export const FRAGMENT_BYTES = 16 * 1024;
  */
 export const FIRST_FRAGMENT_BYTES = 4 * 1024;
 
+/**
+ * Bytes in the first fragment of a request that would go in one: its receiver promises the chunk to others,
+ * who ask for it while the rest comes. Too few for a word of their own that they came.
+ */
+export const EARLY_BYTES = SAY_BYTES - 96;
+
+/**
+ * A request waits at most so long, in ms, for bytes that should soon be here: whoever sends them may take its
+ * time, or be gone, and others have them by then.
+ */
+export const COMING_MS = 500;
+
 /** From here on an uplink is fast: the largest fragment takes 32 ms, what the small one takes at 512 KB/s. */
 export const FAST_BYTES_PER_MS = 2_048;
 
@@ -38,11 +51,14 @@ export const MIN_FRAGMENT_BYTES = 1024;
 export interface Servable {
   /** Bytes of the whole content, once known. */
   readonly size: number | undefined;
-  /** The bytes of a range, or undefined if some of them are not at hand. */
+  /**
+   * The bytes of a range. If some of them are not at hand: `coming` if they should soon be here, which
+   * {@link Uploads.ready} is told, `busy` if others should be asked meanwhile, else undefined.
+   */
   read(
     offset: number,
     length: number,
-  ): Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer>> | undefined;
+  ): Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer>> | 'coming' | 'busy' | undefined;
 }
 
 export interface UploadOptions {
@@ -83,14 +99,14 @@ export class Uploads {
     this.#policy = upload;
     this.#queue = new UploadQueue(connections);
     this.#limit = new RateLimit(platform, maxUploadBytesPerSecond);
-    this.#alarm = new Alarm(platform, () => this.#pump());
+    this.#alarm = new Alarm(platform, () => this.#expire());
     const network = platform.networkInformation;
     this.#wasServing = this.serving;
     const listen = () => {
       if (this.serving === this.#wasServing) return;
       this.#wasServing = !this.#wasServing;
       onServing?.(this.#wasServing);
-      this.#pump();
+      this.ready();
     };
     network?.addEventListener?.('change', listen);
     this.#stopListening = () => network?.removeEventListener?.('change', listen);
@@ -104,8 +120,9 @@ export class Uploads {
   /** @returns false if the request breaks the protocol: its id is open already. */
   request(peer: PeerId, request: Request): boolean {
     const { requestId, content, offset, length } = request;
-    const { jobs } = this.#queue.asker(peer);
-    if (jobs.has(requestId)) return false;
+    const asker = this.#queue.asker(peer);
+    const { jobs, coming } = asker;
+    if (jobs.has(requestId) || coming.has(requestId)) return false;
     const key = contentKey(content!); // The codec checked that it is there.
     const servable = this.#find(key);
     const refuse = (reason: RefuseReason) => this.#refuse(peer, requestId, reason);
@@ -116,14 +133,26 @@ export class Uploads {
     else if (Number(offset) + length > (servable.size ?? Number.POSITIVE_INFINITY))
       refuse(RefuseReason.OUT_OF_RANGE);
     else {
-      jobs.set(requestId, { request, key, data: undefined, sent: 0 });
-      this.#pump();
+      const job: Job = { request, key, data: undefined, sent: 0, waitsSince: undefined };
+      if (this.#queue.isCrowded(asker, job, this.#platform.now())) refuse(RefuseReason.BUSY);
+      else {
+        jobs.set(requestId, job);
+        this.#pump();
+      }
     }
     return true;
   }
 
   cancel(peer: PeerId, requestId: number): void {
-    this.#queue.asker(peer).jobs.delete(requestId);
+    const { jobs, coming } = this.#queue.asker(peer);
+    jobs.delete(requestId);
+    coming.delete(requestId);
+  }
+
+  /** More of a content is here, or will not come: what waited for it has its turn again. */
+  ready(): void {
+    this.#queue.ready();
+    this.#pump();
   }
 
   /** Some connection has sent some of what waited: there may be room for more, on any of them. */
@@ -149,6 +178,13 @@ export class Uploads {
     this.#queue.clear();
   }
 
+  /** Refuses what has waited for too long for bytes to come here. */
+  #expire(): void {
+    for (const [peer, id] of this.#queue.overdue(this.#platform.now() - COMING_MS))
+      this.#refuse(peer, id, RefuseReason.BUSY);
+    this.#pump();
+  }
+
   /** Sends as much as may wait to be sent. */
   #pump(): void {
     for (;;) {
@@ -163,7 +199,7 @@ export class Uploads {
 
   /** Takes a request a step further: reads its bytes, or sends some of them. */
   #advance(asker: Asker, job: Job): void {
-    const { peer, jobs } = asker;
+    const { peer, jobs, coming } = asker;
     const { data } = job;
     const { requestId, offset, length } = job.request;
     const end = (reason: RefuseReason) => {
@@ -173,13 +209,21 @@ export class Uploads {
     if (!this.#wasServing) end(RefuseReason.NOT_SERVING);
     else if (data instanceof Uint8Array) this.#send(asker, job, data);
     else {
+      const read = this.#find(job.key)?.read(Number(offset), length);
+      if (read === 'busy' || (read === 'coming' && coming.size >= MAX_COMING))
+        return end(RefuseReason.BUSY);
+      if (read === 'coming') {
+        job.waitsSince ??= this.#platform.now();
+        coming.set(requestId, job);
+        jobs.delete(requestId);
+        return;
+      }
       const take = (read?: Uint8Array<ArrayBuffer>) => {
         // The content may have turned out to be shorter than it was said to be.
         job.data = read?.length === length ? read : undefined;
         if (!job.data && jobs.get(requestId) === job) end(RefuseReason.NOT_HELD);
       };
       this.#queue.begin(asker, length);
-      const read = this.#find(job.key)?.read(Number(offset), length);
       if (!(read instanceof Promise)) return take(read);
       job.data = 'reading';
       asker.reading += length;
@@ -197,7 +241,11 @@ export class Uploads {
     const { requestId, length } = job.request;
     const isFast = this.#queue.rate >= FAST_BYTES_PER_MS;
     const usual = isFast ? MAX_FRAGMENT_BYTES : FRAGMENT_BYTES;
-    const most = asker.isNew ? FIRST_FRAGMENT_BYTES : usual;
+    // Of what is verified as a whole its receiver promises nothing.
+    const { algorithm } = job.request.content as ContentId;
+    const isEarly =
+      algorithm === HashAlgorithm.MANIFEST_SHA256 && job.sent === 0 && length <= usual && !isFast;
+    const most = asker.isNew ? FIRST_FRAGMENT_BYTES : isEarly ? EARLY_BYTES : usual;
     const step = Math.min(most, this.#connections.maxFragmentBytes(peer));
     const data = whole.subarray(job.sent, job.sent + step);
     const value = { requestId, offset: job.sent, data };

@@ -46,7 +46,7 @@ export class Assignment {
     const mayMove = now >= this.#movedAt + MOVE_MS;
     if (chunks.free === 0 && !mayMove) return;
     const ready = this.#candidates.open.filter(
-      (peer) => peer.has !== 'nothing' && hasRoom(peer, chunks, now),
+      (peer) => (peer.has !== 'nothing' || peer.coming) && hasRoom(peer, chunks, now),
     );
     if (ready.length === 0) return;
     if (mayMove) this.#movedAt = now;
@@ -58,7 +58,7 @@ export class Assignment {
       for (let i = 0; i < ready.length; i++)
         if (isRather(ready[i] as Peer, ready[next] as Peer)) next = i;
       const peer = ready[next] as Peer;
-      const chunk = this.#choose(peer, chunks, random, movable);
+      const chunk = this.#choose(peer, chunks, random, movable, now);
       if (chunk !== undefined) {
         this.#requests.send(peer, chunk, now);
         if (mayMove) movable = this.#movable(chunks);
@@ -77,13 +77,14 @@ export class Assignment {
     chunks: Chunks,
     random: () => number,
     movable: readonly Movable[],
+    now: number,
   ): number | undefined {
     // Who let requests pass is asked for what nobody better has.
     const better = peer.timeouts === 0 ? [] : this.betterThan(peer);
     const holds = (chunk: number) =>
-      holdsChunk(peer, chunk) && !better.some((other) => holdsChunk(other, chunk));
+      gives(peer, chunk, now) && !better.some((other) => gives(other, chunk, now));
     const free = chunks.pick(holds, random, chunks.held.size >= RANDOM_FIRST);
-    return free ?? (peer.timeouts === 0 ? this.#late(peer, movable) : undefined);
+    return free ?? (peer.timeouts === 0 ? this.#late(peer, movable, now) : undefined);
   }
 
   /** What open peers were asked for and take so long to send that another might be worth asking. */
@@ -106,18 +107,26 @@ export class Assignment {
    * A chunk that another peer was asked for and that this one should send much sooner. What the other
    * has not begun to send is taken back from it; of the rest both send until one is done.
    */
-  #late(peer: Peer, movable: readonly Movable[]): number | undefined {
+  #late(peer: Peer, movable: readonly Movable[], now: number): number | undefined {
     let best: Movable | undefined;
     let most = ENDGAME_GAIN_MS;
     for (const move of movable) {
       const { chunk, length } = move.request;
       const gain = move.ms - (2 * (peer.inFlight + length)) / rateOf(peer);
-      if (gain > most && move.from !== peer && holdsChunk(peer, chunk)) [best, most] = [move, gain];
+      // What is only coming to it could be later than it looks.
+      if (gain > most && move.from !== peer && holdsChunk(peer, chunk) && gives(peer, chunk, now))
+        [best, most] = [move, gain];
     }
     if (best?.request.coverage.received === 0)
       this.#requests.giveUp(best.from, best.request, false);
     return best?.request.chunk;
   }
+}
+
+/** Whether a peer has a chunk, or soon, and did not just say that it is busy with it. */
+function gives(peer: Peer, chunk: number, now: number): boolean {
+  if (now < (peer.busyWith.get(chunk) ?? 0)) return false;
+  return holdsChunk(peer, chunk) || peer.coming?.has(chunk) === true;
 }
 
 /**

@@ -2,12 +2,15 @@ import assert from 'node:assert/strict';
 import type { Of } from '../../test-support/engine/bench.ts';
 import { Bench, CHUNK } from '../../test-support/engine/bench.ts';
 import {
+  BUSY_CHUNK_MS,
   BUSY_PAUSE_MS,
   FIRST_PARTIAL,
   FIRST_SEEDERS,
   MAX_KNOWN_PEERS,
   MAX_PEER_FAILURES,
   MAX_PEERS,
+  MAX_REFUSALS,
+  MAX_REST_BYTES,
   MAX_SILENT_TIMEOUTS,
   MAX_UNVERIFIED_BYTES,
   MIN_PIPELINE,
@@ -343,12 +346,43 @@ describe('DownloadEngine with slow and silent peers', () => {
     assert.notEqual(second, first);
     bench.tell({ type: 'refused', peer: second, chunk: 0, lasting: false });
     assert.deepEqual(bench.said('request'), [], 'it is busy');
-    bench.pass(4 * BUSY_PAUSE_MS);
+    bench.pass(BUSY_CHUNK_MS);
     assert.equal(bench.sole('request').peer, second);
     assert.deepEqual(
       bench.tell({ type: 'refused', peer: 9n, chunk: 0, lasting: true }).effects,
       [],
     );
+  });
+
+  it('asks a busy one for other chunks meanwhile, and others for that one', () => {
+    const bench = new Bench({ origin: false }).open(MANY, 1n);
+    const asked = bench.said('request').length;
+    const busy = (peer: bigint, chunk: number) =>
+      bench.tell({ type: 'refused', peer, chunk, lasting: false }).sole('request');
+    const { chunk } = bench.said('request')[0] as Of<'request'>;
+    const other = busy(1n, chunk);
+    assert.notEqual(other.chunk, chunk);
+    bench.deliver(1n, other.chunk);
+    assert.ok(asked > 2 && bench.said('request').every((request) => request.chunk !== chunk));
+    bench.seeders(MANY, 2n).connected(2n);
+    for (let n = 0; bench.said('request').every((request) => request.chunk !== chunk); n++) {
+      assert.ok(n < MANY / CHUNK, 'the other is not asked for it');
+      bench.deliver(2n, (bench.said('request')[0] as Of<'request'>).chunk);
+    }
+    assert.equal(bench.said('request').find((request) => request.chunk === chunk)?.peer, 2n);
+  });
+
+  it('leaves one alone for a while that is busy all the time', () => {
+    const bench = new Bench({ origin: false }).open(CHUNK, 1n);
+    for (let n = 1; n < MAX_REFUSALS; n++) {
+      bench.tell({ type: 'refused', peer: 1n, chunk: 0, lasting: false }).pass(BUSY_CHUNK_MS);
+      assert.equal(bench.sole('request').peer, 1n, `after ${n}`);
+    }
+    bench.tell({ type: 'refused', peer: 1n, chunk: 0, lasting: false });
+    assert.deepEqual(bench.pass(2 * BUSY_PAUSE_MS - 1).said('request'), []);
+    assert.equal(bench.pass(1).sole('request').peer, 1n);
+    bench.deliver(1n, 0);
+    assert.deepEqual(bench.effects.at(-1), { type: 'verify' });
   });
 });
 
@@ -399,6 +433,113 @@ describe('DownloadEngine with partial holders', () => {
     bench.deliver(peer, 2);
     bench.checked(2, peer);
     assert.deepEqual(bench.said('got'), [{ type: 'got', peer: 6n, chunks: [2] }]);
+  });
+
+  it('promises it as soon as the rest should soon be here, once, and says what becomes of it', () => {
+    const bench = chunks().holds(5n, SIZE, 3).holds(6n, SIZE);
+    const part = (offset: number, length: number) =>
+      bench.tell({ type: 'fragment', peer: 5n, chunk: 3, offset, length });
+    const expected = () => bench.engine.expects(3 * CHUNK + 9, CHUNK - 9);
+    assert.equal(expected(), undefined);
+    const { effects } = part(CHUNK - 1, 1);
+    assert.deepEqual(effects, [{ type: 'coming', peer: 6n, chunks: [3] }]);
+    assert.equal(expected(), 'coming');
+    assert.equal(bench.engine.expects(3 * CHUNK, CHUNK + 1), undefined, 'not the next one');
+    assert.deepEqual(part(0, 9).said('coming'), []);
+    const { bitfield } = bench.holds(7n, SIZE).sole('holdings');
+    assert.deepEqual(bitfield, new Uint8Array(3), 'it is not here');
+    part(9, CHUNK - 10).sole('check');
+    assert.equal(expected(), 'coming', 'it is being checked');
+    const told = bench
+      .checked(3, 5n)
+      .said('got')
+      .map(({ peer }) => peer);
+    assert.deepEqual(told, [6n, 7n]);
+  });
+
+  it('tells peers to ask others for what it promised and does not get, or was wrong', () => {
+    const bench = chunks().holds(5n, SIZE, 3).holds(6n, SIZE, 4);
+    const expected = (...[chunk, length = CHUNK]: [number, number?]) =>
+      bench.engine.expects(chunk * CHUNK, length);
+    bench.tell({ type: 'fragment', peer: 5n, chunk: 3, offset: 0, length: 1 });
+    bench.tell({ type: 'close', peer: 5n, barred: false });
+    assert.equal(expected(3), 'busy');
+    bench.deliver(6n, 4).checked(4, 6n, false);
+    assert.equal(expected(4), undefined, 'it never was promised');
+    assert.equal(expected(3, 2 * CHUNK), undefined);
+    bench.holds(7n, SIZE, 3).deliver(7n, 3).checked(3, 7n, false);
+    assert.equal(expected(3), 'busy');
+    bench.holds(8n, SIZE, 3).tell({ type: 'fragment', peer: 8n, chunk: 3, offset: 0, length: 1 });
+    assert.deepEqual(
+      [bench.said('coming'), expected(3)],
+      [[], 'coming'],
+      'nobody believes it twice',
+    );
+  });
+
+  it('promises nothing of a long chunk of which much is to come, nor of what nothing vouches for', () => {
+    const long = 3 * MAX_REST_BYTES;
+    const layout = { size: long, chunkSize: long, count: 1 };
+    const bench = new Bench({ verification: 'chunks', origin: false }).start();
+    bench.tell({ type: 'layout', layout });
+    const said = { size: long, chunkSize: long, complete: false };
+    for (const [peer, has] of [
+      [5n, 128],
+      [6n, 0],
+    ] as const)
+      bench.tell({ type: 'holdings', peer, ...said, bitfield: Uint8Array.of(has) });
+    const part = (offset: number) =>
+      bench.tell({ type: 'fragment', peer: 5n, chunk: 0, offset, length: MAX_REST_BYTES });
+    assert.deepEqual(part(0).said('coming'), []);
+    assert.equal(bench.engine.expects(0, long), undefined);
+    assert.equal(part(MAX_REST_BYTES).sole('coming').peer, 6n);
+    const whole = new Bench({ origin: false }).open(CHUNK, 1n).holds(2n, CHUNK);
+    whole.tell({ type: 'fragment', peer: 1n, chunk: 0, offset: 0, length: 1 });
+    assert.deepEqual(whole.said('coming'), []);
+    assert.equal(whole.engine.expects(0, CHUNK), undefined);
+  });
+
+  it('promises little in the name of one that begins everything and ends nothing', () => {
+    const bench = chunks().seeders(SIZE, 5n).connected(5n).holds(6n, SIZE);
+    const promised: number[] = [];
+    for (let chunk = 0; chunk < PIPELINE; chunk++) {
+      bench.tell({ type: 'fragment', peer: 5n, chunk, offset: 0, length: 1 });
+      promised.push(...bench.said('coming').flatMap((coming) => coming.chunks));
+    }
+    assert.equal(promised.length, 1);
+  });
+
+  it('asks once for what is coming to a peer, and again when it is there', () => {
+    const bench = chunks().holds(5n, SIZE);
+    const coming = () => bench.tell({ type: 'coming', peer: 5n, chunks: [3, 99] });
+    assert.equal(coming().sole('request').chunk, 3);
+    for (let n = 0; n < MAX_REFUSALS; n++) {
+      bench.tell({ type: 'refused', peer: 5n, chunk: 3, lasting: false });
+      assert.deepEqual(bench.pass(4 * BUSY_PAUSE_MS).said('request'), []);
+      assert.equal(coming().sole('request').chunk, 3, 'it says so anew');
+    }
+    bench.tell({ type: 'refused', peer: 5n, chunk: 3, lasting: false });
+    bench.pass(BUSY_CHUNK_MS);
+    const request = bench.tell({ type: 'got', peer: 5n, chunks: [3] }).sole('request');
+    assert.equal(request.chunk, 3);
+    assert.equal(bench.holds(6n, SIZE, 4).sole('request').chunk, 4);
+    bench.tell({ type: 'coming', peer: 7n, chunks: [5] });
+    assert.deepEqual(bench.said('request'), [], 'nobody knows who that is');
+  });
+
+  it('tells one that it has what that one promised, and takes nothing back for a promise', () => {
+    const bench = chunks().holds(5n, SIZE, 3, 4, 5).holds(6n, SIZE);
+    const asked = bench.said('request').length;
+    assert.equal(asked, 0, 'two are asked of 5 already');
+    // From 1 Mbit/s, as is supposed, it would come so much sooner.
+    bench.tell({ type: 'coming', peer: 6n, chunks: [3, 4, 5] });
+    bench.pass(MOVE_MS);
+    assert.deepEqual(bench.said('cancel'), []);
+    for (const chunk of [3, 4, 5]) {
+      bench.deliver(5n, chunk).checked(chunk, 5n);
+      const { peer, chunks } = bench.sole('got');
+      assert.deepEqual([peer, chunks], [6n, [chunk]]);
+    }
   });
 
   it('asks no peer for a chunk that is being checked; again if it was wrong, and not the liar', () => {

@@ -57,6 +57,15 @@ export class DownloadEngine {
     return this.#chunks?.layout;
   }
 
+  /**
+   * What to say to a peer that wants a range of which something is not at hand. `coming`: to wait, as it
+   * should soon be here. `busy`: to ask another, although it was told that. Undefined: it was told nothing.
+   */
+  expects(offset: number, length: number): 'coming' | 'busy' | undefined {
+    if (this.#verification === 'whole' || this.#phase === 'failed') return undefined;
+    return this.#swarm.expects(offset, length);
+  }
+
   /** Whether `complete` or `fail` was said. Events after it have no effect. */
   get ended(): boolean {
     return this.#phase === 'complete' || this.#phase === 'failed';
@@ -127,6 +136,10 @@ export class DownloadEngine {
       case 'got':
         this.#use.heard(now);
         this.#swarm.got(event);
+        break;
+      case 'coming':
+        this.#use.heard(now);
+        this.#swarm.coming(event);
         break;
       case 'fragment':
         this.#fragment(event);
@@ -257,6 +270,7 @@ export class DownloadEngine {
   #fragment(event: EventOf<'fragment'>): void {
     const result = this.#swarm.fragment(event, this.#now);
     if (result !== 'refused') this.#progressAt = this.#now;
+    if (result === 'part' && this.#verification === 'chunks') this.#swarm.promise(event);
     if (result !== 'chunk') return;
     this.#use.served(this.#now);
     this.#supplied(event.chunk, event.peer);

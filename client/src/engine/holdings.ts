@@ -11,6 +11,8 @@ export class Holdings {
   readonly #candidates: Candidates;
   readonly #do: (effect: Effect) => void;
   #chunks: Chunks | undefined;
+  /** Chunks that peers were told are coming. */
+  #promised = new Bitfield(0);
 
   constructor(candidates: Candidates, emit: (effect: Effect) => void) {
     this.#candidates = candidates;
@@ -21,8 +23,10 @@ export class Holdings {
   begin(chunks: Chunks | undefined): void {
     const before = this.#chunks?.layout;
     this.#chunks = chunks;
+    this.#promised = new Bitfield(chunks?.layout.count ?? 0);
     for (const peer of this.#candidates.peers.all()) {
       peer.greeted = false;
+      peer.coming = undefined;
       // Who said it in these chunks before they were known here does not say it again.
       if (typeof peer.has === 'object' && before) peer.early = { ...before, has: peer.has };
       if (peer.has !== 'all') peer.has = 'nothing';
@@ -52,12 +56,9 @@ export class Holdings {
       for (const chunk of more) if (chunk < peer.early.count) peer.early.has.add(chunk);
       return;
     }
-    if (!chunks) return;
-    if (peer.has === 'nothing') {
-      // It began with nothing, not even the layout, which it has by now.
-      if (peer.size !== 0 && peer.size !== chunks.layout.size) return;
-      peer.has = new Bitfield(chunks.layout.count);
-    }
+    // It began with nothing, not even the layout, which it has by now.
+    if (!chunks || !this.#maySay(peer)) return;
+    if (peer.has === 'nothing') peer.has = new Bitfield(chunks.layout.count);
     for (const chunk of more)
       if (chunks.exists(chunk) && peer.has.add(chunk)) chunks.addHolder(chunk);
     if (peer.has.size < chunks.layout.count) return;
@@ -67,9 +68,18 @@ export class Holdings {
     this.#candidates.changed();
   }
 
+  /** The peer should soon have these, too. */
+  coming(peer: Peer, more: readonly number[]): void {
+    const chunks = this.#chunks;
+    if (!chunks || !this.#maySay(peer)) return;
+    peer.coming ??= new Bitfield(chunks.layout.count);
+    for (const chunk of more) if (chunks.exists(chunk)) peer.coming.add(chunk);
+  }
+
   /** Whatever parts the peer said it has, it is not asked for them any more. */
   forget(peer: Peer): void {
     const { has } = peer;
+    peer.coming = undefined;
     if (typeof has !== 'object') return;
     peer.has = 'nothing';
     for (let chunk = 0; chunk < (this.#chunks?.layout.count ?? 0); chunk++)
@@ -90,6 +100,23 @@ export class Holdings {
     for (const peer of this.#candidates.open)
       if (peer.greeted && !holdsChunk(peer, chunk))
         this.#do({ type: 'got', peer: peer.id, chunks: [chunk] });
+  }
+
+  /** Tells those who lack a chunk that it should soon be here; once, as they need not believe it twice. */
+  promise(chunk: number): void {
+    if (!this.#promised.add(chunk)) return;
+    for (const peer of this.#candidates.open)
+      if (peer.greeted && !holdsChunk(peer, chunk) && !peer.coming?.has(chunk))
+        this.#do({ type: 'coming', peer: peer.id, chunks: [chunk] });
+  }
+
+  isPromised(chunk: number): boolean {
+    return this.#promised.has(chunk);
+  }
+
+  /** Whether the peer speaks of the chunks here, as far as it said. */
+  #maySay({ has, size }: Peer): boolean {
+    return has !== 'nothing' || size === 0 || size === this.#chunks?.layout.size;
   }
 
   /** Whether these are the chunks of the content here. */

@@ -31,6 +31,8 @@ export interface Peer {
   offered: boolean;
   /** What it has, as far as it said: complete holders by the tracker's word. */
   has: Bitfield | 'all' | 'nothing';
+  /** Chunks that it should soon have. Unlike those, it is asked for each of them once. */
+  coming: Bitfield | undefined;
   /** What it said in chunks that are not those here, or not yet. */
   early: (Layout & { readonly has: Bitfield }) | undefined;
   /** Whether it was told what there is here. */
@@ -39,10 +41,14 @@ export interface Peer {
   failures: number;
   /** When it last sent something, or its connection opened. */
   lastHeard: number;
-  /** How often it let requests pass, or was busy, since it last sent a chunk. */
+  /** How often it let requests pass, or was busy for too long, since it last sent a chunk. */
   timeouts: number;
-  /** It is asked for nothing before: it said that it is busy. */
+  /** It is asked for nothing before: it said too often that it is busy. */
   busyUntil: number;
+  /** Chunks that it is not asked for before a time: it said that it is busy. */
+  readonly busyWith: Map<number, number>;
+  /** How often it said so of chunks that it has, since it last sent one. */
+  refusals: number;
   /** When it last let one pass. */
   timedOutAt: number;
   readonly requests: Map<number, OpenRequest>;
@@ -84,6 +90,7 @@ export class Peers {
       state: 'known',
       offered: false,
       has,
+      coming: undefined,
       early: undefined,
       greeted: false,
       retryAt: now,
@@ -91,6 +98,8 @@ export class Peers {
       lastHeard: now,
       timeouts: 0,
       busyUntil: 0,
+      busyWith: new Map(),
+      refusals: 0,
       timedOutAt: Number.NEGATIVE_INFINITY,
       requests: new Map(),
       inFlight: 0,

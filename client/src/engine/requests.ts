@@ -47,6 +47,7 @@ export class Requests {
     if (!request.coverage.complete) return 'part';
     peer.requests.delete(chunk);
     peer.timeouts = 0;
+    peer.refusals = 0;
     this.#chunks?.unask(chunk, false);
     return 'chunk';
   }

@@ -5,10 +5,13 @@ import { Holdings, holdsChunk } from './holdings.ts';
 import type { Peer } from './peers.ts';
 import { dueAt, dueFirst, Requests } from './requests.ts';
 import {
+  BUSY_CHUNK_MS,
   BUSY_PAUSE_MS,
   FIRST_PARTIAL,
   FIRST_SEEDERS,
   MAX_PEERS,
+  MAX_REFUSALS,
+  MAX_REST_BYTES,
   MAX_SILENT_TIMEOUTS,
   MIN_SEEDERS,
   MORE_PEERS_MS,
@@ -69,10 +72,11 @@ export class Swarm {
     return this.#candidates.sorted.hasSeeder;
   }
 
-  /** Whether an open peer has it all, lets no request pass, and is asked for nothing. */
+  /** Whether an open peer has it all, lets no request pass, refuses none, and is asked for nothing. */
   get isIdle(): boolean {
     return this.#candidates.open.some(
-      ({ has, requests, timeouts }) => has === 'all' && requests.size === 0 && timeouts === 0,
+      ({ has, requests, timeouts, refusals }) =>
+        has === 'all' && requests.size === 0 && timeouts === 0 && refusals === 0,
     );
   }
 
@@ -186,6 +190,11 @@ export class Swarm {
     if (peer?.state === 'open') this.#holdings.got(peer, chunks);
   }
 
+  coming({ peer: id, chunks }: EventOf<'coming'>): void {
+    const peer = this.#peers.get(id);
+    if (peer?.state === 'open') this.#holdings.coming(peer, chunks);
+  }
+
   /** Notes a fragment. `chunk`: it completed one. `refused`: nobody asked for it. */
   fragment(event: EventOf<'fragment'>, now: number): 'part' | 'chunk' | 'refused' {
     const peer = this.#peers.get(event.peer);
@@ -202,7 +211,14 @@ export class Swarm {
     const peer = this.#peers.get(id);
     const request = peer?.requests.get(chunk);
     if (!peer || !request) return;
-    this.#requests.giveUp(peer, request);
+    this.#requests.giveUp(peer, request, lasting);
+    const isHeld = holdsChunk(peer, chunk);
+    peer.coming?.delete(chunk);
+    if (!lasting && (!isHeld || ++peer.refusals < MAX_REFUSALS)) {
+      for (const [other, until] of peer.busyWith) if (until <= now) peer.busyWith.delete(other);
+      peer.busyWith.set(chunk, now + BUSY_CHUNK_MS);
+      return;
+    }
     peer.timeouts++;
     if (!lasting) peer.busyUntil = now + BUSY_PAUSE_MS * 2 ** Math.min(peer.timeouts, 4);
     else if (peer.has === 'all') this.#spend(peer);
@@ -221,6 +237,40 @@ export class Swarm {
   /** The chunk may be given to others. */
   offer(chunk: number): void {
     this.#holdings.offer(chunk);
+  }
+
+  /**
+   * Some of a chunk has come. What is left of it comes while peers hear of it and ask, so that to pass it on
+   * costs no round trip. They get it when it was verified.
+   */
+  promise({ peer, chunk }: EventOf<'fragment'>): void {
+    const requests = [...(this.#peers.get(peer)?.requests.values() ?? [])];
+    // Who begins many at once may end none, and all that we promised would wait here.
+    const isOnly = requests.filter(({ coverage }) => coverage.received > 0).length === 1;
+    if (isOnly && this.#chunks?.isMissing(chunk) && this.#isComing(chunk))
+      this.#holdings.promise(chunk);
+  }
+
+  /** See {@link DownloadEngine.expects}, of chunks that are verified one by one. */
+  expects(offset: number, length: number): 'coming' | 'busy' | undefined {
+    const chunks = this.#chunks;
+    if (!chunks) return undefined;
+    const { chunkSize } = chunks.layout;
+    let expected: 'coming' | 'busy' = 'coming';
+    for (let chunk = Math.floor(offset / chunkSize); chunk * chunkSize < offset + length; chunk++) {
+      if (!chunks.isMissing(chunk) || this.#isComing(chunk)) continue;
+      if (!this.#holdings.isPromised(chunk)) return undefined;
+      expected = 'busy';
+    }
+    return expected;
+  }
+
+  /** Whether a peer is sending the chunk, and should soon be done. */
+  #isComing(chunk: number): boolean {
+    return this.#candidates.sorted.connected.some(({ requests }) => {
+      const { received = 0, length = 0 } = requests.get(chunk)?.coverage ?? {};
+      return received > 0 && length - received <= MAX_REST_BYTES;
+    });
   }
 
   /** From now on one peer at a time, and only who has it all. */
@@ -256,6 +306,7 @@ export class Swarm {
     for (const { retryAt } of failed) if (retryAt > now) at = Math.min(at, retryAt);
     for (const peer of connected) {
       if (peer.busyUntil > now) at = Math.min(at, peer.busyUntil);
+      for (const until of peer.busyWith.values()) if (until > now) at = Math.min(at, until);
       at = Math.min(at, dueFirst(peer));
     }
     return at;

@@ -74,8 +74,23 @@ export const MAX_BACKOFF_DOUBLINGS = 4;
 /** A peer that lets this many requests in a row pass in silence is not asked again. */
 export const MAX_SILENT_TIMEOUTS = 3;
 
-/** Half the pause a peer gets that says it is busy; doubles up to 4 times, with every request it lets pass. */
+/**
+ * A chunk is not asked again so soon of a peer that says it is busy with it: two copies of 16 KiB leave it
+ * meanwhile at 2 Mbit/s, to peers that may be asked instead.
+ */
+export const BUSY_CHUNK_MS = 130;
+
+/** So often in a row a peer may say that of chunks that it has: more often than it does to who cannot ask others. */
+export const MAX_REFUSALS = 16;
+
+/** Half the pause it gets then; doubles up to 4 times, with every request it lets pass. */
 export const BUSY_PAUSE_MS = 250;
+
+/**
+ * A chunk is promised to others when something of it has come and no more than this is left: what takes a round trip
+ * of 65 ms at 2 Mbit/s. (Where lines are faster it comes all at once.)
+ */
+export const MAX_REST_BYTES = 16_384;
 
 /** A chunk on its way is asked of a second peer only if that saves at least this much time. */
 export const ENDGAME_GAIN_MS = 200;

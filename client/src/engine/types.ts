@@ -62,6 +62,8 @@ export type EngineEvent =
     }
   /** A peer has more chunks. */
   | { readonly type: 'got'; readonly peer: PeerId; readonly chunks: readonly number[] }
+  /** A peer should have more chunks in a moment. */
+  | { readonly type: 'coming'; readonly peer: PeerId; readonly chunks: readonly number[] }
   /** Part of a requested chunk came; offset from the chunk's start. */
   | {
       readonly type: 'fragment';
@@ -70,7 +72,7 @@ export type EngineEvent =
       readonly offset: number;
       readonly length: number;
     }
-  /** A peer will not serve a chunk; `lasting`: nor any other of this content. */
+  /** A peer will not serve a chunk, for the moment; `lasting`: nor any other of this content. */
   | {
       readonly type: 'refused';
       readonly peer: PeerId;
@@ -142,6 +144,8 @@ export type Effect =
     }
   /** Tell a peer of chunks it lacks. */
   | { readonly type: 'got'; readonly peer: PeerId; readonly chunks: readonly number[] }
+  /** Tell a peer of chunks it lacks that should be here in a moment, at once. */
+  | { readonly type: 'coming'; readonly peer: PeerId; readonly chunks: readonly number[] }
   /** Ask a peer for a chunk. */
   | {
       readonly type: 'request';

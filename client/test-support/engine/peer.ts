@@ -11,6 +11,8 @@ export interface PeerTraits {
   readonly has: number;
   /** A partial holder gets another chunk so often, in ms; 0: never. */
   readonly growsMs: number;
+  /** Whether it says of that chunk that it is coming, some time before, and of some that never come. */
+  readonly promises: boolean;
   /** `first`, `later`: by the tracker. `itself`: it comes on its own after a while. */
   readonly comes: 'first' | 'later' | 'itself';
   readonly connects: boolean;
@@ -58,6 +60,8 @@ export class SimulatedPeer {
   readonly traits: PeerTraits;
   state: 'apart' | 'connecting' | 'open' | 'barred' = 'apart';
   readonly has: Bitfield;
+  /** Chunks that it said are coming, whatever became of them. */
+  readonly promised = new Set<number>();
   readonly #layout: Layout;
   readonly #schedule: Schedule;
   readonly #tell: (event: EngineEvent) => void;
@@ -67,6 +71,9 @@ export class SimulatedPeer {
     [];
   #served = 0;
   #said = false;
+  /** The chunk that is coming, and who waits for it. */
+  #coming: number | undefined;
+  readonly #waiting: { readonly request: Asked; readonly length: number }[] = [];
 
   constructor(
     id: PeerId,
@@ -125,16 +132,25 @@ export class SimulatedPeer {
     const request = { chunk, dropped: false };
     this.#asked.add(request);
     if (++this.#served > traits.silentAfter) return;
+    if (chunk === this.#coming) return void this.#waiting.push({ request, length });
+    if (this.promised.has(chunk) && !this.has.has(chunk)) return this.#refuse(request, false);
     const refuse = traits.refuses !== 'none' && this.#schedule.chance(0.3);
     if (refuse || offset + length > this.#layout.size)
-      return this.#later(() => {
-        if (request.dropped) return;
-        this.#asked.delete(request);
-        const lasting = traits.refuses !== 'busy';
-        this.#tell({ type: 'refused', peer: this.id, chunk, lasting });
-      });
+      return this.#refuse(request, traits.refuses !== 'busy');
+    this.#serve(request, length);
+  }
+
+  #refuse(request: Asked, lasting: boolean): void {
+    this.#later(() => {
+      if (request.dropped) return;
+      this.#asked.delete(request);
+      this.#tell({ type: 'refused', peer: this.id, chunk: request.chunk, lasting });
+    });
+  }
+
+  #serve(request: Asked, length: number): void {
     const parts = this.#split(length);
-    if (traits.repeats && this.#schedule.chance(0.2)) parts.push(...parts.slice(0, 1));
+    if (this.traits.repeats && this.#schedule.chance(0.2)) parts.push(...parts.slice(0, 1));
     this.#line.push(...parts.map((part) => ({ request, ...part })));
     if (this.#line.length === parts.length) this.#send();
   }
@@ -182,12 +198,34 @@ export class SimulatedPeer {
       );
       const chunk = missing[this.#schedule.below(missing.length)];
       if (chunk === undefined) return;
-      this.has.add(chunk);
-      // A message that says more than there is does no harm.
-      const chunks = this.traits.honest ? [chunk] : [chunk, this.#layout.count + 3];
-      if (this.state === 'open' && this.#said) this.#tell({ type: 'got', peer: this.id, chunks });
-      this.#grow();
+      if (!this.traits.promises) return this.#came(chunk);
+      this.#coming = chunk;
+      this.promised.add(chunk);
+      this.#say('coming', chunk);
+      this.#schedule.after(this.#schedule.below(2 * this.traits.growsMs), () => {
+        this.#coming = undefined;
+        const waiting = this.#waiting.splice(0);
+        if (this.#schedule.chance(0.8)) {
+          this.#came(chunk);
+          for (const { request, length } of waiting) this.#serve(request, length);
+        } else {
+          for (const { request } of waiting) this.#refuse(request, false);
+          this.#grow();
+        }
+      });
     });
+  }
+
+  #came(chunk: number): void {
+    this.has.add(chunk);
+    this.#say('got', chunk);
+    this.#grow();
+  }
+
+  #say(type: 'got' | 'coming', chunk: number): void {
+    // A message that says more than there is does no harm.
+    const chunks = this.traits.honest ? [chunk] : [chunk, this.#layout.count + 3];
+    if (this.state === 'open' && this.#said) this.#tell({ type, peer: this.id, chunks });
   }
 
   #later(run: () => void): void {

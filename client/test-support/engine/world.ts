@@ -62,6 +62,8 @@ export class World {
   readonly #checking = new Map<string, { readonly right: boolean; passed: boolean }>();
   readonly #kept = new Map<number, { readonly right: boolean; readonly servable: boolean }>();
   readonly #sent = new Set<PeerId>();
+  /** Which chunks whom was told are coming. */
+  readonly #promised = new Set<string>();
   #wakes = 0;
   #waking = 0;
 
@@ -195,6 +197,8 @@ export class World {
         return this.#greet(effect);
       case 'got':
         return this.#offer(effect);
+      case 'coming':
+        return this.#promise(effect);
       case 'request':
         return this.#request(effect);
       case 'cancel':
@@ -276,6 +280,21 @@ export class World {
     }
   }
 
+  #promise({ peer, chunks }: Of<'coming'>): void {
+    assert.equal(this.#peer(peer).state, 'open');
+    for (const chunk of chunks) {
+      const { chunkSize } = this.#layout as Layout;
+      const suppliers = this.#peers.filter(
+        ({ id }) => this.#pending.get(`${chunk} of ${id}`)?.received,
+      );
+      assert.ok(suppliers.length > 0, `nothing came of chunk ${chunk}`);
+      assert.equal(this.scenario.verification, 'chunks', 'nothing will vouch for it');
+      assert.ok(this.engine.expects(chunk * chunkSize, 1), 'who asks for it is refused');
+      assert.ok(!this.#promised.has(`${chunk} to ${peer}`), 'it was said before');
+      this.#promised.add(`${chunk} to ${peer}`);
+    }
+  }
+
   #request({ peer: id, chunk, offset, length }: Of<'request'>): void {
     const peer = this.#peer(id);
     const layout = this.#layout as Layout;
@@ -285,7 +304,8 @@ export class World {
     const key = `${chunk} of ${id}`;
     assert.ok(!this.#pending.has(key), `${key} is under way already`);
     assert.ok(!this.#kept.has(chunk), `${chunk} is here already`);
-    assert.ok(peer.has.has(chunk) || peer.traits.sizeOff !== 0, `${id} does not have ${chunk}`);
+    const isTold = peer.has.has(chunk) || peer.promised.has(chunk);
+    assert.ok(isTold || peer.traits.sizeOff !== 0, `${id} does not have ${chunk}`);
     const isReal = layout.size === this.#real.size && layout.chunkSize === this.#real.chunkSize;
     this.#pending.set(key, {
       length,
