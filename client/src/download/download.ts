@@ -35,7 +35,7 @@ export interface DownloadContext {
   /** Asks a peer for a range. @returns what takes it back, or undefined if there is no connection */
   request(download: Download, peer: PeerId, range: ChunkRange): (() => void) | undefined;
   bar(peer: PeerId): void;
-  /** More of it can be given to others. */
+  /** More of it can be given to others, or will not come. */
   ready(): void;
 }
 
@@ -209,7 +209,8 @@ export class Download implements Servable {
       case 'request':
         return this.#request(effect.peer, effect);
       case 'cancel':
-        return this.#bytes.cancel(effect.peer, effect.chunk);
+        this.#bytes.cancel(effect.peer, effect.chunk);
+        return this.#context.ready();
       case 'check':
         void this.#check(effect.chunk, effect.peer);
         return;
@@ -220,7 +221,7 @@ export class Download implements Servable {
       }
       case 'drop':
         this.#bytes.drop(effect.chunk, effect.peer);
-        return;
+        return this.#context.ready();
       case 'discard':
         this.#news.discard(effect.chunk);
         return this.#bytes.discard(effect.chunk);

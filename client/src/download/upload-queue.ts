@@ -57,8 +57,8 @@ const COUNTED_REQUESTS = 2;
 /** After so many refusals one request of a peer waits with the others: there may be nobody else to ask. */
 export const MAX_BUSY = 4;
 
-/** Requests of one peer that may wait for what is on its way here: all of them are looked at often. */
-export const MAX_COMING = 8;
+/** Requests of one peer that may wait for what is on its way here: all parts of the longest chunk. */
+export const MAX_COMING = 16;
 
 /** What was begun is ahead of all that was not: more than any turn. */
 const BEGUN = Number.MAX_SAFE_INTEGER / 2;
@@ -170,9 +170,7 @@ export class UploadQueue {
   }
 
   forget(peer: PeerId): void {
-    const { jobs, coming } = this.#askers.get(peer) ?? {};
-    jobs?.clear();
-    coming?.clear();
+    this.#askers.get(peer)?.jobs.clear();
     this.#askers.delete(peer);
     if (this.#probed?.peer === peer) this.#probed = undefined;
   }
@@ -199,17 +197,27 @@ export class UploadQueue {
           if (job.key === key && job.request.offset === request.offset) room--;
         }
     }
-    if (room >= 1) return false;
+    if (room >= 1 || this.#continues(asker, key, Number(request.offset))) return false;
     const isRefused = asker.refusals < MAX_BUSY;
     asker.refusals = isRefused ? asker.refusals + 1 : 0;
     return isRefused;
   }
 
+  /** Whether a peer waits for what comes before: long chunks are asked for in parts, and taken back as one. */
+  #continues({ jobs, coming }: Asker, key: string, from: number): boolean {
+    for (const { key: of, request } of [...coming.values(), ...jobs.values()])
+      if (of === key && Number(request.offset) + request.length === from) return true;
+    return false;
+  }
+
   /** All requests may have their turn, whether their bytes are still on their way here or not. */
   ready(): void {
     for (const { jobs, coming } of this.#askers.values()) {
-      for (const [id, job] of coming) jobs.set(id, job);
+      if (coming.size === 0) continue;
+      const all = [...jobs, ...coming].sort(([a], [b]) => a - b);
+      jobs.clear();
       coming.clear();
+      for (const [id, job] of all) jobs.set(id, job);
     }
   }
 

@@ -241,6 +241,42 @@ describe('Uploads', () => {
     assert.equal(line.timers, 0);
   });
 
+  it('serves what waited so in the order in which it was asked for', async () => {
+    let isHere = false;
+    const read = (offset: number, length: number) =>
+      offset === 0 && !isHere ? 'coming' : whole.read(offset, length);
+    start({ size: SIZE, read });
+    for (let id = 1; id < 20; id++) uploads.request(1n, request(id, (id - 1) * 8_000, 8_000));
+    await line.run(100);
+    isHere = true;
+    uploads.ready();
+    await line.run(2_000);
+    const order = line.arrived.map(({ requestId }) => requestId);
+    assert.ok(order.indexOf(1) < order.indexOf(15), `${order}`);
+  });
+
+  it('answers what waits so when it serves nobody any more, and not who has gone', async () => {
+    start({ size: SIZE, read: () => 'coming' });
+    for (const peer of [1n, 2n]) uploads.request(peer, request(1));
+    uploads.closed(2n);
+    Object.assign(line.network, { type: 'cellular' });
+    line.network.dispatchEvent(new Event('change'));
+    assert.deepEqual(line.refusals(), [[1, RefuseReason.NOT_SERVING]]);
+    await line.run(2 * COMING_MS);
+    assert.deepEqual([line.refusals().length, line.timers], [1, 0]);
+  });
+
+  it('refuses it in time also when it may send little', async () => {
+    const read = (offset: number, length: number) =>
+      offset === 7 ? 'coming' : whole.read(offset, length);
+    start({ size: SIZE, read }, { maxUploadBytesPerSecond: 1_000 });
+    uploads.request(1n, request(1, 7));
+    // After its first fragment nothing may be sent for 3 s.
+    uploads.request(2n, request(2, 0, 60_000));
+    await line.run(2 * COMING_MS + 5);
+    assert.deepEqual(line.refusals(), [[1, RefuseReason.BUSY]]);
+  });
+
   it('lets few requests of one peer wait so', () => {
     start({ size: SIZE, read: () => 'coming' });
     for (let id = 1; id <= MAX_COMING + 3; id++) uploads.request(1n, request(id, id));
@@ -272,45 +308,75 @@ describe('Uploads', () => {
     assert.equal(line.timers, 0);
   });
 
-  it('sends peers elsewhere for a range that others wait for, but not for ever', async () => {
-    for (const peer of [1n, 2n, 3n]) uploads.request(peer, request(1, 0, 60_000));
-    assert.deepEqual(line.refusals(), [], 'it is not known yet how long they wait');
-    await line.run(QUIET_MS / 2);
-    for (const peer of [1n, 2n, 3n, 4n]) uploads.request(peer, request(2, 16_384, 65_536));
-    assert.deepEqual(
-      line.refusals(),
-      [2, 2].slice(0, 4 - MIN_COPIES).map((id) => [id, RefuseReason.BUSY]),
-    );
-    uploads.request(3n, request(3, 500, 65_536));
-    for (let n = 1; n < MAX_BUSY; n++) uploads.request(4n, request(3, 16_384, 65_536));
-    assert.equal(line.refusals().length, 1 + MAX_BUSY, 'another range is another matter');
-    uploads.request(4n, request(3, 16_384, 65_536));
-    await line.run(5_000);
-    assert.equal(line.refusals().length, 1 + MAX_BUSY);
-    for (const [peer, id] of [
-      [1n, 2],
-      [2n, 2],
-      [4n, 3],
-    ] as const)
-      assert.deepEqual(line.bytes(peer, id), file.subarray(16_384, 16_384 + 65_536));
-  });
+  describe('while others wait for a range of a manifest', () => {
+    const content = { algorithm: HashAlgorithm.MANIFEST_SHA256, digest: new Uint8Array(32) };
+    let lastId = 0;
+    const ask = (peer: bigint, offset: number, length = 60_000) => {
+      uploads.request(peer, { ...request(++lastId, offset, length), content });
+      return lastId;
+    };
 
-  it('sends nobody elsewhere for what one asks for in advance, or one that takes nothing', async () => {
-    for (const peer of [1n, 2n, 3n, 4n, 5n]) uploads.request(peer, request(1, 0, 60_000));
-    await line.run(QUIET_MS / 2);
-    line.line(4n).rate = line.line(5n).rate = 0;
-    for (const peer of [4n, 5n]) uploads.request(peer, request(2, 8, 60_000));
-    await line.run(3_000);
-    for (const peer of [4n, 5n]) uploads.request(peer, request(3, 9, 60_000));
-    for (let id = 4; id < 64; id++) uploads.request(1n, request(id, id, 60_000));
-    for (const [peer, offset] of [
-      [2n, 9],
-      [2n, 40],
-      [3n, 40],
-      [6n, 40],
-    ] as const)
-      uploads.request(peer, request(100 + offset, offset, 60_000));
-    assert.deepEqual(line.refusals(), [[140, RefuseReason.BUSY]], 'two wait for it');
+    beforeEach(async () => {
+      start(whole, undefined, contentKey(content));
+      lastId = 0;
+      for (const peer of [1n, 2n, 3n, 4n, 5n]) ask(peer, 0);
+      assert.deepEqual(line.refusals(), [], 'it is not known yet how long they wait');
+      await line.run(QUIET_MS / 2);
+    });
+
+    it('sends peers elsewhere, but not for ever', async () => {
+      const ids = [1n, 2n, 3n, 4n].map((peer) => ask(peer, 16_384, 65_536));
+      const refused = ids.slice(MIN_COPIES).map((id) => [id, RefuseReason.BUSY]);
+      assert.deepEqual(line.refusals(), refused);
+      ask(3n, 500, 65_536);
+      for (let n = 1; n < MAX_BUSY; n++) ask(4n, 16_384, 65_536);
+      const count = refused.length + MAX_BUSY - 1;
+      assert.equal(line.refusals().length, count, 'another range is another matter');
+      const waits = ask(4n, 16_384, 65_536);
+      await line.run(5_000);
+      assert.equal(line.refusals().length, count);
+      for (const [peer, id] of [
+        [1n, ids[0]],
+        [2n, ids[1]],
+        [4n, waits],
+      ] as const)
+        assert.deepEqual(line.bytes(peer, id as number), file.subarray(16_384, 16_384 + 65_536));
+    });
+
+    it('lets in all of a long chunk that is asked for in parts, in the end', () => {
+      const parts = (peer: bigint) => [0, 60_000, 120_000].map((offset) => ask(peer, offset));
+      for (const peer of [1n, 2n]) parts(peer);
+      let tries = 0;
+      for (let before = -1; before !== line.refusals().length && tries < 10; tries++) {
+        before = line.refusals().length;
+        // As the engine does when any part is refused.
+        for (const id of parts(3n)) if (before !== line.refusals().length) uploads.cancel(3n, id);
+      }
+      assert.ok(tries > 1 && tries <= MAX_BUSY + 1, `${tries} tries`);
+    });
+
+    it('does not for what one asks for in advance, or one that takes nothing', async () => {
+      line.line(4n).rate = line.line(5n).rate = 0;
+      for (const peer of [4n, 5n]) ask(peer, 8);
+      await line.run(3_000);
+      for (const peer of [4n, 5n]) ask(peer, 9);
+      for (let n = 1; n < 64; n++) ask(1n, n);
+      const ids = (
+        [
+          [2n, 9],
+          [2n, 40],
+          [3n, 40],
+          [6n, 40],
+        ] as const
+      ).map(([peer, offset]) => ask(peer, offset));
+      assert.deepEqual(line.refusals(), [[ids[3], RefuseReason.BUSY]], 'two wait for it');
+    });
+
+    it('sends nobody elsewhere for what is verified as a whole', () => {
+      start();
+      for (let peer = 1n; peer < 20n; peer++) uploads.request(peer, request(1, 0, 60_000));
+      assert.deepEqual(line.refusals(), []);
+    });
   });
 
   it('does not serve a peer that takes tiny messages only', () => {

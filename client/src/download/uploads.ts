@@ -134,7 +134,10 @@ export class Uploads {
       refuse(RefuseReason.OUT_OF_RANGE);
     else {
       const job: Job = { request, key, data: undefined, sent: 0, waitsSince: undefined };
-      if (this.#queue.isCrowded(asker, job, this.#platform.now())) refuse(RefuseReason.BUSY);
+      // Of what is verified as a whole nobody could pass on what it gets.
+      const isPassedOn = content!.algorithm === HashAlgorithm.MANIFEST_SHA256;
+      if (isPassedOn && this.#queue.isCrowded(asker, job, this.#platform.now()))
+        refuse(RefuseReason.BUSY);
       else {
         jobs.set(requestId, job);
         this.#pump();
@@ -194,7 +197,7 @@ export class Uploads {
     }
     if (!this.#queue.hasJobs) return this.#alarm.clear();
     const { waitMs } = this.#limit;
-    this.#alarm.set(this.#platform.now() + (waitMs > 0 ? waitMs : SLOW_MS));
+    this.#alarm.set(this.#platform.now() + (waitMs > 0 ? Math.min(waitMs, SLOW_MS) : SLOW_MS));
   }
 
   /** Takes a request a step further: reads its bytes, or sends some of them. */

@@ -82,9 +82,16 @@ export class Assignment {
     // Who let requests pass is asked for what nobody better has.
     const better = peer.timeouts === 0 ? [] : this.betterThan(peer);
     const holds = (chunk: number) =>
-      gives(peer, chunk, now) && !better.some((other) => gives(other, chunk, now));
+      (has(peer, chunk, now) || this.#isPromised(peer, chunk, now)) &&
+      !better.some((other) => has(other, chunk, now));
     const free = chunks.pick(holds, random, chunks.held.size >= RANDOM_FIRST);
     return free ?? (peer.timeouts === 0 ? this.#late(peer, movable, now) : undefined);
+  }
+
+  /** Whether it should soon have the chunk, and nobody has it who can be asked: a promise may be broken. */
+  #isPromised(peer: Peer, chunk: number, now: number): boolean {
+    if (!peer.coming?.has(chunk) || now < (peer.busyWith.get(chunk) ?? 0)) return false;
+    return !this.#candidates.open.some((other) => has(other, chunk, now));
   }
 
   /** What open peers were asked for and take so long to send that another might be worth asking. */
@@ -113,9 +120,7 @@ export class Assignment {
     for (const move of movable) {
       const { chunk, length } = move.request;
       const gain = move.ms - (2 * (peer.inFlight + length)) / rateOf(peer);
-      // What is only coming to it could be later than it looks.
-      if (gain > most && move.from !== peer && holdsChunk(peer, chunk) && gives(peer, chunk, now))
-        [best, most] = [move, gain];
+      if (gain > most && move.from !== peer && has(peer, chunk, now)) [best, most] = [move, gain];
     }
     if (best?.request.coverage.received === 0)
       this.#requests.giveUp(best.from, best.request, false);
@@ -123,10 +128,9 @@ export class Assignment {
   }
 }
 
-/** Whether a peer has a chunk, or soon, and did not just say that it is busy with it. */
-function gives(peer: Peer, chunk: number, now: number): boolean {
-  if (now < (peer.busyWith.get(chunk) ?? 0)) return false;
-  return holdsChunk(peer, chunk) || peer.coming?.has(chunk) === true;
+/** Whether a peer has a chunk, and did not just say that it is busy with it. */
+function has(peer: Peer, chunk: number, now: number): boolean {
+  return holdsChunk(peer, chunk) && now >= (peer.busyWith.get(chunk) ?? 0);
 }
 
 /**

@@ -513,18 +513,58 @@ describe('DownloadEngine with partial holders', () => {
     const bench = chunks().holds(5n, SIZE);
     const coming = () => bench.tell({ type: 'coming', peer: 5n, chunks: [3, 99] });
     assert.equal(coming().sole('request').chunk, 3);
-    for (let n = 0; n < MAX_REFUSALS; n++) {
-      bench.tell({ type: 'refused', peer: 5n, chunk: 3, lasting: false });
-      assert.deepEqual(bench.pass(4 * BUSY_PAUSE_MS).said('request'), []);
-      assert.equal(coming().sole('request').chunk, 3, 'it says so anew');
-    }
     bench.tell({ type: 'refused', peer: 5n, chunk: 3, lasting: false });
-    bench.pass(BUSY_CHUNK_MS);
-    const request = bench.tell({ type: 'got', peer: 5n, chunks: [3] }).sole('request');
-    assert.equal(request.chunk, 3);
+    assert.deepEqual(bench.pass(4 * BUSY_PAUSE_MS).said('request'), []);
+    assert.deepEqual(coming().said('request'), [], 'it says so anew');
+    assert.equal(bench.tell({ type: 'got', peer: 5n, chunks: [3] }).sole('request').chunk, 3);
     assert.equal(bench.holds(6n, SIZE, 4).sole('request').chunk, 4);
     bench.tell({ type: 'coming', peer: 7n, chunks: [5] });
     assert.deepEqual(bench.said('request'), [], 'nobody knows who that is');
+  });
+
+  it('asks who has a chunk rather than who promised it, if that one is not busy with it', () => {
+    const bench = chunks().holds(5n, SIZE, 0, 1, 2, 3);
+    const [first] = bench.tell({ type: 'got', peer: 5n, chunks: [4] }).said('request');
+    assert.equal(first, undefined, 'two are asked of it');
+    assert.deepEqual(bench.holds(6n, SIZE).said('request'), []);
+    bench.tell({ type: 'coming', peer: 6n, chunks: [0, 1, 2, 3, 4] });
+    assert.deepEqual(bench.said('request'), []);
+    const asked: number[] = [];
+    for (let chunk = 0; chunk < 5; chunk++) {
+      bench.tell({ type: 'refused', peer: 5n, chunk, lasting: false });
+      for (const request of bench.said('request').filter(({ peer }) => peer === 6n))
+        asked.push(request.chunk);
+    }
+    assert.ok(asked.length > 0);
+  });
+
+  it('forgets promises with all else that a peer said, and when its connection ends', () => {
+    for (const end of ['holdings', 'close'] as const) {
+      const bench = chunks().holds(6n, SIZE, 3, 4).holds(5n, SIZE);
+      // Both are asked of 6, and wait there.
+      bench.tell({ type: 'coming', peer: 5n, chunks: [3, 4] });
+      if (end === 'holdings') bench.holds(5n, SIZE);
+      else bench.tell({ type: 'close', peer: 5n, barred: false }).holds(5n, SIZE);
+      bench.tell({ type: 'close', peer: 6n, barred: true });
+      assert.deepEqual(bench.said('request'), [], end);
+    }
+  });
+
+  it('forgives refusals when a chunk has come', () => {
+    const bench = chunks().holds(5n, SIZE, 3, 4, 5);
+    const chunk = () => bench.said('request')[0]?.chunk as number;
+    for (let round = 0; round < 2; round++) {
+      for (let n = 1; n < MAX_REFUSALS; n++) {
+        bench.tell({ type: 'refused', peer: 5n, chunk: 3, lasting: false });
+        bench.tell({ type: 'refused', peer: 5n, chunk: 4, lasting: false });
+        bench.tell({ type: 'refused', peer: 5n, chunk: 5, lasting: false });
+        bench.pass(BUSY_CHUNK_MS);
+        n += 2;
+      }
+      assert.ok(bench.said('request').length > 0, 'it is left alone');
+      bench.deliver(5n, chunk());
+      bench.pass(BUSY_CHUNK_MS);
+    }
   });
 
   it('tells one that it has what that one promised, and takes nothing back for a promise', () => {

@@ -60,7 +60,10 @@ export class Holdings {
     if (!chunks || !this.#maySay(peer)) return;
     if (peer.has === 'nothing') peer.has = new Bitfield(chunks.layout.count);
     for (const chunk of more)
-      if (chunks.exists(chunk) && peer.has.add(chunk)) chunks.addHolder(chunk);
+      if (chunks.exists(chunk) && peer.has.add(chunk)) {
+        chunks.addHolder(chunk);
+        peer.busyWith.delete(chunk);
+      }
     if (peer.has.size < chunks.layout.count) return;
     this.forget(peer);
     peer.has = 'all';
@@ -80,6 +83,7 @@ export class Holdings {
   forget(peer: Peer): void {
     const { has } = peer;
     peer.coming = undefined;
+    peer.busyWith.clear();
     if (typeof has !== 'object') return;
     peer.has = 'nothing';
     for (let chunk = 0; chunk < (this.#chunks?.layout.count ?? 0); chunk++)

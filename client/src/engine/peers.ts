@@ -31,7 +31,7 @@ export interface Peer {
   offered: boolean;
   /** What it has, as far as it said: complete holders by the tracker's word. */
   has: Bitfield | 'all' | 'nothing';
-  /** Chunks that it should soon have. Unlike those, it is asked for each of them once. */
+  /** Chunks that it said it should soon have. */
   coming: Bitfield | undefined;
   /** What it said in chunks that are not those here, or not yet. */
   early: (Layout & { readonly has: Bitfield }) | undefined;
@@ -45,9 +45,9 @@ export interface Peer {
   timeouts: number;
   /** It is asked for nothing before: it said too often that it is busy. */
   busyUntil: number;
-  /** Chunks that it is not asked for before a time: it said that it is busy. */
+  /** Chunks that it is not asked for before a time, in ms: it said that it is busy. Infinite: before it has them. */
   readonly busyWith: Map<number, number>;
-  /** How often it said so of chunks that it has, since it last sent one. */
+  /** How often it said so since it last sent a chunk. */
   refusals: number;
   /** When it last let one pass. */
   timedOutAt: number;

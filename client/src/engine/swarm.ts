@@ -10,6 +10,7 @@ import {
   FIRST_PARTIAL,
   FIRST_SEEDERS,
   MAX_PEERS,
+  MAX_PROMISE_RATE,
   MAX_REFUSALS,
   MAX_REST_BYTES,
   MAX_SILENT_TIMEOUTS,
@@ -171,6 +172,7 @@ export class Swarm {
     this.#holdings.forget(peer);
     peer.early = undefined;
     peer.greeted = false;
+    peer.refusals = 0;
     if (barred) peer.state = 'spent';
     else if (peer.state === 'open' || peer.state === 'connecting') this.#peers.failed(peer, now);
     this.#candidates.changed();
@@ -212,11 +214,11 @@ export class Swarm {
     const request = peer?.requests.get(chunk);
     if (!peer || !request) return;
     this.#requests.giveUp(peer, request, lasting);
-    const isHeld = holdsChunk(peer, chunk);
-    peer.coming?.delete(chunk);
-    if (!lasting && (!isHeld || ++peer.refusals < MAX_REFUSALS)) {
+    if (!lasting && ++peer.refusals < MAX_REFUSALS) {
       for (const [other, until] of peer.busyWith) if (until <= now) peer.busyWith.delete(other);
-      peer.busyWith.set(chunk, now + BUSY_CHUNK_MS);
+      // What it only promised is not asked for again before it has it.
+      const isHeld = holdsChunk(peer, chunk);
+      peer.busyWith.set(chunk, isHeld ? now + BUSY_CHUNK_MS : Number.POSITIVE_INFINITY);
       return;
     }
     peer.timeouts++;
@@ -247,8 +249,8 @@ export class Swarm {
     const requests = [...(this.#peers.get(peer)?.requests.values() ?? [])];
     // Who begins many at once may end none, and all that we promised would wait here.
     const isOnly = requests.filter(({ coverage }) => coverage.received > 0).length === 1;
-    if (isOnly && this.#chunks?.isMissing(chunk) && this.#isComing(chunk))
-      this.#holdings.promise(chunk);
+    if (!isOnly || this.rate > MAX_PROMISE_RATE) return;
+    if (this.#chunks?.isMissing(chunk) && this.#isComing(chunk)) this.#holdings.promise(chunk);
   }
 
   /** See {@link DownloadEngine.expects}, of chunks that are verified one by one. */

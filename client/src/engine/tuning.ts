@@ -80,7 +80,7 @@ export const MAX_SILENT_TIMEOUTS = 3;
  */
 export const BUSY_CHUNK_MS = 130;
 
-/** So often in a row a peer may say that of chunks that it has: more often than it does to who cannot ask others. */
+/** So often in a row a peer may say that: more often than it does to who cannot ask others. */
 export const MAX_REFUSALS = 16;
 
 /** Half the pause it gets then; doubles up to 4 times, with every request it lets pass. */
@@ -91,6 +91,12 @@ export const BUSY_PAUSE_MS = 250;
  * of 65 ms at 2 Mbit/s. (Where lines are faster it comes all at once.)
  */
 export const MAX_REST_BYTES = 16_384;
+
+/**
+ * Above so many bytes per ms from all peers nothing is promised: a word on each chunk of 16 KiB would be
+ * 125 a second, and what comes so fast is soon passed on.
+ */
+export const MAX_PROMISE_RATE = 2_048;
 
 /** A chunk on its way is asked of a second peer only if that saves at least this much time. */
 export const ENDGAME_GAIN_MS = 200;

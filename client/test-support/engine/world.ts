@@ -289,7 +289,7 @@ export class World {
       );
       assert.ok(suppliers.length > 0, `nothing came of chunk ${chunk}`);
       assert.equal(this.scenario.verification, 'chunks', 'nothing will vouch for it');
-      assert.ok(this.engine.expects(chunk * chunkSize, 1), 'who asks for it is refused');
+      assert.equal(this.engine.expects(chunk * chunkSize, 1), 'coming');
       assert.ok(!this.#promised.has(`${chunk} to ${peer}`), 'it was said before');
       this.#promised.add(`${chunk} to ${peer}`);
     }
