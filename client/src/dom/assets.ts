@@ -59,7 +59,8 @@ export class Asset {
   hold(blob: Blob, type: string): HeldUrl {
     let entry = this.#urls.get(type);
     if (!entry) {
-      entry = { url: URL.createObjectURL(blob.slice(0, blob.size, type)), users: 0 };
+      const typed = blob.type === type ? blob : blob.slice(0, blob.size, type);
+      entry = { url: URL.createObjectURL(typed), users: 0 };
       this.#urls.set(type, entry);
     }
     const { url } = entry;

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { charset, mediaType, withCharsetOf } from './media-type.ts';
+import { charset, mediaType, typeOf, withCharsetOf } from './media-type.ts';
 
-const bytes = (text: string) => new TextEncoder().encode(text);
-const nothing = { served: '', declared: null, url: 'https://example.org/x', head: bytes('?') };
+const nothing = { served: '', declared: null, url: 'https://example.org/x' };
 
 describe('mediaType', () => {
   it('is what HTTP said, unless that says nothing', () => {
@@ -18,20 +17,28 @@ describe('mediaType', () => {
     assert.equal(mediaType({ ...nothing, url, declared: 'module' }), 'image/png');
   });
 
-  it('is then what the extension of the path says', () => {
+  it('is then what the extension of the path says, or empty', () => {
     const of = (path: string) => mediaType({ ...nothing, url: `https://example.org${path}` });
     assert.equal(of('/a.SVG?v=1.css#x.png'), 'image/svg+xml');
     assert.equal(of('/a.woff2'), 'font/woff2');
-    assert.equal(of('/a.constructor'), 'application/octet-stream');
-    assert.equal(of('/png'), 'application/octet-stream');
+    assert.equal(of('/a.constructor'), '');
+    assert.equal(of('/png'), '');
+  });
+});
+
+describe('typeOf', () => {
+  it('is SVG if nothing is said but by the first bytes, and else the octet-stream of the paper', async () => {
+    const of = (text: string) => typeOf(new Blob([text]), null, nothing.url);
+    const svg = '\ufeff<?xml version="1.0"?><!-- x -->\n<svg xmlns="http://www.w3.org/2000/svg"/>';
+    assert.equal(await of(svg), 'image/svg+xml');
+    assert.equal(await of('<svgfoo>'), 'application/octet-stream');
+    assert.equal(await of(`${' '.repeat(1024)}<svg>`), 'application/octet-stream');
   });
 
-  it('is then SVG, if the first bytes say so, and else the octet-stream of the paper', () => {
-    const svg = '\ufeff<?xml version="1.0"?><!-- x -->\n<svg xmlns="http://www.w3.org/2000/svg"/>';
-    assert.equal(mediaType({ ...nothing, head: bytes(svg) }), 'image/svg+xml');
-    assert.equal(mediaType({ ...nothing, head: bytes('<svgfoo>') }), 'application/octet-stream');
-    const late = `${' '.repeat(1024)}<svg>`;
-    assert.equal(mediaType({ ...nothing, head: bytes(late) }), 'application/octet-stream');
+  it('does not read what is said', async () => {
+    const blob = new Blob(['<svg>'], { type: 'image/avif' });
+    blob.slice = () => assert.fail('read');
+    assert.equal(await typeOf(blob, null, nothing.url), 'image/avif');
   });
 });
 

@@ -4,7 +4,7 @@ import { parseUrl } from './url.ts';
 /** What the paper (section 3.5) gives everything but scripts and stylesheets. */
 export const UNKNOWN_TYPE = 'application/octet-stream';
 
-/** Bytes of an asset in which {@link mediaType} looks for `<svg`. */
+/** Bytes at the start of an asset in which `<svg` is looked for. */
 export const SNIFFED_BYTES = 1024;
 
 export interface MediaTypeHints {
@@ -14,31 +14,29 @@ export interface MediaTypeHints {
   readonly declared?: string | null | undefined;
   /** Where the asset is at its origin. */
   readonly url: string;
-  /** The first {@link SNIFFED_BYTES} bytes. */
-  readonly head: Uint8Array;
+}
+
+/** The media type an asset is shown as, as far as that is said; else empty. */
+export function mediaType({ served, declared, url }: MediaTypeHints): string {
+  if (essence(served) !== '' && essence(served) !== UNKNOWN_TYPE) return served;
+  if (declared?.includes('/')) return declared.trim();
+  return typeByExtension(parseUrl(url)?.pathname ?? '');
 }
 
 /**
- * The media type an asset is shown as. Browsers recognise pictures and media by their bytes, but
- * not SVG, fonts in CSS, or documents.
+ * {@link mediaType} of a file; if nothing says it, what its first bytes do. Browsers recognise pictures
+ * and media by themselves, but not SVG, fonts in CSS, or documents.
  */
-export function mediaType({ served, declared, url, head }: MediaTypeHints): string {
-  if (essence(served) !== '' && essence(served) !== UNKNOWN_TYPE) return served;
-  if (declared?.includes('/')) return declared.trim();
-  const expected = typeByExtension(parseUrl(url)?.pathname ?? '');
-  if (expected) return expected;
-  const start = new TextDecoder().decode(head.subarray(0, SNIFFED_BYTES));
-  return /<svg[\s>]/i.test(start) ? 'image/svg+xml' : UNKNOWN_TYPE;
-}
-
-/** {@link mediaType} of a file. */
 export async function typeOf(
   blob: Blob,
   declared: string | null | undefined,
   url: string,
 ): Promise<string> {
-  const head = new Uint8Array(await blob.slice(0, SNIFFED_BYTES).arrayBuffer());
-  return mediaType({ served: blob.type, declared, url, head });
+  const said = mediaType({ served: blob.type, declared, url });
+  // To read a Blob is to ask another process, which first has to take over all of it.
+  if (said) return said;
+  const start = await blob.slice(0, SNIFFED_BYTES).text();
+  return /<svg[\s>]/i.test(start) ? 'image/svg+xml' : UNKNOWN_TYPE;
 }
 
 /** The character set a media type names, or undefined. */

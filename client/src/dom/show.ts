@@ -55,10 +55,7 @@ export function isFrame(element: Element, url: string): boolean {
   const { localName } = element;
   if (localName === 'iframe' || localName === 'frame') return true;
   const declared = element.getAttribute('type');
-  return (
-    PLUGIN.test(localName) &&
-    isPage(mediaType({ served: '', declared, url, head: new Uint8Array(0) }))
-  );
+  return PLUGIN.test(localName) && isPage(mediaType({ served: '', declared, url }));
 }
 
 /** Sets the attribute that shows an asset; everything it needs around it, too. */
