@@ -84,7 +84,7 @@ export class ConnectionManager implements Connections {
     this.#barred = new Barred(platform);
     this.#offers = new OfferGate(platform);
     this.#left = new LeftOffers(platform);
-    this.#own = new Deposits(() => this.#deposit());
+    this.#own = new Deposits(platform, () => this.#deposit());
     signaling.handlers = this.#signals();
   }
 
@@ -105,7 +105,7 @@ export class ConnectionManager implements Connections {
 
   welcome(newcomers: boolean): void {
     this.#welcoming = newcomers;
-    this.#fill();
+    if (newcomers) this.#own.fill();
   }
 
   isOpen(peer: PeerId): boolean {
@@ -253,17 +253,14 @@ export class ConnectionManager implements Connections {
     return attempt;
   }
 
-  /** Not with relays: each offer would hold one at the TURN server. */
-  #fill(): void {
+  /** Begins an attempt to whoever comes. Not with relays: each would hold one at the TURN server. */
+  #deposit(): Attempt | undefined {
     if (!this.#welcoming || !this.#named || this.#state !== 'running' || this.#options.relayOnly)
-      return;
+      return undefined;
     // Who has no room would draw newcomers only to decline them.
     let incoming = 0;
     for (const { wanted } of this.#slots.values()) if (!wanted) incoming++;
-    if (!this.#isFull() && incoming < this.#options.maxIncoming) this.#own.fill();
-  }
-
-  #deposit(): Attempt | undefined {
+    if (this.#isFull() || incoming >= this.#options.maxIncoming) return undefined;
     return this.#attemptAt(undefined, ++this.#lastAttempt);
   }
 
@@ -314,8 +311,7 @@ export class ConnectionManager implements Connections {
         if (this.#attempt(peer, id)) return this.#end(peer, 'declined', false);
         const left = this.#own.take(id);
         left?.end(false);
-        // Not for ever: each costs a connection here, and a peer nothing.
-        if (left && this.#offers.take(peer)) this.#fill();
+        if (left) this.#own.fill();
       },
       onUndeliverable: (peer, id, reason) => {
         // A late candidate that was not delivered does not matter: the connection may come all the
@@ -348,7 +344,7 @@ export class ConnectionManager implements Connections {
       this.#signaling.sendDecline(peer, id, DeclineReason.NOT_SERVING);
       if (wanted) this.#report(peer, 'unreachable');
     }
-    this.#fill();
+    this.#own.fill();
   }
 
   #answered(peer: PeerId, id: number, description: SessionDescription): void {
@@ -369,7 +365,7 @@ export class ConnectionManager implements Connections {
       this.#slots.set(peer, { state: 'connecting', attempt: left, wanted });
       void left.answered(description);
     }
-    this.#fill();
+    this.#own.fill();
   }
 
   /**

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import type { Signal } from '@zauberflote/proto';
+import type { Platform } from '../platform.ts';
 import { DEPOSIT_GATHER_MS, DEPOSIT_MS, ICE_LOOK_MS } from './attempt.ts';
-import { DEPOSITS } from './deposits.ts';
+import { DEPOSITS, FILL_MS } from './deposits.ts';
 import { DEPOSITED_MS, MAX_LEFT_OFFERS } from './left-offers.ts';
 import { closeNodeWebRtc, nodePlatform } from './node-webrtc.ts';
 import { manualTimers, TestNet, type TestPeer } from './test-net.ts';
@@ -21,9 +22,16 @@ describe('offers left with the tracker, over real WebRTC', () => {
 
   const leftBy = (id: bigint) => net.deposits.filter(({ from }) => from === id).length;
 
+  /** Has its offers made at once: tests do not wait. */
+  function hurried(): Platform {
+    const platform = nodePlatform();
+    const { setTimer } = platform;
+    return { ...platform, setTimer: (ms, run) => setTimer(ms === FILL_MS ? 0 : ms, run) };
+  }
+
   /** Connected once, so that it knows of peers, and waiting for newcomers. */
-  async function holder(id: bigint, options = {}, platform = nodePlatform()): Promise<TestPeer> {
-    const peer = net.peer(id, options, platform);
+  async function holder(id: bigint, options = {}): Promise<TestPeer> {
+    const peer = net.peer(id, options, hurried());
     const other = net.peer(1000n + id);
     other.connections.connect(id);
     await Promise.all([other.opened(id), peer.opened(1000n + id)]);
@@ -35,13 +43,32 @@ describe('offers left with the tracker, over real WebRTC', () => {
   }
 
   it('are none before a peer was heard of, nor where nobody is expected', async () => {
-    const a = net.peer(A);
+    const { platform, fire } = manualTimers(nodePlatform());
+    const a = net.peer(A, {}, platform);
     a.connections.welcome(true);
+    assert.ok(fire(FILL_MS));
     a.connections.welcome(false);
     net.peer(B).connections.connect(A);
     await a.opened(B);
+    fire(FILL_MS);
     assert.equal(a.pcs.length, 1);
     assert.equal(net.deposits.length, 0);
+  });
+
+  it('are not made while there is something better to do', async () => {
+    const { platform, fire } = manualTimers(nodePlatform());
+    const a = net.peer(A, {}, platform);
+    net.peer(B).connections.connect(A);
+    await a.opened(B);
+    a.connections.welcome(true);
+    a.connections.welcome(true);
+    assert.equal(a.pcs.length, 1);
+    assert.ok(fire(FILL_MS));
+    assert.equal(a.pcs.length, 1 + DEPOSITS);
+    assert.ok(!fire(FILL_MS), 'one wait for all');
+    a.connections.welcome(true);
+    a.connections.close();
+    assert.ok(!fire(FILL_MS));
   });
 
   it('connect a newcomer with its answer alone, and are replaced', async () => {
@@ -118,9 +145,9 @@ describe('offers left with the tracker, over real WebRTC', () => {
     b.connections.connect(A);
     await a.opened(B);
     a.signaling.trackerState('waiting');
-    a.connections.welcome(true);
     const before = a.pcs.length;
     a.connections.welcome(true);
+    await new Promise((resolve) => setTimeout(resolve, 20));
     assert.equal(a.pcs.length, before);
   });
 
@@ -164,6 +191,7 @@ describe('offers left with the tracker, over real WebRTC', () => {
     net.peer(B).connections.connect(A);
     await a.opened(B);
     a.connections.welcome(true);
+    fire(FILL_MS);
     const ports = () => a.pcs.filter((pc) => pc.connectionState !== 'closed').length - 1;
     while (fire(DEPOSIT_GATHER_MS));
     await a.until(() => leftBy(A) === DEPOSITS);
@@ -171,6 +199,7 @@ describe('offers left with the tracker, over real WebRTC', () => {
     while (fire(DEPOSIT_MS));
     assert.equal(ports(), 0);
     a.connections.welcome(true);
+    assert.ok(fire(FILL_MS));
     assert.equal(ports(), DEPOSITS);
     a.signaling.trackerState('waiting');
     assert.equal(ports(), 0);
@@ -239,21 +268,25 @@ describe('offers left with the tracker, over real WebRTC', () => {
     assert.equal(ports(), DEPOSITS);
   });
 
-  it('that one peer declines again and again are not replaced without end', async () => {
+  it('that one peer declines again and again are replaced no sooner', async () => {
     const { platform, fire } = manualTimers(nodePlatform());
     const a = net.peer(A, {}, platform);
     net.peer(B).connections.connect(A);
     await a.opened(B);
     a.connections.welcome(true);
-    while (fire(DEPOSIT_GATHER_MS));
-    await a.until(() => leftBy(A) === DEPOSITS);
-    const before = a.pcs.length;
-    for (const { offer } of net.deposits)
-      a.signaling.receive({
-        peerId: C,
-        attempt: offer.attempt,
-        body: { case: 'decline', value: { reason: 0 } },
-      } as Signal);
-    assert.equal(a.pcs.length - before, DEPOSITS - 1);
+    fire(FILL_MS);
+    for (const round of [1, 2, 3]) {
+      while (fire(DEPOSIT_GATHER_MS));
+      await a.until(() => leftBy(A) === DEPOSITS);
+      for (const { offer } of net.deposits.splice(0))
+        a.signaling.receive({
+          peerId: C,
+          attempt: offer.attempt,
+          body: { case: 'decline', value: { reason: 0 } },
+        } as Signal);
+      assert.equal(a.pcs.length, 1 + round * DEPOSITS);
+      assert.ok(fire(FILL_MS));
+      assert.ok(!fire(FILL_MS));
+    }
   });
 });

@@ -1,7 +1,14 @@
+import type { Platform } from '../platform.ts';
 import type { Attempt } from './attempt.ts';
 
 /** Offers that one page leaves with the tracker: a crowd comes in ones and twos between two replies. */
 export const DEPOSITS = 2;
+
+/**
+ * So long after they were missed first, in ms, they are made: each takes some 40 ms of a slow processor, when
+ * a page that has just got what it asked for shows it, and a newcomer's connection is being made.
+ */
+export const FILL_MS = 2_000;
 
 /**
  * Attempts whose offers were left with the tracker, for newcomers to answer at once. Each is a port
@@ -9,22 +16,28 @@ export const DEPOSITS = 2;
  * comes soon has none.
  */
 export class Deposits {
+  readonly #platform: Pick<Platform, 'setTimer'>;
   readonly #make: () => Attempt | undefined;
   readonly #waiting = new Map<number, Attempt>();
+  #cancelTimer: (() => void) | undefined;
 
-  /** @param make begins an attempt to no peer; undefined if there is no WebRTC here. */
-  constructor(make: () => Attempt | undefined) {
+  /** @param make begins an attempt to no peer; undefined if there is no WebRTC here, or none is to be made now */
+  constructor(platform: Pick<Platform, 'setTimer'>, make: () => Attempt | undefined) {
+    this.#platform = platform;
     this.#make = make;
   }
 
-  /** Leaves as many as there should be. */
+  /** Leaves as many as there should be, soon. */
   fill(): void {
-    while (this.#waiting.size < DEPOSITS) {
-      const attempt = this.#make();
-      if (!attempt) return;
-      this.#waiting.set(attempt.route.id, attempt);
-      attempt.start();
-    }
+    this.#cancelTimer ??= this.#platform.setTimer(FILL_MS, () => {
+      this.#cancelTimer = undefined;
+      while (this.#waiting.size < DEPOSITS) {
+        const attempt = this.#make();
+        if (!attempt) return;
+        this.#waiting.set(attempt.route.id, attempt);
+        attempt.start();
+      }
+    });
   }
 
   /** The attempt of this number, if it waits: it is the caller's now. */
@@ -35,6 +48,8 @@ export class Deposits {
   }
 
   end(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
     for (const attempt of this.#waiting.values()) attempt.end(false);
     this.#waiting.clear();
   }

@@ -145,6 +145,11 @@ export class UploadQueue {
     return this.#rate.value;
   }
 
+  /** Whether several have asked for something here: they are likely to ask each other, too. */
+  get isShared(): boolean {
+    return this.#askers.size > 1;
+  }
+
   get hasJobs(): boolean {
     for (const { jobs, coming } of this.#askers.values()) if (jobs.size || coming.size) return true;
     return false;

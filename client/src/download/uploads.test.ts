@@ -201,15 +201,23 @@ describe('Uploads', () => {
 
   it('sends a little of a short request first on a slow uplink, so that its receiver can tell others', async () => {
     const content = { algorithm: HashAlgorithm.MANIFEST_SHA256, digest: new Uint8Array(32) };
+    const ask = () => {
+      uploads.request(1n, { ...request(1, 0, 60_000), content });
+      uploads.request(1n, { ...request(2, 0, FRAGMENT_BYTES), content });
+      uploads.request(1n, { ...request(3, 0, 100), content });
+      return line.run(1_000);
+    };
     start(whole, undefined, contentKey(content));
-    uploads.request(1n, { ...request(1, 0, 60_000), content });
-    uploads.request(1n, { ...request(2, 0, FRAGMENT_BYTES), content });
-    uploads.request(1n, { ...request(3, 0, 100), content });
-    await line.run(1_000);
+    await ask();
+    assert.deepEqual(sizes().slice(-2), [FRAGMENT_BYTES, 100], 'it has nobody to tell');
+    start(whole, undefined, contentKey(content));
+    uploads.request(2n, { ...request(1, 0, 1), content });
+    await ask();
     const [sent, rest] = [sizes().slice(-3), FRAGMENT_BYTES - EARLY_BYTES];
     assert.deepEqual(sent, [EARLY_BYTES, rest, 100]);
     assert.deepEqual(line.bytes(1n, 2), file.subarray(0, FRAGMENT_BYTES));
     start();
+    uploads.request(2n, request(1, 0, 1));
     uploads.request(1n, request(1, 0, 60_000));
     uploads.request(1n, request(2, 0, FRAGMENT_BYTES));
     await line.run(1_000);

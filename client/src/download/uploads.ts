@@ -244,10 +244,10 @@ export class Uploads {
     const { requestId, length } = job.request;
     const isFast = this.#queue.rate >= FAST_BYTES_PER_MS;
     const usual = isFast ? MAX_FRAGMENT_BYTES : FRAGMENT_BYTES;
-    // Of what is verified as a whole its receiver promises nothing.
+    // Of what is verified as a whole its receiver promises nothing, and who asks alone has nobody to promise it to.
     const { algorithm } = job.request.content as ContentId;
-    const isEarly =
-      algorithm === HashAlgorithm.MANIFEST_SHA256 && job.sent === 0 && length <= usual && !isFast;
+    const isPromised = algorithm === HashAlgorithm.MANIFEST_SHA256 && this.#queue.isShared;
+    const isEarly = isPromised && job.sent === 0 && length <= usual && !isFast;
     const most = asker.isNew ? FIRST_FRAGMENT_BYTES : isEarly ? EARLY_BYTES : usual;
     const step = Math.min(most, this.#connections.maxFragmentBytes(peer));
     const data = whole.subarray(job.sent, job.sent + step);
