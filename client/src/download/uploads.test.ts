@@ -201,23 +201,23 @@ describe('Uploads', () => {
 
   it('sends a little of a short request first on a slow uplink, so that its receiver can tell others', async () => {
     const content = { algorithm: HashAlgorithm.MANIFEST_SHA256, digest: new Uint8Array(32) };
-    const ask = () => {
-      uploads.request(1n, { ...request(1, 0, 60_000), content });
-      uploads.request(1n, { ...request(2, 0, FRAGMENT_BYTES), content });
-      uploads.request(1n, { ...request(3, 0, 100), content });
-      return line.run(1_000);
+    // First to know how fast the uplink is.
+    const ask = async (rate: number, others: readonly bigint[] = []) => {
+      start(whole, undefined, contentKey(content));
+      line.rate = rate;
+      for (const peer of others) uploads.request(peer, { ...request(1, 0, 1), content });
+      for (const id of [1, 2, 3, 4]) uploads.request(1n, { ...request(id, 0, 200_000), content });
+      uploads.request(1n, { ...request(5, 0, FRAGMENT_BYTES), content });
+      uploads.request(1n, { ...request(6, 0, 100), content });
+      await line.run(5_000);
+      assert.deepEqual(line.bytes(1n, 5), file.subarray(0, FRAGMENT_BYTES));
+      return sizes();
     };
-    start(whole, undefined, contentKey(content));
-    await ask();
-    assert.deepEqual(sizes().slice(-2), [FRAGMENT_BYTES, 100], 'it has nobody to tell');
-    start(whole, undefined, contentKey(content));
-    uploads.request(2n, { ...request(1, 0, 1), content });
-    await ask();
-    const [sent, rest] = [sizes().slice(-3), FRAGMENT_BYTES - EARLY_BYTES];
-    assert.deepEqual(sent, [EARLY_BYTES, rest, 100]);
-    assert.deepEqual(line.bytes(1n, 2), file.subarray(0, FRAGMENT_BYTES));
+    const early = [EARLY_BYTES, FRAGMENT_BYTES - EARLY_BYTES, 100];
+    assert.deepEqual((await ask(250)).slice(-3), early);
+    assert.deepEqual((await ask(1_500)).slice(-2), [FRAGMENT_BYTES, 100], 'it has nobody to tell');
+    assert.deepEqual((await ask(1_500, [2n])).slice(-3), early);
     start();
-    uploads.request(2n, request(1, 0, 1));
     uploads.request(1n, request(1, 0, 60_000));
     uploads.request(1n, request(2, 0, FRAGMENT_BYTES));
     await line.run(1_000);

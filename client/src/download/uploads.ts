@@ -42,6 +42,12 @@ export const COMING_MS = 500;
 export const FAST_BYTES_PER_MS = 2_048;
 
 /**
+ * From here on who asks alone gets no such early fragment: it is not likely to have anybody to promise it to, a chunk of
+ * 16 KiB takes less than a round trip, and both ends have half as many messages to do with.
+ */
+export const ALONE_BYTES_PER_MS = 512;
+
+/**
  * Peers that take less in one message are not served: RFC 8841 has 65,536 bytes for the default,
  * and tiny messages cost more than they carry.
  */
@@ -244,10 +250,12 @@ export class Uploads {
     const { requestId, length } = job.request;
     const isFast = this.#queue.rate >= FAST_BYTES_PER_MS;
     const usual = isFast ? MAX_FRAGMENT_BYTES : FRAGMENT_BYTES;
-    // Of what is verified as a whole its receiver promises nothing, and who asks alone has nobody to promise it to.
+    // Of what is verified as a whole its receiver promises nothing.
     const { algorithm } = job.request.content as ContentId;
-    const isPromised = algorithm === HashAlgorithm.MANIFEST_SHA256 && this.#queue.isShared;
-    const isEarly = isPromised && job.sent === 0 && length <= usual && !isFast;
+    const isPromised = algorithm === HashAlgorithm.MANIFEST_SHA256;
+    const isSlow =
+      this.#queue.rate < (this.#queue.isShared ? FAST_BYTES_PER_MS : ALONE_BYTES_PER_MS);
+    const isEarly = isPromised && job.sent === 0 && length <= usual && isSlow;
     const most = asker.isNew ? FIRST_FRAGMENT_BYTES : isEarly ? EARLY_BYTES : usual;
     const step = Math.min(most, this.#connections.maxFragmentBytes(peer));
     const data = whole.subarray(job.sent, job.sent + step);
