@@ -5,7 +5,7 @@ import hashlib
 import time
 
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
-from messages import (ALGORITHMS, MAX_CHUNKS, MAX_FRAGMENT, MAX_REQUEST, Malformed, candidates_of,
+from messages import (ALGORITHMS, MAX_CHUNKS, MAX_REQUEST, Malformed, candidates_of,
                       decode_peer_message, describe, max_message_size, need, rebuild, usable)
 from zauberflote.v1 import peer_pb2, signaling_pb2
 
@@ -44,9 +44,12 @@ class Store:
 
     def put(self, chunk, data):
         """Keeps a chunk. False if it is not what the manifest says."""
-        if self.manifest and hashlib.sha256(data).digest() != self.manifest.chunk_sha256[32 * chunk:32 * chunk + 32]:
-            return False
-        self.data[chunk * self.chunk_size:chunk * self.chunk_size + len(data)] = data
+        if self.manifest:
+            expected = self.manifest.chunk_sha256[32 * chunk:32 * chunk + 32]
+            if hashlib.sha256(data).digest() != expected:
+                return False
+        start = chunk * self.chunk_size
+        self.data[start:start + len(data)] = data
         self.came.add(chunk)
         return True
 
@@ -90,7 +93,8 @@ class Task:
 
     def __init__(self, chunk, length, seconds):
         self.chunk, self.data, self.filled, self.left = chunk, bytearray(length), bytearray(length), length
-        self.asked, self.deadline, self.requests = now(), now() + seconds, {}
+        self.asked, self.deadline = now(), now() + seconds
+        self.requests = {}  # those that are not answered in full: their ids, with start and length
 
 
 class Link:
@@ -103,7 +107,8 @@ class Link:
         self.described, self.candidates = asyncio.Event(), 0
         self.receive_budget, self.send_budget, self.max_fragment = Budget(), Budget(), 0
         # What it has, and what was asked of it.
-        self.holdings, self.bits, self.said_holdings, self.interested = None, bytearray(MAX_CHUNKS // 8), False, False
+        self.holdings, self.bits = None, bytearray(MAX_CHUNKS // 8)
+        self.said_holdings, self.interested = False, False
         self.tasks, self.next_request, self.window = {}, 1, 2
         self.useless, self.silent, self.refusals, self.pause, self.busy = False, 0, 0, 0.0, {}
         # What it asked for, and what it said to have got of that.
@@ -121,8 +126,9 @@ class Link:
             channel.on("close", self.close)
             channel.on("message", self.take)
         # aiortc tells of a failed connection here, and of one that the other side closed there.
+        dtls = self.pc.sctp.transport
         self.pc.on("connectionstatechange", lambda: self.pc.connectionState == "failed" and self.close())
-        self.pc.sctp.transport.on("statechange", lambda: self.pc.sctp.transport.state == "closed" and self.close())
+        dtls.on("statechange", lambda: dtls.state == "closed" and self.close())
 
     # Setting up. A newer attempt may take this one's place during any await.
 
@@ -146,7 +152,7 @@ class Link:
             self.client.log("bad description", self.peer, repr(error))
             self.signal(decline=signaling_pb2.Decline(reason=signaling_pb2.DECLINE_REASON_BAD_DESCRIPTION))
             return self.client.failed(self)
-        self.max_fragment = min(FRAGMENT, MAX_FRAGMENT, max_message_size(description) - 32)
+        self.max_fragment = min(FRAGMENT, max_message_size(description) - 32)
         self.described.set()
         self.add_candidates(candidates_of(description))
 
@@ -206,6 +212,7 @@ class Link:
             kind = message.WhichOneof("body") if message else "unknown"
             body = message and getattr(message, kind)
             if not self.receive_budget.take(self.cost(kind, body)):
+                self.client.log("too many small messages from", self.peer)
                 self.client.barred[self.peer] = now() + FLOOD_S
                 return self.close()
             self.active = now()

@@ -251,7 +251,7 @@ def usable(candidate, mid):
         address = str(ipaddress.IPv4Address(candidate.packed_address))
     elif candidate.packed_address:
         address = f"{uuid.UUID(bytes=candidate.packed_address)}.local"
-    if candidate.transport or candidate.type >= len(kinds):
+    if candidate.transport or not 0 <= candidate.type < len(kinds):
         return None
     # Any other name would make this machine ask a name server of the sender's choice.
     if not re.fullmatch(r"[A-Za-z0-9-]+\.local", address):

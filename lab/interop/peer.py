@@ -18,7 +18,7 @@ import websockets
 from link import Link, Store, now
 from messages import (MANIFEST, MAX_RESPONSE, Failure, Malformed, decode_response, need, read_id,
                       read_manifest, write_id)
-from zauberflote.v1 import peer_pb2, signaling_pb2, tracker_pb2
+from zauberflote.v1 import content_pb2, peer_pb2, signaling_pb2, tracker_pb2
 
 # What the documents leave to a peer.
 MAX_LINKS, MAX_INCOMING, MAX_SOURCES, MAX_HOLDERS, MAX_UNVERIFIED = 24, 16, 8, 256, 268_435_456
@@ -28,15 +28,16 @@ ATTEMPT_S, DEPOSITED_S, IDLE_S, WANT_S, NEWS_S = 15, 3, 30, 5, 0.025
 class Client:
     """One peer: its session with the tracker, its links, and the download if there is one."""
 
-    def __init__(self, tracker, store, first_peers=1, verbose=False):
+    def __init__(self, tracker, store, first_peers=1, verbose=False, announced=None):
         self.tracker, self.store, self.first_peers, self.verbose = tracker, store, first_peers, verbose
+        self.announced = announced  # what to print when the tracker has the announcement
         self.own_id, self.outbox, self.attempt = 0, None, random.getrandbits(28)
         self.links, self.tasks, self.uploaded = {}, set(), 0
         # By peer id: (complete, size) as the tracker says, (failures, when to try again), when a flood is over.
         self.holders, self.failures, self.barred, self.banned = {}, {}, {}, set()
         # Chunks that nobody was asked for, how often each was asked for, chunks to tell of, bytes by giver.
         self.wanted, self.tries, self.news, self.gave, self.alone = [], {}, set(), {}, False
-        self.announced, self.next_want, self.stopping = asyncio.Event(), 0.0, False
+        self.next_want, self.retry_after, self.stopping = 0.0, 0.0, False
         self.finished = asyncio.get_running_loop().create_future()
         if not store.complete and store.size is not None:
             self.want_all()
@@ -64,11 +65,13 @@ class Client:
         self.stopping = True
         for link in list(self.links.values()):
             link.close()
-        self.session.cancel(), self.ticking.cancel()
+        self.session.cancel()
+        self.ticking.cancel()
         await asyncio.wait(self.tasks, timeout=3)
 
     def start(self):
-        self.session, self.ticking = self.spawn(self.keep_session()), self.spawn(self.tick())
+        self.session = self.spawn(self.keep_session())
+        self.ticking = self.spawn(self.tick())
 
     # The tracker
 
@@ -92,13 +95,15 @@ class Client:
         while True:
             self.retry_after = 0.0
             try:
-                frames = [tracker_pb2.SessionRequest(have=self.have()), tracker_pb2.SessionRequest(want=self.want())]
-                if not self.store.complete:
+                frames = [tracker_pb2.SessionRequest(have=self.have()),
+                          tracker_pb2.SessionRequest(want=self.want())]
+                if not self.store.complete:  # in the order of the document
                     frames.reverse()
                 first = ["first." + base64.urlsafe_b64encode(frame.SerializeToString()).decode().rstrip("=")
                          for frame in frames]
-                async with websockets.connect(self.tracker, subprotocols=["zauberflote.v1", *first],
-                                              compression=None, max_size=MAX_RESPONSE, open_timeout=20) as socket:
+                async with websockets.connect(
+                        self.tracker, subprotocols=["zauberflote.v1", *first],
+                        compression=None, max_size=MAX_RESPONSE, open_timeout=20) as socket:
                     began, self.own_id, self.outbox = now(), 0, asyncio.Queue()
                     sending = self.spawn(self.empty(self.outbox, socket))
                     try:
@@ -143,7 +148,9 @@ class Client:
                 raise Failure(f"the tracker ends the session: {body.message}")
             self.retry_after = body.retry_after_ms / 1000
         elif kind == "peers":
-            self.announced.set()
+            if self.announced:
+                print(self.announced, flush=True)
+                self.announced = None
             for swarm in body.swarms:
                 if swarm.content == self.store.content and not self.store.complete:
                     self.take_holders(swarm.holders)
@@ -273,7 +280,8 @@ class Client:
         if self.store.size is None:
             return
         if self.alone:  # a liar was among several: all from one, so that it can be told
-            links = [link for link in links if link.peer in self.gave or not self.gave and link.is_complete()][:1]
+            links = [link for link in links
+                     if link.peer in self.gave or not self.gave and link.is_complete()][:1]
             if not links and self.gave:
                 self.store.size = None  # it has gone: the next one from the beginning
                 return
@@ -309,7 +317,7 @@ class Client:
         right = self.store.finish()
         if self.store.manifest:
             if right is False:
-                raise Failure("the manifest contradicts itself: its chunks are not its file")
+                return self.finish(Failure("the manifest contradicts itself: its chunks are not its file"))
             if not self.news:
                 asyncio.get_running_loop().call_later(NEWS_S, self.tell)
             self.news.add(task.chunk)
@@ -377,20 +385,23 @@ async def leech(options):
         with open(options.out + ".part", "wb") as file:
             file.write(store.data)
         os.replace(options.out + ".part", options.out)
-        print("done", store.size, *(f"{peer:016x}={count}" for peer, count in client.gave.items() if count), flush=True)
+        givers = (f"{peer:016x}={count}" for peer, count in client.gave.items() if count)
+        print("done", store.size, *givers, flush=True)
         await asyncio.sleep(options.seconds)
     except asyncio.TimeoutError as error:
-        raise Failure(f"not all of {options.id} came within {options.timeout:g} s: {len(client.holders)} holders "
-                      f"named, {sum(link.open for link in client.links.values())} connected, "
-                      f"{len(store.came)} of {store.chunks} chunks") from error
+        raise Failure(
+            f"not all of {options.id} came within {options.timeout:g} s: {len(client.holders)} holders named, "
+            f"{sum(link.open for link in client.links.values())} connected, "
+            f"{len(store.came)} of {store.chunks} chunks") from error
     finally:
         await client.close()
 
 
 async def seed(options):
     data, manifest = read(options.file), options.manifest and read(options.manifest)
-    text = options.id or ("zf1-" + base64.urlsafe_b64encode(hashlib.sha256(manifest).digest()).decode() if manifest
-                          else "sha256-" + base64.b64encode(hashlib.sha256(data).digest()).decode())
+    text = options.id or write_id(content_pb2.ContentId(
+        algorithm=MANIFEST if manifest else content_pb2.HASH_ALGORITHM_SHA256,
+        digest=hashlib.sha256(manifest or data).digest()))
     store = store_of(text, options.manifest)
     if store.size not in (None, len(data)):
         raise Failure(f"{options.file} has another size than {text}")
@@ -398,23 +409,18 @@ async def seed(options):
     store.data, store.came = bytearray(data), set(range(store.chunks))
     if not store.finish():
         raise Failure(f"{options.file} is not {text}")
-    client = Client(options.tracker, store, verbose=options.verbose)
+    client = Client(options.tracker, store, verbose=options.verbose,
+                    announced="seeding " + write_id(store.content))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, client.finish)
     client.start()
     try:
-        client.spawn(say_when(client.announced, "seeding " + write_id(store.content)))
         await asyncio.wait([client.finished], timeout=options.seconds)
         if client.finished.done():
             client.finished.result()
         print("uploaded", client.uploaded, flush=True)
     finally:
         await client.close()
-
-
-async def say_when(event, text):
-    await event.wait()
-    print(text, flush=True)
 
 
 def main():
@@ -424,14 +430,14 @@ def main():
         command = commands.add_parser(run.__name__, help=text)
         command.set_defaults(run=run)
         command.add_argument("--tracker", required=True, help="ws://… or wss://…")
-        command.add_argument("--id", required=run is leech, help="zf1-…, sha256-…, sha384-…, sha512-… or SHA-1")
+        command.add_argument("--id", required=run is leech, help="zf1-…, sha256-…, or the like")
         command.add_argument("--manifest", help="file with the encoded manifest of a zf1- id")
         command.add_argument("--verbose", action="store_true", help="tell of connections on stderr")
         if run is leech:
             command.add_argument("--out", required=True, help="where the file goes")
             command.add_argument("--timeout", type=float, default=60, help="seconds for all of it (60)")
-            command.add_argument("--peers", type=int, default=1, help="ask nobody before so many are connected (1)")
-            command.add_argument("--for", type=float, default=0, dest="seconds", help="serve so long afterwards (0)")
+            command.add_argument("--peers", type=int, default=1, help="ask only when so many are connected (1)")
+            command.add_argument("--for", type=float, default=0, dest="seconds", help="serve so long then (0)")
         else:
             command.add_argument("--file", required=True)
             command.add_argument("--for", type=float, dest="seconds", help="end after so many seconds")

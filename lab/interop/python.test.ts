@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -38,9 +38,9 @@ class Peer {
   said = '';
   readonly #end: Promise<number | null>;
 
-  constructor(python: string, generated: string, args: readonly string[]) {
+  constructor(python: string, env: NodeJS.ProcessEnv, args: readonly string[]) {
     this.child = spawn(python, [PEER, ...args], {
-      env: { ...process.env, PYTHONPATH: generated, PYTHONDONTWRITEBYTECODE: '1' },
+      env,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     for (const stream of [this.child.stdout, this.child.stderr])
@@ -89,16 +89,22 @@ describe('A peer in Python that knows only the documents', function () {
   let browser: Browser;
   const peers: Peer[] = [];
 
+  const environment = (): NodeJS.ProcessEnv => ({
+    ...process.env,
+    PYTHONPATH: join(folder, 'python'),
+    PYTHONDONTWRITEBYTECODE: '1',
+  });
+
   const run = (...args: string[]): Peer => {
-    const peer = new Peer(python, join(folder, 'python'), args);
+    const peer = new Peer(python, environment(), args);
     peers.push(peer);
     return peer;
   };
 
   /** Writes a file and its manifest. */
-  const prepare = async (name: string, body: Uint8Array<ArrayBuffer>) => {
+  const prepare = async (name: string, body: Uint8Array) => {
     const path = join(folder, name);
-    const { id, manifest } = await makeManifest([body], body.length);
+    const { id, manifest } = await makeManifest([new Uint8Array(body)], body.length);
     writeFileSync(path, body);
     writeFileSync(`${path}.zf`, manifest);
     const element = `<script type="application/zauberflote-manifest">${Buffer.from(manifest).toString('base64')}</script>
@@ -127,17 +133,10 @@ describe('A peer in Python that knows only the documents', function () {
     python = findPython();
     folder = mkdtempSync(join(tmpdir(), 'zf-python-'));
     const generated = join(folder, 'python');
-    const protos = ['content', 'manifest', 'peer', 'signaling', 'tracker', 'backplane'];
-    execFileSync('mkdir', [generated]);
-    execFileSync(
-      'protoc',
-      [
-        '-Iproto',
-        `--python_out=${generated}`,
-        ...protos.map((name) => `proto/zauberflote/v1/${name}.proto`),
-      ],
-      { cwd: ROOT },
-    );
+    mkdirSync(generated);
+    const names = ['content', 'manifest', 'peer', 'signaling', 'tracker'];
+    const protos = names.map((name) => `proto/zauberflote/v1/${name}.proto`);
+    execFileSync('protoc', ['-I', 'proto', `--python_out=${generated}`, ...protos], { cwd: ROOT });
     tracker = await TrackerProcess.start();
     site = await new Site().start();
     browser = await launch();
@@ -223,28 +222,20 @@ describe('A peer in Python that knows only the documents', function () {
     const { peer, got } = leech(id, '--manifest', manifest, '--peers', '2');
     await peer.ended();
     assert.ok(got().equals(body));
-    const gave = [(await bytes(browser)).uploaded as number, await seeder.stop()];
-    assert.ok(
-      gave.every((amount) => amount > 0),
-      String(gave),
-    );
-    assert.equal(gave[0] + gave[1], body.length);
+    const { uploaded } = await bytes(browser);
+    const given = await seeder.stop();
+    assert.ok(uploaded > 0 && given > 0, `${uploaded}, ${given}`);
+    assert.equal(uploaded + given, body.length);
   });
 
   it('decodes the golden vectors with the lines of docs/protocol.md', () => {
     const page = readFileSync(join(ROOT, 'docs/protocol.md'), 'utf8');
-    const code = /## Checking yourself\n[^]*?```python\n([^]*?)```/.exec(page)?.[1];
+    const code = /## Checking yourself\n[\s\S]*?```python\n([\s\S]*?)```/.exec(page)?.[1];
     assert.ok(code?.includes('json'));
-    const env = { ...process.env, PYTHONPATH: join(folder, 'python') };
-    execFileSync(python, ['-c', code as string], { cwd: ROOT, env });
+    execFileSync(python, ['-c', code as string], { cwd: ROOT, env: environment() });
   });
 
   it('refuses and ignores what the golden vectors say', () => {
-    const env = {
-      ...process.env,
-      PYTHONPATH: join(folder, 'python'),
-      PYTHONDONTWRITEBYTECODE: '1',
-    };
-    execFileSync(python, [VECTORS], { env, stdio: 'pipe' });
+    execFileSync(python, [VECTORS], { env: environment(), stdio: 'pipe' });
   });
 });

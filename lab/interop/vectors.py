@@ -8,7 +8,8 @@ from messages import Malformed, decode_peer_message, decode_response, read_manif
 
 def frame(parts):
     parts = parts if isinstance(parts, list) else [parts]
-    return bytes.fromhex("".join(part if isinstance(part, str) else part["repeat"] * part["times"] for part in parts))
+    return bytes.fromhex("".join(
+        part if isinstance(part, str) else part["repeat"] * part["times"] for part in parts))
 
 
 def meaning(read, data):
