@@ -50,6 +50,18 @@ describe('debian-packages', () => {
     assert.throws(() => provide({ PATH: bin, CHROME_BIN: bin }, 0), /which is not a program/);
   });
 
+  it('takes a Python only if it has the modules, and installs all that it wants', () => {
+    const python = (path: string, modules: string) =>
+      program(path, `#!/bin/sh\ntest "$2" = "import ${modules}"\n`);
+    const need = { debianPackage: 'a b', programs: ['python3'], modules: 'x, y' };
+    python('python3', 'z');
+    assert.equal(find(need, { PATH: bin }), undefined);
+    apt(`printf '#!/bin/sh\\n' > ${bin}/python3`);
+    provideAloud({ PATH: bin }, 0, () => {}, [need]);
+    assert.equal(calls().at(-1), 'noninteractive install --yes --no-install-recommends a b');
+    assert.equal(find(need, { PATH: bin }), python('python3', 'x, y'));
+  });
+
   it('installs what is missing and only that, after an update, without questions', () => {
     program('git');
     apt(`for p in chromium chromedriver; do /bin/cp $0 ${bin}/$p; done`);

@@ -8,11 +8,14 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 export interface Need {
+  /** Or several, parted by spaces. */
   readonly debianPackage: string;
   /** Environment variable that names the program. */
   readonly variable?: string;
   /** Names under which it is looked for in PATH; absolute paths are taken as they are. */
   readonly programs: readonly string[];
+  /** Python modules that the program has to have, parted by commas. */
+  readonly modules?: string;
 }
 
 export const NEEDS: readonly Need[] = [
@@ -43,6 +46,18 @@ export const LAB_NEEDS: readonly Need[] = [
   { debianPackage: 'procps', programs: ['ps'] },
 ];
 
+/** What a peer in Python is made of. */
+export const PYTHON: Need = {
+  debianPackage: 'python3-aiortc python3-protobuf python3-websockets',
+  programs: ['python3', '/usr/bin/python3'],
+  modules: 'aiortc, google.protobuf, websockets',
+};
+
+const PYTHON_NEEDS: readonly Need[] = [
+  { debianPackage: 'protobuf-compiler', programs: ['protoc'] },
+  PYTHON,
+];
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 function isProgram(path: string): boolean {
@@ -54,11 +69,15 @@ function isProgram(path: string): boolean {
   }
 }
 
+function imports(python: string, modules: string): boolean {
+  return spawnSync(python, ['-c', `import ${modules}`], { stdio: 'ignore' }).status === 0;
+}
+
 /**
  * Path of a program, or undefined if it is not there.
  * @throws {Error} if its variable is set to something else than a program.
  */
-export function find({ variable, programs }: Need, env: Environment): string | undefined {
+export function find({ variable, programs, modules }: Need, env: Environment): string | undefined {
   const named = variable === undefined ? undefined : env[variable];
   if (named) {
     if (isProgram(named)) return named;
@@ -67,7 +86,8 @@ export function find({ variable, programs }: Need, env: Environment): string | u
   for (const program of programs)
     for (const folder of program.startsWith('/') ? [''] : (env.PATH ?? '').split(delimiter)) {
       const path = folder === '' ? program : join(folder, program);
-      if (path.startsWith('/') && isProgram(path)) return path;
+      if (path.startsWith('/') && isProgram(path) && (!modules || imports(path, modules)))
+        return path;
     }
   return undefined;
 }
@@ -103,7 +123,7 @@ export function provide(
 ): void {
   const missing = needs.filter((need) => find(need, env) === undefined);
   if (missing.length === 0) return;
-  const packages = missing.map((need) => need.debianPackage);
+  const packages = missing.flatMap((need) => need.debianPackage.split(' '));
   const impossible = (cause: string) =>
     new Error(
       `The tests need ${packages.join(', ')}: ${cause}.\n` +
@@ -133,7 +153,7 @@ export function provide(
 
 if (import.meta.main)
   try {
-    const all = [...NEEDS, ...LAB_NEEDS];
+    const all = [...NEEDS, ...LAB_NEEDS, ...PYTHON_NEEDS];
     provide(process.env, process.getuid?.(), console.log, all);
     for (const need of all) console.log(`${need.debianPackage}: ${find(need, process.env)}`);
   } catch (error) {

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { makeManifest } from '@zauberflote/convert';
 import { makePhoto } from '../../demo/photo.ts';
+import { find, PYTHON } from '../../scripts/debian-packages.ts';
 import { type Browser, launch } from '../browsers/chromium.ts';
 import { Site } from '../e2e/site.ts';
 import { TrackerProcess } from '../e2e/tracker-process.ts';
@@ -18,19 +19,6 @@ const PEER = fileURLToPath(new URL('peer.py', import.meta.url));
 const VECTORS = fileURLToPath(new URL('vectors.py', import.meta.url));
 /** Longest that a Python peer lives, in s: more than any test here takes. */
 const LIFE_S = '40';
-
-/** A Python that has aiortc: the one of `PYTHON`, of the path, or of the system. */
-function findPython(): string {
-  const names = [process.env.PYTHON, 'python3', '/usr/bin/python3'];
-  for (const name of names) {
-    if (!name) continue;
-    try {
-      execFileSync(name, ['-c', 'import aiortc, google.protobuf, websockets'], { stdio: 'ignore' });
-      return name;
-    } catch {}
-  }
-  throw new Error('no python3 has aiortc, protobuf and websockets: apt-get install python3-aiortc');
-}
 
 /** A process of peer.py. */
 class Peer {
@@ -130,7 +118,8 @@ describe('A peer in Python that knows only the documents', function () {
   };
 
   before(async () => {
-    python = findPython();
+    python = find(PYTHON, process.env) as string;
+    assert.ok(python, 'run node scripts/debian-packages.ts');
     folder = mkdtempSync(join(tmpdir(), 'zf-python-'));
     const generated = join(folder, 'python');
     mkdirSync(generated);
