@@ -106,6 +106,7 @@ export class ConnectionManager implements Connections {
   welcome(newcomers: boolean): void {
     this.#welcoming = newcomers;
     if (newcomers) this.#own.fill();
+    else this.#own.pause();
   }
 
   isOpen(peer: PeerId): boolean {
@@ -253,6 +254,10 @@ export class ConnectionManager implements Connections {
     return attempt;
   }
 
+  #fill(): void {
+    if (this.#welcoming) this.#own.fill();
+  }
+
   /** Begins an attempt to whoever comes. Not with relays: each would hold one at the TURN server. */
   #deposit(): Attempt | undefined {
     if (!this.#welcoming || !this.#named || this.#state !== 'running' || this.#options.relayOnly)
@@ -311,7 +316,7 @@ export class ConnectionManager implements Connections {
         if (this.#attempt(peer, id)) return this.#end(peer, 'declined', false);
         const left = this.#own.take(id);
         left?.end(false);
-        if (left) this.#own.fill();
+        if (left) this.#fill();
       },
       onUndeliverable: (peer, id, reason) => {
         // A late candidate that was not delivered does not matter: the connection may come all the
@@ -344,7 +349,7 @@ export class ConnectionManager implements Connections {
       this.#signaling.sendDecline(peer, id, DeclineReason.NOT_SERVING);
       if (wanted) this.#report(peer, 'unreachable');
     }
-    this.#own.fill();
+    this.#fill();
   }
 
   #answered(peer: PeerId, id: number, description: SessionDescription): void {
@@ -365,7 +370,7 @@ export class ConnectionManager implements Connections {
       this.#slots.set(peer, { state: 'connecting', attempt: left, wanted });
       void left.answered(description);
     }
-    this.#own.fill();
+    this.#fill();
   }
 
   /**

@@ -29,6 +29,7 @@ export class Deposits {
 
   /** Leaves as many as there should be, soon. */
   fill(): void {
+    if (this.#waiting.size >= DEPOSITS) return;
     this.#cancelTimer ??= this.#platform.setTimer(FILL_MS, () => {
       this.#cancelTimer = undefined;
       while (this.#waiting.size < DEPOSITS) {
@@ -40,6 +41,12 @@ export class Deposits {
     });
   }
 
+  /** Makes none before the next {@link fill}. Those that wait stay. */
+  pause(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+  }
+
   /** The attempt of this number, if it waits: it is the caller's now. */
   take(id: number): Attempt | undefined {
     const attempt = this.#waiting.get(id);
@@ -48,8 +55,7 @@ export class Deposits {
   }
 
   end(): void {
-    this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
+    this.pause();
     for (const attempt of this.#waiting.values()) attempt.end(false);
     this.#waiting.clear();
   }

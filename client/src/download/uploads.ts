@@ -43,7 +43,7 @@ export const FAST_BYTES_PER_MS = 2_048;
 
 /**
  * From here on who asks alone gets no such early fragment: it is not likely to have anybody to promise it to, a chunk of
- * 16 KiB takes less than a round trip, and both ends have half as many messages to do with.
+ * 16 KiB takes 32 ms at most, and both ends have half as many messages to do with.
  */
 export const ALONE_BYTES_PER_MS = 512;
 
