@@ -5,8 +5,8 @@ import type { Attempt } from './attempt.ts';
 export const DEPOSITS = 2;
 
 /**
- * So long after they were missed first, in ms, they are made: each takes some 40 ms of a slow processor, when
- * a page that has just got what it asked for shows it, and a newcomer's connection is being made.
+ * So long after they were missed first, in ms, they are made: each holds up a slow page for some 13 ms (sampled),
+ * else just when it shows what it has got, or a newcomer's connection is being made.
  */
 export const FILL_MS = 2_000;
 
