@@ -1,6 +1,7 @@
 import { stripTypeScriptTypes } from 'node:module';
 import resolve from '@rollup/plugin-node-resolve';
 import terser from '@rollup/plugin-terser';
+import { compressed } from './compressed.js';
 import { shortNames } from './names.js';
 import { order } from './order.js';
 import { quietErrors } from './quiet.js';
@@ -45,6 +46,7 @@ const minify = [
   compress({ mangle: { properties: names.properties } }),
   names.after,
   order,
+  compressed,
 ];
 
 export default [
@@ -65,12 +67,16 @@ export default [
       chunkFileNames: 'zauberflote-hash.mjs',
       paths: () => './zauberflote-css.mjs',
       // Several files: what one of them may shorten, another may use.
-      plugins: [compress()],
+      plugins: [compress(), compressed],
     },
   },
   {
     ...options,
     input: 'client/src/dom/stylesheet.ts',
-    output: { file: 'client/dist/zauberflote-css.mjs', format: 'es', plugins: [compress()] },
+    output: {
+      file: 'client/dist/zauberflote-css.mjs',
+      format: 'es',
+      plugins: [compress(), compressed],
+    },
   },
 ];

@@ -92,7 +92,6 @@ ${temporary}
   server {
     listen ${port};
     root ${root};
-    gzip_types text/javascript;
     gzip_min_length 500;
     gzip_comp_level 6;
     add_header Access-Control-Allow-Origin * always;
@@ -100,7 +99,7 @@ ${temporary}
     if ($request_method = OPTIONS) { return 204; }
     add_header Access-Control-Allow-Headers '*' always;
     add_header Access-Control-Max-Age 600 always;
-    location /lib/ { gzip on; }
+    location /lib/ { gzip_static on; }
     location ~ \\.html$ { gzip on; }
   }
 }

@@ -88,7 +88,7 @@ export async function openLab(options: LabOptions): Promise<Lab> {
   const leecherHosts = await peers('leechers');
 
   const root = join(dir, 'root');
-  fillRoot(root, options.assets);
+  await fillRoot(root, options.assets);
   const serve = async (on: Host) => {
     const server = nginx(on, {
       dir: join(dir, on.name),
@@ -155,10 +155,10 @@ export async function openLab(options: LabOptions): Promise<Lab> {
 }
 
 /** Puts there the files of the site, and the clients' scripts. */
-function fillRoot(root: string, assets: readonly Asset[]): void {
+async function fillRoot(root: string, assets: readonly Asset[]): Promise<void> {
   for (const { path, body } of assets) {
     mkdirSync(join(root, dirname(path)), { recursive: true });
     writeFileSync(join(root, path), body);
   }
-  copyScripts(root);
+  await copyScripts(root);
 }

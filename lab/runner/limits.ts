@@ -27,7 +27,7 @@ export async function fromOrigin(
         liar: false,
         seeds: false,
       });
-      found[name] = { pageBytes: Buffer.byteLength(page), scriptBytes: scriptBytes(page) };
+      found[name] = { pageBytes: Buffer.byteLength(page), scriptBytes: await scriptBytes(page) };
     }
   return found;
 }
