@@ -255,13 +255,13 @@ export class ConnectionManager implements Connections {
   }
 
   #fill(): void {
-    if (this.#welcoming) this.#own.fill();
+    if (this.#welcoming && this.#state === 'running') this.#own.fill();
   }
 
-  /** Begins an attempt to whoever comes. Not with relays: each would hold one at the TURN server. */
+  /** Begins an attempt to whoever comes; not with relays, each would hold one at the TURN server. */
   #deposit(): Attempt | undefined {
-    if (!this.#welcoming || !this.#named || this.#state !== 'running' || this.#options.relayOnly)
-      return undefined;
+    const isHere = this.#state === 'running' && this.#signaling.ownId !== undefined;
+    if (!isHere || !this.#welcoming || !this.#named || this.#options.relayOnly) return undefined;
     // Who has no room would draw newcomers only to decline them.
     let incoming = 0;
     for (const { wanted } of this.#slots.values()) if (!wanted) incoming++;
@@ -294,6 +294,7 @@ export class ConnectionManager implements Connections {
     else slot.attempt.end(tell);
     if (slot.state === 'open' || slot.wanted) this.#report(peer, reason);
     if (![...this.#slots.values()].some(({ state }) => state === 'open')) this.#stopIdleTimer();
+    this.#fill(); // There may have been no room before.
   }
 
   #report(peer: PeerId, reason: CloseReason): void {

@@ -158,6 +158,38 @@ describe('offers left with the tracker, over real WebRTC', () => {
     assert.equal(a.pcs.length, before);
   });
 
+  it('are made when there is room again', async () => {
+    const { platform, fire } = manualTimers(nodePlatform());
+    const a = net.peer(A, { maxIncoming: 1 }, platform);
+    const b = net.peer(B);
+    b.connections.connect(A);
+    await a.opened(B);
+    a.connections.welcome(true);
+    assert.ok(fire(FILL_MS));
+    assert.equal(a.pcs.length, 1, 'there is none');
+    b.connections.disconnect(A, 'closed');
+    await a.closed(B);
+    assert.ok(fire(FILL_MS));
+    assert.equal(a.pcs.length, 1 + DEPOSITS);
+    a.connections.close();
+    assert.ok(!fire(FILL_MS));
+  });
+
+  it('are not made while the tracker is away, but when it is back', async () => {
+    const { platform, fire } = manualTimers(nodePlatform());
+    const a = net.peer(A, {}, platform);
+    net.peer(B).connections.connect(A);
+    await a.opened(B);
+    a.isAway = true;
+    a.connections.welcome(true);
+    assert.ok(fire(FILL_MS));
+    assert.equal(a.pcs.length, 1);
+    a.isAway = false;
+    a.connections.welcome(true);
+    assert.ok(fire(FILL_MS));
+    assert.equal(a.pcs.length, 1 + DEPOSITS);
+  });
+
   it('that their maker has given up are declined at once', async () => {
     const a = await holder(A);
     const b = net.peer(B);

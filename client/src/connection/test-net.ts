@@ -32,11 +32,13 @@ export class TestPeer {
   readonly messages: PeerMessage['body'][] = [];
   readonly pcs: RTCPeerConnection[] = [];
   onMessage: ((body: PeerMessage['body']) => void) | undefined;
+  /** Whether it has lost its tracker. */
+  isAway = false;
   readonly #waiting = new Set<() => void>();
 
   constructor(net: TestNet, id: PeerId, options: Partial<ConnectionOptions>, platform: Platform) {
     this.id = id;
-    const ownId = () => this.id;
+    const ownId = () => (this.isAway ? undefined : this.id);
     this.signaling = new SignalingChannel({
       get ownId() {
         return ownId();
