@@ -87,13 +87,26 @@ describe('zauberflote-manifest', () => {
   });
 
   it('takes another chunk size and media type', async () => {
-    put('a.jpg', 1000);
-    const [made] = await lines('--chunk-size', '300', '--type', 'x/y; z=1', 'a.jpg');
+    put('a.jpg', 15_000);
+    const [made] = await lines('--chunk-size', '5000', '--type', 'x/y; z=1', 'a.jpg');
     const decoded = fromBinary(ManifestSchema, Buffer.from(made.manifest, 'base64'));
-    assert.deepEqual([made.chunkSize, made.chunks], [300, 4]);
-    assert.deepEqual([decoded.chunkSize, decoded.mediaType], [300, 'x/y; z=1']);
+    assert.deepEqual([made.chunkSize, made.chunks], [5000, 3]);
+    assert.deepEqual([decoded.chunkSize, decoded.mediaType], [5000, 'x/y; z=1']);
     const [untyped] = await lines('--type', '', 'a.jpg');
     assert.equal(fromBinary(ManifestSchema, Buffer.from(untyped.manifest, 'base64')).mediaType, '');
+  });
+
+  it('warns of chunks that are too small, of which there are several', async () => {
+    put('a.jpg', 5000);
+    const { code, stderr } = await run('--chunk-size', '4095', 'a.jpg');
+    assert.equal(code, 0);
+    assert.match(
+      stderr,
+      /^zauberflote-manifest: a\.jpg: .*chunks of 4095 bytes.*take 4096 or more$/m,
+    );
+    assert.equal((await run('--chunk-size', '4096', 'a.jpg')).stderr, '');
+    put('b.jpg', 100);
+    assert.equal((await run('--chunk-size', '300', 'b.jpg')).stderr, '');
   });
 
   it('writes manifests beside the files and leaves nothing else', async () => {

@@ -14,7 +14,8 @@ or beside the file on the server, as FILE.zf. Sizes are in bytes, hashes in hex.
 
 Options:
   --write             also write the manifest to FILE.zf (a FILE that ends in .zf is passed over)
-  --chunk-size BYTES  1 to ${MAX_REQUEST_BYTES} (default by size: 16384 up to 1 MiB, 32768 up to 4 MiB, ...)
+  --chunk-size BYTES  1 to ${MAX_REQUEST_BYTES} (default by size: 16384 up to 1 MiB, 32768 up to 4 MiB, ...);
+                      from 4096 on peers take any number of them
   --type MEDIA-TYPE   such as 'text/html;charset=utf-8', or '' for none (default by extension)
   --help              print this and exit
   --version           print the version and exit
@@ -22,6 +23,9 @@ Options:
 A file and the same options always give the same id. Exit status: 0, or 1 if a file could not be
 read or written (the others are still done), or 2 for wrong options.
 `;
+
+/** Requests for less count as small messages, and who sends too many is disconnected (docs/protocol.md). */
+const FAIR_CHUNK_BYTES = 4_096;
 
 /** What can be said about a failure to read or write. */
 const FILE_ERRORS: Readonly<Record<string, string>> = {
@@ -67,6 +71,11 @@ async function make(file: string, write: boolean, options: ManifestOptions): Pro
   }
   const made = await manifestOfFile(file, options);
   if (write) await replace(`${file}.zf`, made.manifest);
+  if (made.chunkSize < FAIR_CHUNK_BYTES && made.chunks > 1)
+    console.error(
+      `zauberflote-manifest: ${file}: peers may end connections over chunks of ${made.chunkSize} bytes, ` +
+        `as messages too small; take ${FAIR_CHUNK_BYTES} or more`,
+    );
   const base64 = Buffer.from(made.manifest).toString('base64');
   process.stdout.write(`${JSON.stringify({ file, ...made, manifest: base64 })}\n`);
 }
