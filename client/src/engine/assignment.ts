@@ -8,11 +8,15 @@ import {
   ENDGAME_GAIN_MS,
   MAX_WINDOW_BYTES,
   MIN_PIPELINE,
+  MOVE_GAIN_MS,
   MOVE_MS,
   RANDOM_FIRST,
   START_WINDOW_BYTES,
   WINDOW_MS,
 } from './tuning.ts';
+
+/** A peer is taken to need so many times what it seems to need, for what another was asked for: rates are rough. */
+const [BEGUN_FACTOR, MOVE_FACTOR] = [2, 1.5];
 
 /** A request that another peer might do sooner. */
 interface Movable {
@@ -103,7 +107,7 @@ export class Assignment {
         const { chunk, length, coverage } = request;
         ahead += length - coverage.received;
         const ms = ahead / rateOf(from);
-        if (ms > ENDGAME_GAIN_MS && chunks.askers(chunk) === 1 && chunks.isMissing(chunk))
+        if (ms > MOVE_GAIN_MS && chunks.askers(chunk) === 1 && chunks.isMissing(chunk))
           movable.push({ request, from, ms });
       }
     }
@@ -116,10 +120,16 @@ export class Assignment {
    */
   #late(peer: Peer, movable: readonly Movable[], now: number): number | undefined {
     let best: Movable | undefined;
-    let most = ENDGAME_GAIN_MS;
+    let most = 0;
     for (const move of movable) {
-      const { chunk, length } = move.request;
-      const gain = move.ms - (2 * (peer.inFlight + length)) / rateOf(peer);
+      const { chunk, length, coverage } = move.request;
+      const ms = (peer.inFlight + length) / rateOf(peer);
+      // What was begun would come twice, which others would have to wait for.
+      const cost =
+        coverage.received > 0
+          ? BEGUN_FACTOR * ms + ENDGAME_GAIN_MS
+          : MOVE_FACTOR * ms + MOVE_GAIN_MS;
+      const gain = move.ms - cost;
       if (gain > most && move.from !== peer && has(peer, chunk, now)) [best, most] = [move, gain];
     }
     if (best?.request.coverage.received === 0)

@@ -98,8 +98,14 @@ export const MAX_REST_BYTES = 16_384;
  */
 export const MAX_PROMISE_RATE = 2_048;
 
-/** A chunk on its way is asked of a second peer only if that saves at least this much time. */
+/** A chunk that a peer has begun to send is asked of a second one only if that saves at least this much time. */
 export const ENDGAME_GAIN_MS = 200;
+
+/**
+ * One that it has not begun to send is taken back for this gain: ten visitors with 2 Mbit/s up had a seventh of
+ * their uplinks idle while others waited in line for just that (simulated; 4 % less time with 100 than 200).
+ */
+export const MOVE_GAIN_MS = 100;
 
 /** How often that is considered: it costs more than all else that happens when a fragment comes. */
 export const MOVE_MS = 50;
