@@ -15,6 +15,16 @@ export interface AdminOptions {
   readonly otherwise: (request: IncomingMessage, response: ServerResponse) => void;
 }
 
+/** That it cannot listen; `code` is that of its cause, `EADDRINUSE` and the like. */
+export class AdminError extends Error {
+  readonly code: string | undefined;
+
+  constructor(cause: NodeJS.ErrnoException) {
+    super(cause.message, { cause });
+    this.code = cause.code;
+  }
+}
+
 export interface AdminServer {
   readonly port: number;
   close(): Promise<void>;
@@ -28,7 +38,7 @@ const POLICY =
 /**
  * What is for the operator alone: the status page at `/`, the same as JSON at `/status.json`, and
  * `/metrics` for Prometheus.
- * @throws {NodeJS.ErrnoException} if it cannot listen
+ * @throws {AdminError} if it cannot listen
  */
 export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
   const { port, host, metrics, status, otherwise } = options;
@@ -41,7 +51,7 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
       });
       response.end(request.method === 'HEAD' ? undefined : body);
     };
-    switch (request.url) {
+    switch (request.url?.split('?', 1)[0]) {
       case '/':
         return say('text/html; charset=utf-8', PAGE);
       case '/status.json':
@@ -53,7 +63,9 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
     }
   });
   server.listen({ port, host });
-  await once(server, 'listening');
+  await once(server, 'listening').catch((error) => {
+    throw new AdminError(error);
+  });
   return {
     port: (server.address() as AddressInfo).port,
     async close() {

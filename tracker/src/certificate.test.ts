@@ -126,6 +126,9 @@ describe('tracker with a certificate', () => {
     for (const [spoil, says] of [
       [() => use('first', 'second'), /key is not the one of the certificate/],
       [() => writeFileSync(path('cert.pem'), 'no PEM'), /have to be PEM/],
+      // OpenSSL takes no key for a key, and shakes no hand.
+      [() => writeFileSync(path('cert.pem'), ''), /one is empty/],
+      [() => [use('first'), writeFileSync(path('cert.key'), '\n')], /one is empty/],
       [() => rmSync(path('cert.key')), /cert\.key cannot be read: ENOENT/],
     ] as const) {
       const before = printed.length;

@@ -1,7 +1,9 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { SecureContextOptions } from 'node:tls';
 import { createSecureContext } from 'node:tls';
+import type { Config } from './config/settings.ts';
 
 /** A certificate or its key that cannot be used. The message says why. */
 export class CertificateError extends Error {}
@@ -81,6 +83,21 @@ export class Certificate {
   }
 }
 
+/** Undefined: without TLS. @throws {CertificateError} */
+export function certificateOf(
+  { tlsCertFile: certFile, tlsKeyFile: keyFile }: Pick<Config, 'tlsCertFile' | 'tlsKeyFile'>,
+  pollMs: number,
+  onChange: CertificateOptions['onChange'],
+): Certificate | undefined {
+  if (certFile === undefined || keyFile === undefined) return undefined;
+  return new Certificate({ certFile, keyFile, pollMs, onChange });
+}
+
+/** When a certificate ends, in ms since 1970: the first in its file, which is the tracker's own. */
+export function endOf({ cert }: Pair): number {
+  return Date.parse(new X509Certificate(cert as string).validTo);
+}
+
 function textOf({ cert, key }: Pair): string {
   return `${cert}\n${key}`;
 }
@@ -88,7 +105,11 @@ function textOf({ cert, key }: Pair): string {
 /** Also if the two do not belong together. */
 function checked(pair: Pair, { certFile, keyFile }: CertificateOptions): Pair {
   try {
+    // Without one of them there would be no error, and no handshake.
+    for (const part of [pair.cert, pair.key] as string[])
+      if (part.trim() === '') throw new Error('one is empty');
     createSecureContext(pair);
+    endOf(pair);
     return pair;
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;

@@ -3,7 +3,8 @@ import type { ChildProcess } from 'node:child_process';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import type { Socket } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -12,7 +13,9 @@ import { jwtVerify } from 'jose';
 import manifest from '../package.json' with { type: 'json' };
 import { Client } from '../test-support/client.ts';
 import { want } from '../test-support/messages.ts';
+import { freePort } from '../test-support/redis.ts';
 import { ED25519, pem } from '../test-support/tokens.ts';
+import { SPARE_FILES } from './limits.ts';
 
 const COMMAND = fileURLToPath(new URL('../bin/zauberflote-tracker.ts', import.meta.url));
 
@@ -61,7 +64,7 @@ describe('zauberflote-tracker', () => {
     const ready = new URL('/readyz', url.replace('ws:', 'http:'));
     while ((await fetch(ready)).status !== 503);
     child.kill();
-    assert.deepEqual(await exit, [null, 'SIGTERM']);
+    assert.deepEqual(await exit, [143, null]);
   });
 
   it('listens on every address when it is told none', async () => {
@@ -242,6 +245,49 @@ describe('zauberflote-tracker', () => {
     other.close();
     assert.equal(code, 1);
     assert.match(stderr, new RegExp(`port ${port}: the port is in use; .*--port`));
+  });
+
+  it('says so when the port for the operator is', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as { port: number };
+    const { code, stderr } = await run('--port', '0', '--admin-port', `${port}`);
+    other.close();
+    assert.equal(code, 1);
+    assert.match(stderr, new RegExp(`127\\.0\\.0\\.1, port ${port}: .* with --admin-port$`, 'm'));
+  });
+
+  it('keeps files for the operator, says that there are few, and counts whom it cannot take', async () => {
+    const adminPort = await freePort();
+    const args = ['--port', '0', '--host', '127.0.0.1', '--admin-port', `${adminPort}`];
+    const sockets: Socket[] = [];
+    const child = spawn('sh', [
+      '-c',
+      'ulimit -n 120 && exec "$0" "$@"',
+      process.execPath,
+      COMMAND,
+      ...args,
+    ]);
+    const exit = once(child, 'exit');
+    let said = '';
+    child.stderr.on('data', (part) => {
+      said += part;
+    });
+    try {
+      const [line] = await once(child.stdout, 'data');
+      const port = Number(/:(\d+)\//.exec(`${line}`)?.[1]);
+      assert.match(said, /"files":120,"maxPeers":20000.*raise the limit/);
+      for (let i = 0; i < 100; i++) sockets.push(connect(port, '127.0.0.1').on('error', () => {}));
+      const dropped = async () =>
+        /^zauberflote_connections_dropped_total (\d+)$/m.exec(
+          await (await fetch(`http://127.0.0.1:${adminPort}/metrics?at=once`)).text(),
+        )?.[1];
+      while ((await dropped()) !== `${100 - (120 - SPARE_FILES)}`);
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      child.kill();
+      await exit;
+    }
   });
 
   it('says so when the address is not of this machine', async () => {

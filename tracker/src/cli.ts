@@ -1,6 +1,8 @@
+import { constants } from 'node:os';
 import manifest from '../package.json' with { type: 'json' };
 import { KeyError } from './access/keys.ts';
 import { makeToken } from './access/token-command.ts';
+import { AdminError } from './admin.ts';
 import { CertificateError } from './certificate.ts';
 import { helpText } from './config/help.ts';
 import type { Command } from './config/read.ts';
@@ -36,9 +38,12 @@ export async function main(args: readonly string[]): Promise<void> {
   const { config } = command;
   try {
     const tracker = await startTracker(config);
-    // Once: the same signal again ends the process at once.
+    // The same signal again ends it at once: by hand, as in a container nothing else would.
     for (const signal of ['SIGTERM', 'SIGINT'] as const)
-      process.once(signal, () => void tracker.close());
+      process.once(signal, () => {
+        process.once(signal, () => process.exit(128 + constants.signals[signal]));
+        void tracker.close();
+      });
     // After that, as who reads it may send one.
     console.log(`Zauberflöte tracker listening on ${tracker.url}`);
   } catch (error) {
@@ -49,10 +54,14 @@ export async function main(args: readonly string[]): Promise<void> {
       error instanceof ConfigError
     )
       return fail(2, error.message);
-    const { code, message } = error as NodeJS.ErrnoException;
-    const { host, port } = config;
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    const isAdmin = error instanceof AdminError;
+    const [host, port] = isAdmin
+      ? [config.adminHost, config.adminPort]
+      : [config.host, config.port];
     const where = host === undefined ? `port ${port}` : `${host}, port ${port}`;
-    fail(1, `cannot listen on ${where}: ${LISTEN_ERRORS[code ?? ''] ?? message}`);
+    const why = LISTEN_ERRORS[code] ?? message;
+    fail(1, `cannot listen on ${where}: ${isAdmin ? why.replace('--', '--admin-') : why}`);
   }
 }
 

@@ -23,6 +23,10 @@ export class Counters {
   readonly limits = new Map<string, number>(LIMIT_NAMES.map((name) => [name, 0]));
   /** Tokens refused, by what was wrong. */
   readonly tokens = new Map<string, number>();
+  /** Settings of files whose last change was not taken. */
+  readonly notTaken = new Set<string>();
+  /** Connections closed as there were too many, or no file descriptors for them. */
+  dropped = 0;
   /** How often the file of token keys could not be read again. */
   keyFileFailures = 0;
   /** How often a new certificate could not be used. */

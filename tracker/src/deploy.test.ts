@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,8 +26,13 @@ describe('files to deploy with', () => {
     const publishKeysFile = join(folder, 'keys');
     writeFileSync(publishKeysFile, pem(ED25519.publicKey));
     const publishedFile = join(folder, 'published.db');
+    const [tlsCertFile, tlsKeyFile] = [join(folder, 'cert.pem'), join(folder, 'cert.key')];
+    const made = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+    const of = ['-subj', '/CN=localhost', '-keyout', tlsKeyFile, '-out', tlsCertFile];
+    execFileSync('openssl', [...made, ...of], { stdio: 'pipe' });
     const tracker = await startTracker({
       ...{ port: 0, host: '127.0.0.1', adminPort: 0, redis, publishKeysFile, publishedFile },
+      ...{ tlsCertFile, tlsKeyFile },
       logLevel: 'silent',
     });
     const text = await (await fetch(`http://127.0.0.1:${tracker.adminPort}/metrics`)).text();

@@ -17,6 +17,12 @@ export const MAX_PEERS = 20_000;
 export const SPARE_CONNECTIONS = 1_000;
 
 /**
+ * Files that clients leave to the tracker itself, where fewer may be open than there may be clients: its log,
+ * files of keys, Redis, and the operator's port, which has to answer just then.
+ */
+export const SPARE_FILES = 64;
+
+/**
  * Messages that a client may send for ever, per second: a seeder that sends three for each of 60
  * visitors a second. At 50 µs each, 1 % of a core.
  */

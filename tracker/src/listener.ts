@@ -14,6 +14,8 @@ export interface ListenerOptions {
   /** Undefined: without TLS. */
   readonly pair: Pair | undefined;
   readonly maxConnections: number;
+  /** Hears of each connection beyond them. */
+  readonly dropped: () => void;
   /** Longest that the head of a request may take, in milliseconds. */
   readonly headersTimeoutMs: number;
   /** Pause between pings of HTTP/2, in milliseconds. */
@@ -54,6 +56,7 @@ export class Listener {
     const server = this.#tlsServer ?? createServer(serverOptions);
     this.#server = server;
     server.maxConnections = options.maxConnections;
+    server.on('drop', options.dropped);
     server.on('request', options.http1);
     server.on('upgrade', options.upgrade);
     const http2 = new Http2(options.http2, heartbeatMs);

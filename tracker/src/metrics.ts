@@ -17,6 +17,8 @@ export interface MetricSources {
   readonly stats: () => RegistryStats;
   /** Whether other nodes can be reached; undefined: there are none. */
   readonly isJoined: (() => boolean) | undefined;
+  /** When the certificate ends, in ms since 1970; undefined: there is none. */
+  readonly certificateEnd: (() => number) | undefined;
 }
 
 const STATS = {
@@ -44,6 +46,10 @@ const TOTALS = {
     'certificate_failures_total',
     'Changes of --tls-cert-file that were not taken',
   ],
+  dropped: [
+    'connections_dropped_total',
+    'Connections closed as there were too many, or no file descriptors for them',
+  ],
   holds: ['holds_total', 'Times a client that sent too much was not read from for a while'],
   sessions: ['sessions_total', 'Sessions begun'],
   inquiries: ['inquiries_total', 'Times that other nodes were asked for holders'],
@@ -62,7 +68,7 @@ const TOTALS = {
 /** The metrics of one tracker, and those of its process. Nothing is counted here. */
 export function metricsOf(sources: MetricSources): Registry {
   const { counters, maxPeers, stats, isOverloaded, isJoined } = sources;
-  const { introductionsForgotten, unserved, published } = sources;
+  const { introductionsForgotten, unserved, published, certificateEnd } = sources;
   const register = new Registry();
   const registers = [register];
   collectDefaultMetrics({ register });
@@ -126,6 +132,23 @@ export function metricsOf(sources: MetricSources): Registry {
       registers,
       collect() {
         this.set(isJoined() ? 1 : 0);
+      },
+    });
+  new Gauge({
+    name: 'zauberflote_files_not_taken',
+    help: 'Files of keys and certificates whose last change was not taken: the one before it is still used',
+    registers,
+    collect() {
+      this.set(counters.notTaken.size);
+    },
+  });
+  if (certificateEnd)
+    new Gauge({
+      name: 'zauberflote_certificate_end_seconds',
+      help: 'When the certificate ends, in seconds since 1970',
+      registers,
+      collect() {
+        this.set(certificateEnd() / 1_000);
       },
     });
   new Gauge({

@@ -10,17 +10,14 @@ import { Overload } from './abuse/overload.ts';
 import type { Parkable } from './abuse/turns.ts';
 import { Turns } from './abuse/turns.ts';
 import { Gate } from './access/gate.ts';
-import type { KeySetting } from './access/key-file.ts';
 import { KeyFile } from './access/key-file.ts';
-import type { TokenKey } from './access/keys.ts';
 import type { AdminServer } from './admin.ts';
 import { startAdmin } from './admin.ts';
 import { Admission } from './admission.ts';
 import type { Backplane, BackplaneEnd } from './backplane/backplane.ts';
 import { Exchange } from './backplane/exchange.ts';
 import { joinNodes } from './backplane/join.ts';
-import type { Pair } from './certificate.ts';
-import { Certificate, CertificateError } from './certificate.ts';
+import { certificateOf } from './certificate.ts';
 import type { Config } from './config/settings.ts';
 import { DEFAULTS } from './config/settings.ts';
 import { isPublish, rpcHandlers } from './connect/rpc.ts';
@@ -32,11 +29,13 @@ import * as limits from './limits.ts';
 import { Listener } from './listener.ts';
 import { logOf } from './log.ts';
 import { metricsOf } from './metrics.ts';
+import { maxOpenFiles } from './open-files.ts';
 import type { OpenPublisher } from './publish/open.ts';
 import { openPublisher } from './publish/open.ts';
 import { secureRandom } from './random.ts';
 import type { RegistryStats } from './registry/options.ts';
 import { Registry } from './registry/registry.ts';
+import { algorithmsOf, Renewals } from './renewals.ts';
 import type { Socket } from './sessions.ts';
 import { isCongested, Sessions } from './sessions.ts';
 import { statusOf } from './status/status.ts';
@@ -113,9 +112,12 @@ export async function startTracker({
   const { port, host, maxPeers, tokenKeysFile } = config;
   const counters = new Counters();
   let state: 'running' | 'draining' = 'running';
-  const certificate = certificateOf(config, keyFilePollMs, (result) => certificateChanged(result));
   const now = () => performance.now();
   const log = logOf(config.logLevel, logTo);
+  const renewals = new Renewals(counters, log);
+  const certificate = certificateOf(config, keyFilePollMs, (result) =>
+    renewals.certificate(result, (pair) => listener.renew(pair)),
+  );
   const onFault = (error: unknown) =>
     log.error({ err: error }, 'a fault of the tracker ended a session');
   let published: OpenPublisher | undefined;
@@ -125,7 +127,7 @@ export async function startTracker({
       : new KeyFile({
           ...{ path: tokenKeysFile, setting: 'token-keys-file', pollMs: keyFilePollMs },
           onChange(result) {
-            keysChanged('token-keys-file', result);
+            renewals.keys('token-keys-file', result);
             published?.lookAtKeys();
           },
         });
@@ -133,7 +135,7 @@ export async function startTracker({
   if (keyFile) log.info({ algorithms: algorithmsOf(keyFile.keys) }, 'tokens are asked for');
   published = await openPublisher({
     ...{ config, counters, keyFilePollMs, log },
-    onKeys: (result) => keysChanged('publish-keys-file', result),
+    onKeys: (result) => renewals.keys('publish-keys-file', result),
     visitorKeys: () => keyFile?.keys ?? [],
     held: () => registry.keys(),
     onEnded: (content) => registry.close(content, now()),
@@ -241,9 +243,19 @@ export async function startTracker({
     gate,
     otherwise: respond,
   });
+  const files = maxOpenFiles();
+  if (files < maxPeers)
+    log.warn(
+      { files, maxPeers },
+      'fewer files may be open than clients may come: raise the limit (LimitNOFILE, ulimit -n) or lower --max-peers',
+    );
   const listener = new Listener({
     pair: certificate?.pair,
-    maxConnections: maxPeers + limits.SPARE_CONNECTIONS,
+    maxConnections: Math.max(
+      1,
+      Math.min(maxPeers + limits.SPARE_CONNECTIONS, files - limits.SPARE_FILES),
+    ),
+    dropped: () => counters.dropped++,
     ...{ headersTimeoutMs, heartbeatMs, ...rpc },
     upgrade(request, stream, head) {
       const refused = (refusal: Refusal) => refuseUpgrade(stream, refusal);
@@ -274,23 +286,6 @@ export async function startTracker({
     });
   }
 
-  function keysChanged(setting: KeySetting, result: readonly TokenKey[] | Error): void {
-    if (result instanceof Error) {
-      counters.keyFileFailures++;
-      log.error(`the token keys stay as they were: ${result.message}`);
-    } else log.info({ setting, algorithms: algorithmsOf(result) }, 'token keys were read again');
-  }
-
-  function certificateChanged(result: Pair | CertificateError): void {
-    if (result instanceof CertificateError) {
-      counters.certificateFailures++;
-      log.error(`the certificate stays as it was: ${result.message}`);
-      return;
-    }
-    listener.renew(result);
-    log.info('the certificate was read again');
-  }
-
   const countPublished = publisher && (() => publisher.total);
   const isJoined = config.redis === undefined ? undefined : () => backplane.isUp;
   let admin: AdminServer | undefined;
@@ -310,6 +305,7 @@ export async function startTracker({
           published: countPublished,
           stats: () => registry.stats(),
           isJoined,
+          certificateEnd: certificate && (() => renewals.certificateEnd),
         }),
         status: () =>
           statusOf({
@@ -328,6 +324,7 @@ export async function startTracker({
     throw error;
   }
   certificate?.watch();
+  if (certificate) renewals.noteEnd(certificate.pair);
   const unwatch = watchLateness(overload, now, (isOverloaded) => {
     if (isOverloaded) log.warn('there is too much to do: new visitors are turned away');
     else log.info('visitors are let in again');
@@ -376,19 +373,6 @@ export async function startTracker({
     tellTally();
     log.info('stopped');
   }
-}
-
-function certificateOf(
-  { tlsCertFile: certFile, tlsKeyFile: keyFile }: Config,
-  pollMs: number,
-  onChange: (result: Pair | CertificateError) => void,
-): Certificate | undefined {
-  if (certFile === undefined || keyFile === undefined) return undefined;
-  return new Certificate({ certFile, keyFile, pollMs, onChange });
-}
-
-function algorithmsOf(keys: readonly TokenKey[]): string {
-  return keys.map(({ algorithm }) => algorithm).join(', ');
 }
 
 function bracketed({ address, family }: AddressInfo): string {

@@ -31,8 +31,8 @@ export class DownloadEngine {
   #phase: 'fetching' | 'verifying' | 'complete' | 'failed' = 'fetching';
   /** Whether the size at hand is only what peers claim. */
   #guessed = false;
-  /** Sizes claimed by peers who then gave nothing. */
-  readonly #stuck = new Set<number>();
+  /** Sizes claimed by peers who then gave nothing, and how often they were given up for others. */
+  readonly #left = new Map<number, number>();
   /** `doubted`: a copy with chunks of theirs had the wrong hash, and the origin is there to ask. */
   #peersAre: 'trusted' | 'doubted' = 'trusted';
   #mismatch = false;
@@ -209,11 +209,15 @@ export class DownloadEngine {
     const next = this.#swarm.chooseSoloist();
     const isStuck =
       this.#chunks && this.#origin.isOut && this.#now >= this.#progressAt + this.#use.stallPatience;
-    if (isStuck) this.#stuck.add(this.layout?.size as number);
-    else if (this.#chunks && next === undefined && this.#swarm.hasCandidates) return;
-    // Each size that nothing comes of is left once, so that this ends.
-    const size = next ?? this.#swarm.likelySize(isStuck ? this.#stuck : new Set());
-    if (size === undefined || size === this.layout?.size) return;
+    if (!isStuck && this.#chunks && next === undefined && this.#swarm.hasCandidates) return;
+    // Each size that nothing comes of is left twice at most, so that this ends.
+    const current = this.layout?.size;
+    const but = new Set(isStuck ? [current as number] : []);
+    for (const [of, times] of this.#left) if (isStuck || times > 1) but.add(of);
+    const isHope = next !== undefined && (this.#left.get(next) ?? 0) < 2;
+    const size = isHope ? next : this.#swarm.likelySize(but);
+    if (size === undefined || size === current) return;
+    if (isStuck) this.#left.set(current as number, (this.#left.get(current as number) ?? 0) + 1);
     this.#guessed = true;
     this.#progressAt = this.#now;
     this.#use.supplied(this.#now);

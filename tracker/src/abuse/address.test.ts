@@ -32,6 +32,18 @@ describe('the address of a client', () => {
       forwarded: '1.1.1.1, 192.0.2.9, 2001:db8:1::5, 10.9.9.9',
       expected: '192.0.2.9',
     },
+    {
+      what: 'what a proxy says that names the port, too',
+      remote: '10.1.2.3',
+      forwarded: '192.0.2.9:5555, 10.9.9.9:80',
+      expected: '192.0.2.9',
+    },
+    {
+      what: 'what a proxy says that names the port of IPv6, too',
+      remote: '10.1.2.3',
+      forwarded: '[2001:db8:2::7]:5555, [2001:db8:1::5]',
+      expected: '2001:db8:2::7',
+    },
     { what: 'unknown if nobody says it', remote: '::1', expected: undefined },
     {
       what: 'unknown if it is none',
@@ -92,7 +104,13 @@ describe('connections of an address', () => {
 });
 
 describe('origins', () => {
-  const allowed = ['example.com', '*.Example.org', 'local.test:8443'];
+  const allowed = [
+    'example.com',
+    '*.Example.org',
+    'local.test:8443',
+    'tls.test:443',
+    'tcp.test:80',
+  ];
   for (const [origin, expected] of [
     [undefined, true],
     ['https://example.com', true],
@@ -104,6 +122,11 @@ describe('origins', () => {
     ['https://example.com.evil.test', false],
     ['https://local.test:8443', true],
     ['https://local.test', false],
+    ['https://tls.test', true],
+    ['https://tls.test:443', true],
+    ['http://tls.test', false],
+    ['http://tcp.test', true],
+    ['https://tcp.test', false],
     ['null', false],
     ['', false],
   ] as const)
@@ -115,7 +138,14 @@ describe('origins', () => {
   it('are named by hosts', () => {
     for (const text of ['example.com', '*.example.com', 'localhost:8000'])
       assert.ok(isOriginPattern(text));
-    for (const text of ['', '*', 'https://example.com', 'a.*.com', 'example.com/'])
+    for (const text of [
+      '',
+      '*',
+      'https://example.com',
+      'a.*.com',
+      'example.com/',
+      'example.com:65536',
+    ])
       assert.ok(!isOriginPattern(text), text);
   });
 });

@@ -35,7 +35,7 @@ export function clientAddress(
 ): string | undefined {
   const hops = forwardedFor?.split(',').map((hop) => hop.trim()) ?? [];
   for (let hop: string | undefined = remote; hop !== undefined; hop = hops.pop()) {
-    const address = withoutMapping(hop);
+    const address = withoutMapping(hop === remote ? hop : withoutPort(hop));
     const family = isIP(address);
     if (family === 0) return undefined;
     if (!trusted.check(address, family === 4 ? 'ipv4' : 'ipv6')) return address;
@@ -53,6 +53,12 @@ export function addressGroup(address: string): string {
   const zeros = Array<string>(Math.max(0, 8 - before.length - after.length - dotted)).fill('0');
   const parts = [...before, ...zeros, ...after].slice(0, 4);
   return `${parts.map((part) => Number.parseInt(part, 16).toString(16)).join(':')}::/64`;
+}
+
+/** Some proxies name the port as well: `192.0.2.1:5555`, `[2001:db8::1]:5555`. */
+function withoutPort(hop: string): string {
+  const [, v6, v4] = /^(?:\[([^\]]*)\]|([\d.]+))(?::\d+)?$/.exec(hop) ?? [];
+  return v6 ?? v4 ?? hop;
 }
 
 /** IPv4 as a socket for both families shows it. */

@@ -1,8 +1,11 @@
 const HOST = /^(?:\*\.)?[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?$/i;
 
+/** An Origin does not name them. */
+const DEFAULT_PORTS: Readonly<Record<string, string>> = { 'http:': '80', 'https:': '443' };
+
 /** Whether a text is a host such as `example.com`, `example.com:8443` or `*.example.com`. */
 export function isOriginPattern(text: string): boolean {
-  return HOST.test(text);
+  return HOST.test(text) && Number(text.split(':')[1] ?? 0) <= 65_535;
 }
 
 /**
@@ -14,7 +17,8 @@ export function isOriginPattern(text: string): boolean {
 export function isOriginAllowed(origin: string | undefined, allowed: readonly string[]): boolean {
   if (allowed.length === 0 || origin === undefined) return true;
   if (!URL.canParse(origin)) return false;
-  const { host, hostname } = new URL(origin);
+  const { hostname, protocol, port } = new URL(origin);
+  const host = `${hostname}:${port || DEFAULT_PORTS[protocol]}`;
   return allowed.some((pattern) => {
     const wanted = pattern.toLowerCase();
     const found = wanted.includes(':') ? host : hostname;

@@ -19,8 +19,22 @@ export function joinNodes(
 ): Backplane {
   const node = randomBytes(9).toString('base64url');
   if (redis === undefined) return new MemoryHub(secureRandom).join(node, end);
-  const password = redisPasswordFile === undefined ? undefined : passwordIn(redisPasswordFile);
+  const password =
+    redisPasswordFile === undefined ? () => undefined : passwordOf(redisPasswordFile);
   return new RedisBackplane({ ...end, url: redis, password, node, log });
+}
+
+/** What is in the file at the moment, or was last. */
+function passwordOf(path: string): () => string {
+  let last = passwordIn(path);
+  return () => {
+    try {
+      last = passwordIn(path);
+    } catch {
+      // It is being replaced.
+    }
+    return last;
+  };
 }
 
 function passwordIn(path: string): string {

@@ -208,10 +208,14 @@ describe('trackers that share a Redis', function () {
 describe('RedisBackplane', function () {
   this.timeout(60_000);
 
-  async function joined(url: string, password?: string, warned: string[] = []) {
+  async function joined(
+    url: string,
+    password?: string | (() => string),
+    warned: string[] = [],
+  ): Promise<RedisBackplane> {
     const backplane = new RedisBackplane({
       url,
-      password,
+      password: () => (typeof password === 'function' ? password() : password),
       node: 'one',
       log: { info: () => {}, warn: (text: string) => warned.push(text) } as never,
       onMessage: () => {},
@@ -234,6 +238,45 @@ describe('RedisBackplane', function () {
       able.note('5:00', true);
       await until('it is noted', async () => (await able.nodesWith('5:00')).length === 0);
       await able.close();
+    } finally {
+      await redis.remove();
+    }
+  });
+
+  it('is down where Redis hears but does not keep, and says why; up when it does again', async () => {
+    const redis = await RedisServer.start();
+    try {
+      const warned: string[] = [];
+      const backplane = await joined(redis.url, undefined, warned);
+      // As the former master after a fail-over.
+      await redis.ask('replicaof', '127.0.0.1', '1');
+      await until('it is down', async () => !backplane.isUp);
+      assert.match(warned.join('\n'), /cannot be reached \(READONLY/);
+      await redis.ask('replicaof', 'no', 'one');
+      await until('it is up', async () => backplane.isUp);
+      redis.signal('SIGSTOP');
+      await until('it is down', async () => !backplane.isUp);
+      assert.match(warned.at(-1)!, /\(no answer\)/);
+      redis.signal('SIGCONT');
+      await until('it is up', async () => backplane.isUp);
+      await backplane.close();
+    } finally {
+      await redis.remove();
+    }
+  });
+
+  it('comes back with a password that was changed', async () => {
+    let password = 'Papagena';
+    const redis = await RedisServer.start('--requirepass', password);
+    try {
+      const backplane = await joined(redis.url, () => password);
+      const ask = (...args: string[]) => redis.ask('-a', password, '--no-auth-warning', ...args);
+      await ask('config', 'set', 'requirepass', 'Glockenspiel');
+      password = 'Glockenspiel';
+      for (const type of ['normal', 'pubsub']) await ask('client', 'kill', 'type', type);
+      await until('it is down', async () => !backplane.isUp);
+      await until('it is up', async () => backplane.isUp);
+      await backplane.close();
     } finally {
       await redis.remove();
     }

@@ -10,7 +10,8 @@ import { connectRedis } from './redis-link.ts';
 
 export interface RedisBackplaneOptions extends BackplaneEnd {
   readonly url: string;
-  readonly password: string | undefined;
+  /** Asked for before each connection: it may have changed. */
+  readonly password: () => string | undefined;
   /** Name of this node. */
   readonly node: string;
   readonly log: Pick<Log, 'info' | 'warn'>;
@@ -146,6 +147,7 @@ export class RedisBackplane implements Backplane {
     };
     connectRedis({
       ...this.#options,
+      password: this.#options.password(),
       channel: channelOf(this.node),
       onMessage: (message) => {
         if (!attempt.signal.aborted) this.#onMessage(message);
@@ -163,8 +165,9 @@ export class RedisBackplane implements Backplane {
   }
 
   /**
-   * Sends something to itself, and looks whether that arrives: no state of a connection says whether
-   * others are heard.
+   * Writes something and sends something to itself, and looks whether that arrives: no state of a connection says
+   * whether others are heard, and a replica or a full Redis hears and keeps nothing. Who is then given up
+   * and connected to anew may be another by then.
    */
   #check(): void {
     const now = performance.now();
@@ -182,7 +185,13 @@ export class RedisBackplane implements Backplane {
     this.#probes = (this.#probes + 1) % 2 ** 32;
     this.#probe = encodeNodeMessage(this.node, { case: 'probe', value: { number: this.#probes } });
     // Past the bound for commands: much to do is no reason to be on one's own.
-    this.#redis?.sPublish(channelOf(this.node), bufferOf(this.#probe)).catch(() => {});
+    const [redis, probe] = [this.#redis, bufferOf(this.#probe)];
+    redis
+      ?.set(keyOf('probe'), '', { PX: 1 })
+      .then(() => redis.sPublish(channelOf(this.node), probe))
+      .catch((error: Error) => {
+        if (error instanceof ErrorReply && redis === this.#redis) this.#lastError = error.message;
+      });
   }
 
   #onMessage(message: Uint8Array): void {
@@ -194,6 +203,7 @@ export class RedisBackplane implements Backplane {
     this.#due = 0;
     this.#isNew = true;
     this.#hasComplained = false;
+    this.#lastError = 'no answer';
     this.#options.log.info({ node: this.node }, 'joined other trackers by Redis');
   }
 

@@ -38,6 +38,11 @@ describe('configuration', () => {
     assert.equal(configOf(readConfig([], { ZF_CONFIG: path })).port, 1);
   });
 
+  it('takes a file as Windows writes it', () => {
+    const path = file('\uFEFF{"port": 1}\r\n');
+    assert.equal(configOf(readConfig(['--config', path], {})).port, 1);
+  });
+
   it('knows every setting by flag, variable and file, and explains it', () => {
     const help = helpText();
     const doc = readFileSync(DOC, 'utf8');
@@ -96,6 +101,11 @@ describe('configuration', () => {
     { what: 'a wrong key', content: { port: '80' }, says: /port in \S+ takes .*, not '80'/ },
     { what: 'a file that is no JSON', content: '{', says: /configuration file cannot be used/ },
     { what: 'a file that is no object', content: [], says: /has to be a JSON object/ },
+    {
+      what: 'sites that are none, as of a variable that is not set',
+      env: { ZF_ALLOW_ORIGIN: '' },
+      says: /^ZF_ALLOW_ORIGIN \(environment\) takes .*, not ""$/,
+    },
     {
       what: 'an audience of tokens that nobody is asked for',
       args: ['--token-audience', 'me'],

@@ -111,7 +111,7 @@ function readEnvironment(env: Readonly<Record<string, string | undefined>>): Val
 function readFile(path: string): Values {
   let content: unknown;
   try {
-    content = JSON.parse(readFileSync(path, 'utf8'));
+    content = JSON.parse(readFileSync(path, 'utf8').replace(/^\uFEFF/, ''));
   } catch (error) {
     throw new ConfigError(`the configuration file cannot be used: ${(error as Error).message}`);
   }
@@ -139,8 +139,12 @@ function fromText(setting: Setting, source: string, text: string): unknown {
     case 'integer':
       return check(setting, source, /^-?\d+$/.test(text) ? Number(text) : text);
     case 'list': {
-      const entries = text.split(',').map((entry) => entry.trim());
-      return check(setting, source, text.trim() === '' ? [] : entries);
+      // Nothing is none of them: what was forgotten must not let everybody in.
+      return check(
+        setting,
+        source,
+        text.split(',').map((entry) => entry.trim()),
+      );
     }
     default:
       return check(setting, source, text);

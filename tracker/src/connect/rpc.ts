@@ -66,7 +66,7 @@ export function rpcHandlers({ tracker, gate, otherwise }: RpcOptions) {
         stream.once('close', () => clearTimeout(timer));
       });
       if (url.startsWith(PREFIX)) admitted(request, response);
-      else if (url === '/healthz' || url === '/readyz')
+      else if (/^\/(?:healthz|readyz)(?:$|\?)/.test(url ?? ''))
         otherwise(request as unknown as IncomingMessage, response as unknown as ServerResponse);
       else
         refuse(response, {

@@ -18,7 +18,11 @@ const LATE = 9_999_999_999;
 
 async function joined(redis: RedisServer): Promise<RedisBackplane> {
   const backplane = new RedisBackplane({
-    ...{ url: redis.url, password: undefined, node: `test${Math.random().toString(36).slice(2)}` },
+    ...{
+      url: redis.url,
+      password: () => undefined,
+      node: `test${Math.random().toString(36).slice(2)}`,
+    },
     ...{ log: { info() {}, warn() {} }, onMessage() {}, keys: () => [], count: () => 0 },
   });
   await until('it is joined', async () => backplane.isUp);
