@@ -20,7 +20,8 @@
         if (srcset) e.srcset = srcset.replace(/(\S+)\s+[^\s,]+([^,]*,?\s*)/g, '$1$2');
         if (poster) e.poster = /\S+/.exec(poster);
         if (!fallback) return;
-        if (e.rel === '') e.rel = 'stylesheet';
+        // Not of a link in the text.
+        if ('as' in e && e.rel === '') e.rel = 'stylesheet';
         // A script that gets its src late is async unless told otherwise.
         e.async = e.attributes.async;
         e.setAttribute('href' in e ? 'href' : 'data' in e ? 'data' : 'src', fallback);

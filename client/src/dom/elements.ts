@@ -141,5 +141,5 @@ export function describe(element: Element): string {
 function attributeOf(element: Element): string {
   if (element.localName === 'link') return linkRole(element) === 'preload' ? '' : 'href';
   if (element.localName === 'object') return 'data';
-  return element.namespaceURI === 'http://www.w3.org/2000/svg' ? 'href' : 'src';
+  return 'href' in element ? 'href' : 'src';
 }

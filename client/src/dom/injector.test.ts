@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { By } from 'selenium-webdriver';
 import { $, failed, loaded, TestPage } from './testing/browser.ts';
 
 describe('the injection layer', () => {
@@ -195,6 +196,38 @@ describe('the injection layer', () => {
       assert.deepEqual(await page.get('downloads.started'), []);
       await page.get(`void ${$('a')}.play().catch(() => {})`);
       await page.until(`${$('a')}.played.length`);
+    });
+
+    it('starts such media by the buttons that browsers have for it', async () => {
+      await page.open(
+        `<audio id="a" controls preload="none" ${page.site.mark('/s.wav')}></audio><br>` +
+          `<audio id="b" controls preload="none"><source ${page.site.mark('/s.wav')}></audio><br>` +
+          `<audio id="c" controls preload="none" ${page.site
+            .mark('/s.wav')
+            .replace('/s.wav', '/gone.wav')
+            .replace(/sha256-.{5}/, 'sha256-AAAAA')}></audio>`,
+      );
+      await page.until('document.readyState === "complete"');
+      for (const id of ['a', 'b', 'c']) {
+        const media = await page.driver.findElement(By.id(id));
+        // The button is at the left end.
+        await page.driver.actions().move({ origin: media, x: -120, y: 0 }).click().perform();
+        if (id === 'c') await page.until(`${failed('c')} && ${$('c')}.networkState !== 2`);
+        else await page.until(`${$(id)}.played.length && ${$(id)}.duration > 0.2`);
+      }
+      assert.deepEqual(await page.get('downloads.started'), ['/s.wav', '/gone.wav']);
+      assert.deepEqual(
+        await page.get('events.filter(({ type }) => type === "error").map(({ id }) => id)'),
+        ['c'],
+      );
+      assert.equal(await page.get(`[a, b].some((media) => media.error)`), false);
+    });
+
+    it('leads links to their fallback, as in plain HTML', async () => {
+      await page.open(`<a id="a" ${page.site.mark('/red.png')}>red</a>`);
+      await page.until(`${$('a')}.href`);
+      assert.equal(await page.get(`${$('a')}.href`), `${page.site.origin}/red.png`);
+      assert.deepEqual(await page.get('downloads.started'), []);
     });
 
     it('sets data of objects', async () => {

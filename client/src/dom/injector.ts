@@ -21,7 +21,7 @@
  * - Scripts run in document order among each other. `DOMContentLoaded` does not wait for them, nor
  *   do unmarked scripts. In a module `import` needs absolute URLs (a blob: URL is no base).
  * - Frames (`iframe`, HTML in `embed` and `object`) get the fallback URL itself, as in plain HTML,
- *   unverified and without `zf:` events: a page needs its own address, see `isFrame`.
+ *   unverified and without `zf:` events: a page needs its own address, see `isFrame`. So do links (`a`).
  * - `<script type="application/zauberflote-manifest">BASE64</script>` holds a manifest, for the hash
  *   `zf1-…` that it has. It is known to what comes after it.
  * - Every failure gives the `error` event, `zf:error` and one message on the console.
@@ -222,7 +222,11 @@ export class Injector {
     if (isMedia(owner) && !owner.hasAttribute('data-zf-hash')) await this.#supplyFirst(use);
     else if (owner.localName === 'img') await this.#supply(use, () => chooseImage(owner));
     else await this.#supply(use, () => ownPart(owner), place);
-    if (reason === 'play' && !signal.aborted) (owner as HTMLMediaElement).play().catch(() => {});
+    if (reason !== 'play' || signal.aborted) return;
+    const media = owner as HTMLMediaElement;
+    // It waits for what it was given instead.
+    if (use.state === 'failed') media.load();
+    else media.play().catch(() => {});
   }
 
   /** Gives a media element the first of its sources, after `tried`, that it may be able to play. */

@@ -51,11 +51,29 @@ export class Nearness {
 }
 
 /** Resolves when somebody wants a media element to play. Never rejects; ends early when aborted. */
-export function playWanted(media: Element, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    // Without a source the browser's own play button is off, so a press on the element counts too.
+export async function playWanted(media: Element, signal: AbortSignal): Promise<void> {
+  const takeAway = standIn(media);
+  await new Promise<unknown>((resolve) => {
+    // Where nothing can stand in, a press on the element counts.
     for (const type of ['play', 'pointerdown', 'keydown'])
-      media.addEventListener(type, () => resolve(), { once: true, signal });
-    signal.addEventListener('abort', () => resolve(), { once: true });
+      media.addEventListener(type, resolve, { once: true, signal });
+    signal.addEventListener('abort', resolve, { once: true });
   });
+  takeAway();
+}
+
+/**
+ * Without a source the browser's own play button is off, and a press on it is no event (Chromium, 156): so there is
+ * one that has nothing and is not asked for it before somebody presses.
+ * @returns takes it away; what plays then waits, without an error, for what comes
+ */
+function standIn(media: Element): () => void {
+  // Not in Safari on iPhones.
+  if (!globalThis.MediaSource || media.hasAttribute('src')) return () => {};
+  const url = URL.createObjectURL(new MediaSource());
+  media.setAttribute('src', url);
+  return () => {
+    URL.revokeObjectURL(url);
+    if (media.getAttribute('src') === url) media.removeAttribute('src');
+  };
 }

@@ -47,13 +47,13 @@ export async function urlFor(
 }
 
 /**
- * Whether an element shows a page. A page needs its own address: from a blob: URL its relative
+ * Whether an element shows a page, or leads to one. A page needs its own address: from a blob: URL its relative
  * links would lead nowhere, and one from another host would run as part of this site.
  * @param url absolute URL of the page at its origin
  */
 export function isFrame(element: Element, url: string): boolean {
   const { localName } = element;
-  if (localName === 'iframe' || localName === 'frame') return true;
+  if (/^(?:i?frame|a|area)$/.test(localName)) return true;
   const declared = element.getAttribute('type');
   return PLUGIN.test(localName) && isPage(mediaType({ served: '', declared, url }));
 }

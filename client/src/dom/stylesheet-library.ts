@@ -67,7 +67,7 @@ export function onDemand(
   return () => {
     loading ??= load().catch((error) => {
       console.warn(
-        `Zauberflöte: stylesheets are loaded from their origin, unverified: put zauberflote-css.mjs beside zauberflote.js (${error})`,
+        `Zauberflöte: stylesheets are loaded from their origin, unverified: put zauberflote-css.mjs beside zauberflote.js, as text/javascript (${error})`,
       );
       return undefined;
     });

@@ -364,7 +364,9 @@ export class Download implements Servable {
       return new ZfError(
         'hash-mismatch',
         `nothing received has the hash ${id}` +
-          (this.#fallback === undefined ? '' : `: was ${this.#fallback} changed after hashing?`),
+          (this.#fallback === undefined
+            ? ''
+            : `: was ${this.#fallback} changed after hashing? Then hash it again`),
         options,
       );
     const origin =
