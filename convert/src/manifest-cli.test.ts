@@ -127,13 +127,15 @@ describe('zauberflote-manifest', () => {
   it('does the others when one cannot be read, and exits with 1', async () => {
     put('a.jpg', 10);
     mkdirSync(join(folder, 'sub'));
-    const { code, stdout, stderr } = await run('gone.jpg', 'sub', '/dev/null', 'a.jpg');
+    execFileSync('mkfifo', [join(folder, 'pipe')]);
+    const { code, stdout, stderr } = await run('gone.jpg', 'sub', '/dev/null', 'pipe', 'a.jpg');
     assert.equal(code, 1);
     assert.match(stdout, /^\{"file":"a\.jpg".*\}\n$/);
     assert.deepEqual(stderr.split('\n'), [
       'zauberflote-manifest: gone.jpg: there is no such file',
       'zauberflote-manifest: sub: it is a directory; name the files in it',
       'zauberflote-manifest: /dev/null: it is not a regular file, so its size is not known',
+      'zauberflote-manifest: pipe: it is not a regular file, so its size is not known',
       '',
     ]);
   });
@@ -143,7 +145,10 @@ describe('zauberflote-manifest', () => {
     mkdirSync(join(folder, 'a.jpg.zf'));
     const { code, stdout, stderr } = await run('--write', 'a.jpg');
     assert.deepEqual({ code, stdout }, { code: 1, stdout: '' });
-    assert.match(stderr, /^zauberflote-manifest: a\.jpg: a\.jpg\.zf could not be written: /);
+    assert.match(
+      stderr,
+      /^zauberflote-manifest: a\.jpg: a\.jpg\.zf could not be written: it is a directory$/m,
+    );
     assert.deepEqual(readdirSync(folder), ['a.jpg', 'a.jpg.zf']);
   });
 

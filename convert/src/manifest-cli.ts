@@ -30,6 +30,7 @@ const FAIR_CHUNK_BYTES = 4_096;
 /** What can be said about a failure to read or write. */
 const FILE_ERRORS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
+  EISDIR: 'it is a directory',
   EACCES: 'no permission',
   EROFS: 'the file system is read-only',
   ENOSPC: 'the disk is full',

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { typeByExtension } from '@zauberflote/client/src/sources/media-types.ts';
 import {
   chunkSizeFor,
@@ -108,13 +108,15 @@ export async function manifestOfFile(
   path: string,
   { chunkSize, mediaType = typeByExtension(path) }: ManifestOptions = {},
 ): Promise<MadeManifest> {
+  // Before it is opened: a pipe waits there for who writes to it.
+  const kind = await stat(path);
+  if (kind.isDirectory()) throw new Error('it is a directory; name the files in it');
+  if (!kind.isFile()) throw new Error('it is not a regular file, so its size is not known');
   const file = await open(path);
   try {
-    const stat = await file.stat();
-    if (stat.isDirectory()) throw new Error('it is a directory; name the files in it');
-    if (!stat.isFile()) throw new Error('it is not a regular file, so its size is not known');
+    const { size } = await file.stat();
     const data = file.createReadStream({ autoClose: false, highWaterMark: READ_BYTES });
-    return await makeManifest(data, stat.size, { chunkSize, mediaType });
+    return await makeManifest(data, size, { chunkSize, mediaType });
   } finally {
     await file.close();
   }
