@@ -95,7 +95,10 @@ export function certificateOf(
 
 /** When a certificate ends, in ms since 1970: the first in its file, which is the tracker's own. */
 export function endOf({ cert }: Pair): number {
-  return Date.parse(new X509Certificate(cert as string).validTo);
+  const { validTo } = new X509Certificate(cert as string);
+  const end = Date.parse(validTo);
+  if (Number.isNaN(end)) throw new Error(`it ends at '${validTo}', which is no time`);
+  return end;
 }
 
 function textOf({ cert, key }: Pair): string {

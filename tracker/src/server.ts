@@ -108,8 +108,12 @@ export async function startTracker({
   logTo,
   ...options
 }: TrackerOptions = {}): Promise<RunningTracker> {
-  const config: Config = { ...DEFAULTS, logLevel: 'warn', ...options };
-  const { port, host, maxPeers, tokenKeysFile } = config;
+  const given: Config = { ...DEFAULTS, logLevel: 'warn', ...options };
+  const files = maxOpenFiles();
+  // As few as there are files for, so that who comes too late hears so, and its health can be asked for.
+  const maxPeers = Math.max(1, Math.min(given.maxPeers, files - 2 * limits.SPARE_FILES));
+  const config: Config = { ...given, maxPeers };
+  const { port, host, tokenKeysFile } = config;
   const counters = new Counters();
   let state: 'running' | 'draining' = 'running';
   const now = () => performance.now();
@@ -243,11 +247,10 @@ export async function startTracker({
     gate,
     otherwise: respond,
   });
-  const files = maxOpenFiles();
-  if (files < maxPeers)
+  if (maxPeers < 0.9 * given.maxPeers)
     log.warn(
       { files, maxPeers },
-      'fewer files may be open than clients may come: raise the limit (LimitNOFILE, ulimit -n) or lower --max-peers',
+      'no more clients may come, as no more files may be open: raise the limit (LimitNOFILE, ulimit -n) or lower --max-peers',
     );
   const listener = new Listener({
     pair: certificate?.pair,

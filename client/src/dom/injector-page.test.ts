@@ -295,13 +295,17 @@ describe('the injection layer in a changing page', () => {
       await page.open(
         `<img id="a" ${page.site.mark('/red.png')}><link id="l" ${page.site.mark('/css/plain.css')}><p id="d"></p>` +
           `<picture><source ${source}><img id="b" ${page.site.mark('/blue.png')}></picture>` +
-          `<audio id="m" ${page.site.mark('/s.wav')}></audio><audio id="n"><source ${page.site.mark('/s.wav')}></audio>`,
+          `<audio id="m" ${page.site.mark('/s.wav')}></audio><audio id="n"><source ${page.site.mark('/s.wav')}></audio>` +
+          `<audio id="o" controls preload="none" ${page.site.mark('/s.wav')}></audio>`,
         `<meta http-equiv="Content-Security-Policy" content="${policy}"><script src="/zf.js"></script>`,
       );
       await page.until(`${$('a')}.naturalWidth === 2 && ${loaded('a')} && ${loaded('l')}`);
       await page.until(`getComputedStyle(${$('d')}).color === 'rgb(4, 5, 6)'`);
       await page.until(`${$('b')}.naturalWidth === 4`);
       await page.until(`${$('m')}.duration && ${$('n')}.duration`);
+      await page.until(`!${$('o')}.hasAttribute('src')`);
+      await page.get(`void ${$('o')}.play().catch(() => {})`);
+      await page.until(`${$('o')}.getAttribute('src') === '/s.wav'`);
       const messages = await page.get<string[]>('messages');
       assert.equal(messages.length, 1, messages.join('\n'));
       assert.match(messages[0]!, /^warn: .*Content Security Policy.*blob:/);

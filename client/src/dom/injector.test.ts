@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { By } from 'selenium-webdriver';
+import { By, Key } from 'selenium-webdriver';
 import { $, failed, loaded, TestPage } from './testing/browser.ts';
 
 describe('the injection layer', () => {
@@ -194,8 +194,9 @@ describe('the injection layer', () => {
       await page.open(`<audio id="a" preload="none" ${page.site.mark('/s.wav')}></audio>`);
       await page.until('document.readyState === "complete"');
       assert.deepEqual(await page.get('downloads.started'), []);
-      await page.get(`void ${$('a')}.play().catch(() => {})`);
+      await page.get(`void (globalThis.playing = ${$('a')}.play().then(() => 'yes', String))`);
       await page.until(`${$('a')}.played.length`);
+      assert.equal(await page.get('playing'), 'yes');
     });
 
     it('starts such media by the buttons that browsers have for it', async () => {
@@ -207,7 +208,10 @@ describe('the injection layer', () => {
             .replace('/s.wav', '/gone.wav')
             .replace(/sha256-.{5}/, 'sha256-AAAAA')}></audio>`,
       );
-      await page.until('document.readyState === "complete"');
+      // Neither loading nor without any source.
+      await page.until(
+        '[a, b, c].every((media) => media.networkState === HTMLMediaElement.NETWORK_IDLE)',
+      );
       for (const id of ['a', 'b', 'c']) {
         const media = await page.driver.findElement(By.id(id));
         // The button is at the left end.
@@ -221,6 +225,18 @@ describe('the injection layer', () => {
         ['c'],
       );
       assert.equal(await page.get(`[a, b].some((media) => media.error)`), false);
+    });
+
+    it('starts such media by a key, and does not stop it when that goes up', async () => {
+      await page.open(`<audio id="a" controls preload="none" ${page.site.mark('/s.wav')}></audio>`);
+      await page.until('a.networkState === HTMLMediaElement.NETWORK_IDLE');
+      await page.get(
+        'a.addEventListener("pause", () => { if (!a.ended) globalThis.paused = true })',
+      );
+      await page.get('a.focus()');
+      await page.driver.actions().keyDown(Key.SPACE).pause(150).keyUp(Key.SPACE).perform();
+      await page.until('a.ended');
+      assert.ok(!(await page.get('globalThis.paused')));
     });
 
     it('leads links to their fallback, as in plain HTML', async () => {

@@ -215,18 +215,16 @@ export class Injector {
     if (reason) {
       use.state = 'waiting';
       use.started();
-      await (reason === 'near' ? this.#nearness.near(owner, signal) : playWanted(owner, signal));
+      await (reason === 'near'
+        ? this.#nearness.near(owner, signal)
+        : playWanted(owner as HTMLMediaElement, signal));
       if (signal.aborted) return;
       use.state = 'loading';
     }
     if (isMedia(owner) && !owner.hasAttribute('data-zf-hash')) await this.#supplyFirst(use);
     else if (owner.localName === 'img') await this.#supply(use, () => chooseImage(owner));
     else await this.#supply(use, () => ownPart(owner), place);
-    if (reason !== 'play' || signal.aborted) return;
-    const media = owner as HTMLMediaElement;
-    // It waits for what it was given instead.
-    if (use.state === 'failed') media.load();
-    else media.play().catch(() => {});
+    if (reason === 'play' && !signal.aborted) (owner as HTMLMediaElement).play().catch(() => {});
   }
 
   /** Gives a media element the first of its sources, after `tried`, that it may be able to play. */

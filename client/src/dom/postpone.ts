@@ -1,3 +1,4 @@
+import { fromBase64 } from '@zauberflote/proto';
 import { isMedia } from './elements.ts';
 
 /**
@@ -51,29 +52,53 @@ export class Nearness {
 }
 
 /** Resolves when somebody wants a media element to play. Never rejects; ends early when aborted. */
-export async function playWanted(media: Element, signal: AbortSignal): Promise<void> {
-  const takeAway = standIn(media);
-  await new Promise<unknown>((resolve) => {
-    // Where nothing can stand in, a press on the element counts.
-    for (const type of ['play', 'pointerdown', 'keydown'])
-      media.addEventListener(type, resolve, { once: true, signal });
-    signal.addEventListener('abort', resolve, { once: true });
-  });
-  takeAway();
+export async function playWanted(media: HTMLMediaElement, signal: AbortSignal): Promise<void> {
+  if (media.controls && !media.hasAttribute('src') && (await isPressed(media, signal))) return;
+  await first(media, ['play', 'pointerdown', 'keydown'], signal, () => {});
 }
+
+/** One sample of silence, as a WAV of 45 bytes. */
+const SILENCE = 'UklGRiUAAABXQVZFZm10IBAAAAABAAEAQB8AAEAfAAABAAgAZGF0YQEAAACA';
 
 /**
  * Without a source the browser's own play button is off, and a press on it is no event (Chromium, 156): so there is
- * one that has nothing and is not asked for it before somebody presses.
- * @returns takes it away; what plays then waits, without an error, for what comes
+ * one, which has to be sound: that of a blob: URL is looked at whatever `preload` says.
+ * @returns false where the page's policy refuses it; the error that this gives is not the page's
  */
-function standIn(media: Element): () => void {
-  // Not in Safari on iPhones.
-  if (!globalThis.MediaSource || media.hasAttribute('src')) return () => {};
-  const url = URL.createObjectURL(new MediaSource());
-  media.setAttribute('src', url);
-  return () => {
+async function isPressed(media: HTMLMediaElement, signal: AbortSignal): Promise<boolean> {
+  const url = URL.createObjectURL(new Blob([fromBase64(SILENCE)!], { type: 'audio/wav' }));
+  media.src = url;
+  const type = await first(media, ['play', 'error'], signal, (event) => {
+    if (event?.type === 'error') event.stopImmediatePropagation();
     URL.revokeObjectURL(url);
-    if (media.getAttribute('src') === url) media.removeAttribute('src');
-  };
+    if (media.getAttribute('src') !== url) return;
+    media.removeAttribute('src');
+    if (event) media.load();
+  });
+  return type !== 'error';
+}
+
+/** The type of the first such event on an element, or undefined: aborted. `then` is called while it is handled. */
+function first(
+  element: Element,
+  types: readonly string[],
+  signal: AbortSignal,
+  then: (event?: Event) => void,
+): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const over = new AbortController();
+    const end = (event?: Event) => {
+      over.abort();
+      then(event);
+      resolve(event?.type);
+    };
+    const heard = (event: Event) => {
+      // Not that of a source in it.
+      if (event.target === element || event.type !== 'error') end(event);
+    };
+    for (const type of types)
+      element.addEventListener(type, heard, { capture: true, signal: over.signal });
+    signal.addEventListener('abort', () => end(), { signal: over.signal });
+    if (signal.aborted) end();
+  });
 }

@@ -187,7 +187,8 @@ export class RedisBackplane implements Backplane {
     // Past the bound for commands: much to do is no reason to be on one's own.
     const [redis, probe] = [this.#redis, bufferOf(this.#probe)];
     redis
-      ?.set(keyOf('probe'), '', { PX: 1 })
+      // In the slot of the channel: other servers of a cluster are no concern of this one.
+      ?.set(keyOf(channelOf(this.node)), '', { PX: 1 })
       .then(() => redis.sPublish(channelOf(this.node), probe))
       .catch((error: Error) => {
         if (error instanceof ErrorReply && redis === this.#redis) this.#lastError = error.message;
