@@ -30,7 +30,10 @@ function compress(name: string): Promise<Uint8Array> {
   return made;
 }
 
-/** Puts each into `lib` below the root, and what nginx's gzip_static looks for beside it. @throws {Error} naming what is not built */
+/**
+ * Puts each into `lib` below the root, and beside it what nginx's gzip_static looks for.
+ * @throws {Error} naming what is not built
+ */
 export async function copyScripts(root: string): Promise<void> {
   await mkdir(join(root, 'lib'), { recursive: true });
   for (const [name, path] of Object.entries(FILES))
