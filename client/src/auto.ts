@@ -3,7 +3,7 @@
  * `<script src="/zauberflote.js" data-tracker="wss://tracker.example/" async></script>`.
  *
  * `data-tracker` may list several, and `data-ice-servers` STUN servers, parted by spaces;
- * `data-upload` and `data-max-upload-bytes-per-second` are the options of these names. The instance is
+ * `data-upload`, `data-max-upload-bytes-per-second` and `data-max-stored-bytes` are the options of these names. The instance is
  * `window.zauberflote`; its class, `window.Zauberflote`.
  */
 import type { StylesheetLibrary } from './dom/stylesheet-library.ts';
@@ -49,6 +49,7 @@ if (!window.zauberflote) {
     iceServers: urls[0] ? [{ urls }] : undefined,
     upload: data?.upload as UploadPolicy | undefined,
     maxUploadBytesPerSecond: Number(data?.maxUploadBytesPerSecond ?? 0),
+    maxStoredBytes: Number(data?.maxStoredBytes ?? 0),
   });
   window.zauberflote.inject(document);
 }

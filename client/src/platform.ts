@@ -16,6 +16,8 @@ export interface Platform {
   /** Whether an offerer's candidates must not be sent before it has the answer. @default false */
   readonly hasLateCandidates?: boolean;
   readonly fetch: typeof fetch;
+  /** Absent on pages without https and outside browsers; even to ask may throw, as in a sandboxed frame. */
+  readonly caches?: CacheStorage | undefined;
   /** Absent in browsers that do not tell, as Firefox and Safari. */
   readonly networkInformation?: NetworkInformation | undefined;
 }
@@ -45,6 +47,9 @@ export function browserPlatform(): Platform {
     },
     get RTCPeerConnection() {
       return globalThis.RTCPeerConnection;
+    },
+    get caches() {
+      return globalThis.caches;
     },
     fetch: (input, init) => globalThis.fetch(input, init),
     get networkInformation() {

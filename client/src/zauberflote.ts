@@ -50,6 +50,12 @@ export interface ZauberfloteOptions {
    */
   readonly maxUploadBytesPerSecond?: number | undefined;
   /**
+   * Most bytes of contents that the browser keeps for the visitor's next pages of this origin, in its
+   * Cache API: what was kept last. They are verified anew, and served to others from there.
+   * @default 0: nothing outlives the page, and each page loads its marked files anew
+   */
+  readonly maxStoredBytes?: number | undefined;
+  /**
    * Asks for consent; called once, at once. Unless it returns true, or a promise of true, and until
    * then, everything comes from its fallback URL, and neither the tracker nor other visitors hear of
    * this one.

@@ -1,5 +1,5 @@
 import type { Fragment, Holdings, PeerMessage, Refuse } from '@zauberflote/proto';
-import { contentKey, HashAlgorithm, MAX_REQUEST_BYTES, RefuseReason } from '@zauberflote/proto';
+import { contentKey, MAX_REQUEST_BYTES, RefuseReason } from '@zauberflote/proto';
 import type { CloseReason, ConnectionHandlers, Connections } from '../connection/types.ts';
 import type { TrackerReach } from '../engine/types.ts';
 import { ZfError } from '../errors.ts';
@@ -8,7 +8,7 @@ import { parseContentId } from '../integrity/content-id.ts';
 import type { Verifier } from '../integrity/digest.ts';
 import { Manifests } from '../integrity/manifests.ts';
 import type { Platform } from '../platform.ts';
-import { obtainManifest } from '../sources/manifest.ts';
+import { KeptStore } from '../store/kept-store.ts';
 import type { StoredAsset } from '../store/memory-store.ts';
 import { MemoryStore } from '../store/memory-store.ts';
 import type {
@@ -21,6 +21,8 @@ import type {
 import { BlobReader } from './blob-reader.ts';
 import type { ChunkRange, DownloadContext } from './download.ts';
 import { Download } from './download.ts';
+import type { Sources } from './opening.ts';
+import { open } from './opening.ts';
 import { Requests } from './requests.ts';
 import type { BytesBySource, DownloadOptions, Downloads, Progress } from './types.ts';
 import type { Servable, UploadOptions } from './uploads.ts';
@@ -51,6 +53,11 @@ export interface Stats {
   readonly bytes: Readonly<BytesBySource & { uploaded: number }>;
 }
 
+export interface ManagerOptions extends Pick<UploadOptions, 'upload' | 'maxUploadBytesPerSecond'> {
+  /** Most bytes of contents that are kept for later pages. @default 0: nothing outlives the page */
+  readonly maxStoredBytes?: number | undefined;
+}
+
 interface Active {
   readonly download: Download;
   readonly listeners: Set<(progress: Progress) => void>;
@@ -66,7 +73,7 @@ export class DownloadManager implements Downloads {
   readonly #tracker: Tracker;
   readonly #connections: Connections;
   readonly #store = new MemoryStore<StoredAsset & { readonly content: Content }>();
-  readonly #manifests: Manifests;
+  readonly #sources: Sources;
   readonly #reader = new BlobReader();
   readonly #uploads: Uploads;
   readonly #requests = new Requests();
@@ -79,11 +86,13 @@ export class DownloadManager implements Downloads {
     platform: Platform,
     verifier: Verifier,
     connect: (handlers: NetworkHandlers) => Network,
-    options: Pick<UploadOptions, 'upload' | 'maxUploadBytesPerSecond'> = {},
+    options: ManagerOptions = {},
   ) {
     this.#platform = platform;
     this.#verifier = verifier;
-    this.#manifests = new Manifests(verifier);
+    const manifests = new Manifests(verifier);
+    const kept = new KeptStore(platform, options.maxStoredBytes);
+    this.#sources = { platform, verifier, manifests, kept };
     const network = connect({
       onState: (state) => {
         this.#tellAll({ type: 'tracker', reach: reachOf(state) });
@@ -126,7 +135,7 @@ export class DownloadManager implements Downloads {
   }
 
   addManifest(bytes: Uint8Array<ArrayBuffer>): void {
-    this.#manifests.add(bytes);
+    this.#sources.manifests.add(bytes);
   }
 
   stats(): Stats {
@@ -175,35 +184,21 @@ export class DownloadManager implements Downloads {
         const old = this.#store.put(content.key, { content, blob });
         if (old.length > 0) this.#tracker.drop(old.map((asset) => asset.content));
         if (this.#uploads.serving) this.#tracker.have(content, blob.size);
+        // Without a session it came in one request, which the browser's own cache keeps.
+        if (this.#tracker.ownId && !download.bytes.store)
+          this.#sources.kept.putSoon(content.key, blob);
       })
       .catch(() => {}) // Its callers hear of it.
       .finally(() => this.#forget(active));
-    download.tell({ type: 'start' });
-    // Asking may have shown that there is none, or none at the moment.
-    const reach = reachOf(this.#tracker.state);
-    if (reach !== 'there') download.tell({ type: 'tracker', reach });
-    if (content.algorithm === HashAlgorithm.MANIFEST_SHA256) void this.#obtainManifest(active);
+    void open(download, active.leaving.signal, this.#sources, () => this.#begin(download));
     return active;
   }
 
-  /** Peers are asked for meanwhile, so that it costs no time of its own. */
-  async #obtainManifest({ download, leaving }: Active): Promise<void> {
-    try {
-      // Meanwhile another caller may have said where the origin has it.
-      await this.#manifests.get(download.content);
-      const { manifest, body } = await obtainManifest(download.content, {
-        platform: this.#platform,
-        verifier: this.#verifier,
-        manifests: this.#manifests,
-        fallback: download.fallback,
-        signal: leaving.signal,
-        onProgress: (loaded, _, more) => download.fetched(more, loaded),
-      });
-      if (body) download.setBody(body, manifest);
-      else download.setManifest(manifest);
-    } catch (error) {
-      download.abort(error as ZfError);
-    }
+  #begin(download: Download): void {
+    download.begin();
+    // Asking may have shown that there is none, or none at the moment.
+    const reach = reachOf(this.#tracker.state);
+    if (reach !== 'there') download.tell({ type: 'tracker', reach });
   }
 
   /** The visitor went to or from mobile data: announces what is here, or takes it back. */

@@ -8,7 +8,7 @@ import type { Content } from '../integrity/content-id.ts';
 import type { Verifier } from '../integrity/digest.ts';
 import type { ManifestInfo } from '../integrity/manifest.ts';
 import type { Platform } from '../platform.ts';
-import type { HttpBody, HttpError } from '../sources/http.ts';
+import type { HttpError } from '../sources/http.ts';
 import { concat, fetchRange } from '../sources/http.ts';
 import { Alarm } from './alarm.ts';
 import { ChunkBytes } from './chunk-bytes.ts';
@@ -57,7 +57,8 @@ export class Download implements Servable {
   readonly #context: DownloadContext;
   #fallback: string | undefined;
   readonly #onProgress: (progress: Progress) => void;
-  readonly #engine: DownloadEngine;
+  /** None until it begins. */
+  #engine: DownloadEngine | undefined;
   readonly #bytes = new ChunkBytes();
   /** What ends each range of the origin. */
   readonly #ranges = new Map<number, AbortController>();
@@ -86,8 +87,6 @@ export class Download implements Servable {
     this.#fallback = fallback;
     this.#context = context;
     this.#onProgress = onProgress;
-    const byChunks = content.algorithm === HashAlgorithm.MANIFEST_SHA256;
-    this.#engine = new DownloadEngine(fallback !== undefined, byChunks ? 'chunks' : 'whole');
     this.#alarm = new Alarm(context.platform, () => this.tell({ type: 'wake' }));
     this.#news = new News(context.platform, (peer, chunks) => this.#say('got', peer, chunks));
     this.result = new Promise((resolve, reject) => {
@@ -115,7 +114,14 @@ export class Download implements Servable {
 
   /** What of it may be given to others. */
   read(offset: number, length: number): ReturnType<Servable['read']> {
-    return this.#bytes.read(offset, length) ?? this.#engine.expects(offset, length);
+    return this.#bytes.read(offset, length) ?? this.#engine?.expects(offset, length);
+  }
+
+  /** Asks for it: until then it may still be found here. */
+  begin(): void {
+    const byChunks = this.content.algorithm === HashAlgorithm.MANIFEST_SHA256;
+    this.#engine = new DownloadEngine(this.#fallback !== undefined, byChunks ? 'chunks' : 'whole');
+    this.tell({ type: 'start' });
   }
 
   /** Another caller knows where the origin has it; the first one said stands. */
@@ -137,19 +143,19 @@ export class Download implements Servable {
     this.#tellProgress();
   }
 
-  /** All of it came, verified, with its manifest. */
-  setBody({ data, mediaType }: HttpBody, manifest: ManifestInfo): void {
-    if (this.#aborted || this.#engine.ended) return;
+  /** All of it is here, verified: it came as a whole, or an earlier page kept it. */
+  setBody(blob: Blob): void {
+    if (this.#aborted || this.#engine?.ended) return;
     // They heard of no chunk, and would not hear of the whole either.
-    const value = { content: this.content, size: BigInt(manifest.size), complete: true };
+    const value = { content: this.content, size: BigInt(blob.size), complete: true };
     for (const peer of this.#context.serving ? this.#greeted : [])
       this.#context.send(peer, { case: 'holdings', value });
-    this.#finish(new Blob([data], { type: manifest.mediaType || mediaType }));
+    this.#finish(blob);
   }
 
-  /** Tells the engine what happened. */
+  /** Tells the engine, if there is one, what happened. */
   tell(event: EngineEvent): void {
-    if (this.#aborted) return;
+    if (this.#aborted || !this.#engine) return;
     const { platform } = this.#context;
     const effects = this.#engine.handle(event, platform.now(), () => platform.random());
     for (const effect of effects) this.#carryOut(effect);
@@ -174,7 +180,7 @@ export class Download implements Servable {
 
   /** Ends it; `result` rejects with `error`. */
   abort(error: ZfError): void {
-    if (this.#aborted || this.#engine.ended) return;
+    if (this.#aborted || this.#engine?.ended) return;
     this.#end();
     this.#reject(error);
   }

@@ -27,6 +27,8 @@ export class Bench {
   readonly full = new Set<bigint>();
   readonly fetched: string[] = [];
   state: TrackerState = 'open';
+  /** Undefined: there is no session. */
+  ownId: bigint | undefined = 0xabcn;
   /** What the tracker says of the content. */
   size = FILE.length;
   /** Stops the clock there. */
@@ -40,13 +42,16 @@ export class Bench {
   handlers!: NetworkHandlers;
   readonly manager: DownloadManager;
 
-  constructor() {
+  /** @param caches of a browser, where two such files may be kept */
+  constructor(caches?: CacheStorage) {
     const bench = this;
     const tracker = {
       get state() {
         return bench.state;
       },
-      ownId: 0xabcn,
+      get ownId() {
+        return bench.ownId;
+      },
       want: (contents) => this.wanted.push(...contents.map(({ key }) => key)),
       have: ({ key }, size, partial) => this.had.push(partial ? [key, size, true] : [key, size]),
       lease: ({ key }, { wanted, unitBytes }) => {
@@ -77,12 +82,14 @@ export class Bench {
     };
     const real = browserPlatform();
     const now = () => this.now ?? real.now();
-    const platform = { ...real, now, fetch, networkInformation: this.network };
+    const platform = { ...real, now, fetch, caches, networkInformation: this.network };
     const verifier = new Verifier(crypto.subtle, never);
-    this.manager = new DownloadManager(platform, verifier, (handlers) => {
+    const connect = (handlers: NetworkHandlers) => {
       this.handlers = handlers;
       return { tracker, connections };
-    });
+    };
+    const maxStoredBytes = caches ? 2 * FILE.length : 0;
+    this.manager = new DownloadManager(platform, verifier, connect, { maxStoredBytes });
   }
 
   /** The tracker names peers, and their connections open. */
