@@ -1,8 +1,9 @@
-import { accessSync, constants, existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { createNet } from './net/index.ts';
 import type { Net } from './net/types.ts';
 import { Unsupported } from './net/unsupported.ts';
+import { checkScripts } from './origin/scripts.ts';
 import { type BenchOptions, parseOptions, USAGE } from './runner/options.ts';
 import { runBench } from './runner/run.ts';
 import { temporary } from './runner/temporary.ts';
@@ -25,11 +26,12 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const start = Date.now();
   const log = (line: string) => console.log(`${showTime(Date.now() - start).padStart(5)}  ${line}`);
-  const now = new Date().toISOString().slice(0, 19).replaceAll(':', '');
+  const now = new Date().toISOString().slice(0, 23).replaceAll(':', '');
   const out = resolve(
     options.out ?? join(import.meta.dirname, 'out', `${options.scenario.name}-${now}`),
   );
-  const unfit = problemOf(out);
+  checkScripts();
+  const unfit = claim(out);
   if (unfit !== undefined) {
     console.error(`bench: --out: ${out} ${unfit}; name another folder`);
     return 2;
@@ -64,16 +66,21 @@ async function main(args: readonly string[]): Promise<number> {
   return EXIT[summary.verdict];
 }
 
-/** Makes the folder for the results. @returns why it cannot be that, if so */
-function problemOf(out: string): string | undefined {
+/** What a run leaves in its folder, from the start: two in one folder would mix. */
+const TRACES = /^results\.jsonl$|^summary\.json$|^access-.*\.log$/;
+
+/** Makes the folder for the results, and takes it. @returns why it cannot be that, if so */
+function claim(out: string): string | undefined {
   try {
     // Not always `recursive`: in /proc, Node would try for ever.
     mkdirSync(out, { recursive: existsSync(out) || !existsSync(dirname(out)) });
-    accessSync(out, constants.W_OK);
-    return readdirSync(out).includes('results.jsonl')
-      ? 'holds the results of another run'
-      : undefined;
+    if (readdirSync(out).some((name) => TRACES.test(name)))
+      return 'holds the results of another run';
+    // Only one of two that begin at once can make it.
+    writeFileSync(join(out, 'results.jsonl'), '', { flag: 'wx' });
+    return undefined;
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return 'is where another run begins';
     return `cannot be written to (${(error as Error).message})`;
   }
 }

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
-import { commandOf, MEASUREMENTS, parse } from './measure.ts';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { commandOf, keep, MEASUREMENTS, parse, unfitToKeep } from './measure.ts';
 import { parseOptions } from './runner/options.ts';
 
 describe('What npm run measure runs', () => {
@@ -28,5 +31,43 @@ describe('What npm run measure runs', () => {
       ['--minutes', 'no'],
     ])
       assert.throws(() => parse(args), /no measurement|takes a number/);
+    assert.throws(
+      () => parse(['--from', 'soak', '--only', 'flash']),
+      /none of --only flash comes after/,
+    );
+  });
+});
+
+describe('What npm run measure keeps', () => {
+  const cell = {} as Parameters<typeof unfitToKeep>[0]['cells'][number];
+
+  it('is what was measured to its end, also where loads failed', () => {
+    assert.equal(unfitToKeep({ verdict: 'ok', why: [], cells: [cell] }), undefined);
+    const failed = { verdict: 'failed' as const, why: ['http 0:1: 1 of 5 loads failed'] };
+    assert.equal(unfitToKeep({ ...failed, cells: [cell] }), undefined);
+    assert.match(unfitToKeep({ ...failed, cells: [] }) ?? '', /nothing was measured/);
+    const early = { ...failed, why: ['ended early: the browser is gone', ...failed.why] };
+    assert.match(unfitToKeep({ ...early, cells: [cell] }) ?? '', /ended early/);
+    for (const verdict of ['void', 'unsupported'] as const)
+      assert.match(unfitToKeep({ verdict, why: ['a link'], cells: [cell] }) ?? '', /: a link/);
+  });
+
+  it('takes the place of what was there, raw data and drawings and nothing else', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'zf-keep-'));
+    try {
+      const [out, place] = [join(dir, 'out'), join(dir, 'place')];
+      for (const folder of [out, place]) mkdirSync(join(folder, 'figures'), { recursive: true });
+      writeFileSync(join(place, 'old.json'), 'old');
+      for (const file of ['summary.json', 'trials.jsonl', 'access-fast.log', 'report.html'])
+        writeFileSync(join(out, file), file);
+      for (const file of ['a.svg', 'a.png']) writeFileSync(join(out, 'figures', file), file);
+      keep(out, place);
+      assert.deepEqual(readdirSync(dir).sort(), ['out', 'place']);
+      assert.deepEqual(readdirSync(place).sort(), ['figures', 'summary.json', 'trials.jsonl']);
+      assert.deepEqual(readdirSync(join(place, 'figures')), ['a.svg']);
+      assert.equal(readFileSync(join(place, 'trials.jsonl'), 'utf8'), 'trials.jsonl');
+    } finally {
+      rmSync(dir, { recursive: true, force: true });
+    }
   });
 });

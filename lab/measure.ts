@@ -3,10 +3,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
@@ -14,6 +16,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { checkScripts } from './origin/scripts.ts';
+import type { Summary } from './results.ts';
 import { showTime } from './runner/units.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -97,15 +101,16 @@ export const MEASUREMENTS: readonly Measurement[] = [
 const USAGE = `Usage: npm run measure -- [options]
 
 Runs what docs/results.md tells of, in order of importance, and puts each result into lab/results
-when it is done: ended early, nothing that was finished is lost. Then it writes docs/results.md.
+when it is done, in the place of the one before: ended early, nothing that was finished is lost, and
+what could not be measured leaves the one before as it is. Then it writes docs/results.md.
 As root on Linux, on a machine with nothing else to do, after npm run build.
 
 Options:
   --runs N         of every mode in every cell, instead of what each declares
-  --minutes N      ends after so long; what is then under way is dropped
+  --minutes N      ends after so long; what is then under way is not kept
   --only LIST      only these, parted by commas
   --from NAME      leaves out those before this one
-  --dry-run        prints the commands
+  --dry-run        prints the commands; DIR is a folder of its own for each
   --help           print this and exit
 
 ${MEASUREMENTS.map(({ name, bench, other, minutes }) => `  ${name.padEnd(20)} ~${minutes} min  ${bench ?? other?.slice(0, -1).join(' ')}`).join('\n')}
@@ -143,6 +148,8 @@ export function parse(args: readonly string[]): Options | 'help' {
   if (!(minutes > 0)) throw new Error(`--minutes takes a number above 0, not '${values.minutes}'`);
   const from = values.from === undefined ? 0 : names.indexOf(values.from);
   const chosen = MEASUREMENTS.slice(from).filter(({ name }) => only?.includes(name) ?? true);
+  if (chosen.length === 0)
+    throw new Error(`none of --only ${values.only} comes after --from ${values.from}`);
   return { chosen, runs: values.runs, minutes, dryRun: values['dry-run'] };
 }
 
@@ -162,19 +169,31 @@ export function commandOf(
   return ['lab/bench.ts', ...words, '--shaper', 'tc', '--out', out];
 }
 
-/** Puts what is committed of a result in the place of the one before. */
-function keep(out: string, name: string): void {
-  const place = join(RESULTS, name);
+/** Puts what is committed of a result in the place of the one before, which stays until all of it is there. */
+export function keep(out: string, place: string): void {
+  const next = `${place}.new`;
+  rmSync(next, { recursive: true, force: true });
+  mkdirSync(next, { recursive: true });
+  const copy = (kind: RegExp, folder = '') => {
+    for (const file of readdirSync(join(out, folder)).filter((name) => kind.test(name)))
+      cpSync(join(out, folder, file), join(next, folder, file));
+  };
+  copy(/\.jsonl?$/);
+  if (existsSync(join(out, 'figures'))) copy(/\.svg$/, 'figures');
   rmSync(place, { recursive: true, force: true });
-  mkdirSync(join(place, 'figures'), { recursive: true });
-  for (const file of readdirSync(out).filter((file) => file.endsWith('.json')))
-    cpSync(join(out, file), join(place, file));
-  try {
-    for (const file of readdirSync(join(out, 'figures')).filter((file) => file.endsWith('.svg')))
-      cpSync(join(out, 'figures', file), join(place, 'figures', file));
-  } catch {
-    rmSync(join(place, 'figures'), { recursive: true });
-  }
+  renameSync(next, place);
+}
+
+/** @returns why what a bench measured is not to take the place of what there is, if so */
+export function unfitToKeep({
+  verdict,
+  why,
+  cells,
+}: Pick<Summary, 'verdict' | 'why' | 'cells'>): string | undefined {
+  const early = why.find((line) => line.startsWith('ended early'));
+  if (early !== undefined) return early;
+  if (verdict === 'void' || verdict === 'unsupported') return `${verdict}: ${why[0]}`;
+  return cells.length === 0 ? 'nothing was measured' : undefined;
 }
 
 /** @returns why it is not to be kept, if so */
@@ -199,8 +218,7 @@ async function measure(one: Measurement, runs: string | undefined, out: string, 
   if (printed) writeFileSync(join(out, one.other!.at(-1)!), said);
   if (one.bench === undefined) return code === 0 ? undefined : `it ended with ${signal ?? code}`;
   try {
-    const { verdict, why } = JSON.parse(readFileSync(join(out, 'summary.json'), 'utf8'));
-    return verdict === 'void' || verdict === 'unsupported' ? `${verdict}: ${why[0]}` : undefined;
+    return unfitToKeep(JSON.parse(readFileSync(join(out, 'summary.json'), 'utf8')));
   } catch {
     return `it ended with ${signal ?? `code ${code}`}`;
   }
@@ -210,6 +228,7 @@ async function main(args: readonly string[]): Promise<number> {
   let options: Options | 'help';
   try {
     options = parse(args);
+    if (options !== 'help' && !options.dryRun) checkScripts();
   } catch (error) {
     console.error(`measure: ${(error as Error).message}\nTry: npm run measure -- --help`);
     return 2;
@@ -228,7 +247,7 @@ async function main(args: readonly string[]): Promise<number> {
   process.on('SIGINT', () => (ended = true));
   for (const one of chosen) {
     if (dryRun) {
-      console.log(`node ${commandOf(one, runs, `lab/results/${one.name}`).join(' ')}`);
+      console.log(`node ${commandOf(one, runs, 'DIR').join(' ')}`);
       continue;
     }
     if (ended || Date.now() >= end) break;
@@ -236,10 +255,10 @@ async function main(args: readonly string[]): Promise<number> {
     const dir = mkdtempSync(join(tmpdir(), 'zf-measure-'));
     const why = await measure(one, runs, dir, end);
     if (why === undefined) {
-      keep(dir, one.name);
+      keep(dir, join(RESULTS, one.name));
       kept.push(one.name);
-    } else lost.push(`${one.name} (${why})`);
-    rmSync(dir, { recursive: true, force: true });
+      rmSync(dir, { recursive: true, force: true });
+    } else lost.push(`${one.name} (${why}; what there is of it is in ${dir})`);
   }
   if (dryRun) return 0;
   if (kept.length > 0) await import('./report/results.ts');

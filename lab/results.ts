@@ -38,6 +38,28 @@ export interface ResultRow {
   readonly broke?: boolean;
 }
 
+/** One line of `trials.jsonl`: one run of one mode in one cell, whose loads are in `results.jsonl`. */
+export interface TrialRow {
+  readonly mode: string;
+  readonly seeders: number;
+  readonly leechers: number;
+  readonly rateBytesPerSecond: number;
+  readonly run: number;
+  /** Bytes that left the origin for the leechers, until its counter was steady; as cells have it. */
+  readonly originBytes: number;
+  /** Of one page's assets together. */
+  readonly assetBytes: number;
+  /** Liars among the seeders did lie. */
+  readonly lies: boolean;
+  /** Why breaks of the scenario did not happen. */
+  readonly missed?: readonly string[];
+  /** It never was steady: `originBytes` is the least there can have been. */
+  readonly originStillSending?: boolean;
+  /** Processors had something else to do when the leechers set out. */
+  readonly busyBefore?: boolean;
+  readonly cpu?: CpuUse | undefined;
+}
+
 /** Processor time while leechers loaded, in seconds of one processor. */
 export interface CpuUse {
   /** From just before the leechers set out until the last load had ended. */

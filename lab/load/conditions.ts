@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { cpus, loadavg, release, totalmem } from 'node:os';
 import type { Conditions } from '../results.ts';
+import { MEASURED } from '../runner/conditions.ts';
 
 /** Under what something was measured without a network: {@link Conditions} without its links. */
 export type LoadConditions = Omit<Conditions, 'shaper' | 'links'> & {
@@ -21,7 +22,7 @@ export interface Start {
 export function start(): Start {
   return {
     commit: git('rev-parse', 'HEAD') || 'unknown',
-    dirty: git('status', '--porcelain') !== '',
+    dirty: git('status', '--porcelain', ...MEASURED) !== '',
     load: loadavg()[0] as number,
   };
 }

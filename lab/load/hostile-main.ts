@@ -6,6 +6,7 @@ import type { Attack } from './attacks.ts';
 import { ATTACKS } from './attacks.ts';
 import { conditions, start } from './conditions.ts';
 import { hostile } from './hostile.ts';
+import { checkOut } from './out.ts';
 import { pin } from './pin.ts';
 
 const USAGE = `Usage: npm run hostile -- --out FILE [options]
@@ -47,7 +48,8 @@ try {
 }
 
 async function main(out: string | undefined, seconds: number, seedText: string): Promise<void> {
-  if (!out) throw new Error('--out FILE says where the JSON goes, and is required');
+  if (out === undefined) throw new Error('--out FILE says where the JSON goes, and is required');
+  checkOut(out);
   const seed = whole('seed', seedText, 0, 2 ** 32 - 1);
   if (process.platform !== 'linux') throw new Error('memory is read from /proc: Linux only');
   const sizes = { clients: 500, swarmSize: 50, introductionsPerSecond: 200, seconds };

@@ -1,7 +1,7 @@
-import { accessSync, constants, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { writeFileSync } from 'node:fs';
 import { conditions, start } from './conditions.ts';
 import { parse, USAGE } from './options.ts';
+import { checkOut } from './out.ts';
 import { pin } from './pin.ts';
 import { run } from './run.ts';
 import { table } from './table.ts';
@@ -29,6 +29,7 @@ async function main(args: readonly string[]): Promise<void> {
   let command: ReturnType<typeof parse>;
   try {
     command = parse(args);
+    if (command.kind !== 'help') checkOut(command.out);
   } catch (error) {
     return fail(2, `${(error as Error).message}\nTry: npm run load -- --help`);
   }
@@ -39,11 +40,6 @@ async function main(args: readonly string[]): Promise<void> {
   const { out, seed, quick, sizes } = command;
   if (process.platform !== 'linux')
     return fail(1, 'processor time and memory are read from /proc, which only Linux has');
-  try {
-    accessSync(dirname(out), constants.W_OK);
-  } catch {
-    return fail(1, `cannot write ${out}: its folder does not exist or is not writable`);
-  }
   const started = start();
   const cores = pin();
   try {

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { seeded } from '../../demo/random.ts';
 import { conditions, start } from './conditions.ts';
+import { checkOut } from './out.ts';
 import { pin } from './pin.ts';
 import type { SoakSizes } from './soak.ts';
 import { soak } from './soak.ts';
@@ -45,7 +46,8 @@ try {
 }
 
 async function main(out: string | undefined, minutes: number, seedText: string): Promise<void> {
-  if (!out) throw new Error('--out FILE says where the JSON goes, and is required');
+  if (out === undefined) throw new Error('--out FILE says where the JSON goes, and is required');
+  checkOut(out);
   const seed = whole('seed', seedText, 0, 2 ** 32 - 1);
   if (process.platform !== 'linux') throw new Error('memory is read from /proc: Linux only');
   const sizes: SoakSizes = {

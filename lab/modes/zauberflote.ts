@@ -1,7 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { makeManifest } from '@zauberflote/convert';
 import { guardSnippet } from '../../client/guard/guard.ts';
+import { find } from '../../scripts/debian-packages.ts';
 import type { Host } from '../net/types.ts';
+import { Unsupported } from '../net/unsupported.ts';
 import type { Asset } from '../origin/assets.ts';
 import { contentId } from '../origin/assets.ts';
 import { freePort } from '../runner/listening.ts';
@@ -11,6 +13,8 @@ import type { Mode, PageContext, Service } from './types.ts';
 
 const TRACKER = fileURLToPath(new URL('../../tracker/bin/zauberflote-tracker.ts', import.meta.url));
 const BALANCER = fileURLToPath(new URL('balancer.ts', import.meta.url));
+
+const REDIS = { debianPackage: 'redis-server', programs: ['redis-server'] };
 
 /** From this size on, in bytes, a file is worth verifying by chunks: below, it would be one or two. */
 const MANIFEST_FROM_BYTES = 65_536;
@@ -59,6 +63,8 @@ const startTracker = (host: Host, port: number, ...args: readonly string[]) =>
 
 /** Two that a Redis joins, behind a load balancer that leads each visitor to the other one. */
 async function startTwoTrackers(host: Host, port: number): Promise<Service> {
+  if (!find(REDIS, process.env))
+    throw new Unsupported('redis-server is missing: apt-get install redis-server');
   const started: Service[] = [];
   const start = async (service: Promise<Service>) => started.push(await service);
   const stop = async () => {

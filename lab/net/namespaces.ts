@@ -77,6 +77,16 @@ export async function remove(prefix: string): Promise<void> {
     });
 }
 
+/** Processes besides this one that have namespaces of the lab. */
+export async function otherOwners(): Promise<number> {
+  const owners = new Set<string>();
+  for (const name of await namespaces('zfn-')) {
+    const [, pid, start] = name.match(OWNED) ?? [];
+    if (pid && Number(pid) !== process.pid && started(Number(pid)) === start) owners.add(pid);
+  }
+  return owners.size;
+}
+
 /** Removes what processes left behind that are no more. */
 export async function removeLeftovers(): Promise<void> {
   const dead = new Set<string>();

@@ -26,6 +26,9 @@ export interface Nginx {
   stop(): Promise<void>;
 }
 
+/** How hard it compresses pages: gzip's default, and what nginx.org's guides name. */
+export const GZIP_LEVEL = 6;
+
 /** Debian has it outside an ordinary user's PATH. */
 export const NGINX = { debianPackage: 'nginx-light', programs: ['nginx', '/usr/sbin/nginx'] };
 
@@ -93,7 +96,7 @@ ${temporary}
     listen ${port};
     root ${root};
     gzip_min_length 500;
-    gzip_comp_level 6;
+    gzip_comp_level ${GZIP_LEVEL};
     add_header Access-Control-Allow-Origin * always;
     add_header Access-Control-Expose-Headers 'Content-Length, Content-Range, Accept-Ranges' always;
     if ($request_method = OPTIONS) { return 204; }

@@ -1,7 +1,11 @@
+import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { gzipAsync } from '@gfx/zopfli';
+import { Unsupported } from '../net/unsupported.ts';
+import { GZIP_LEVEL } from './nginx.ts';
 
 /** What the clients under test load, served from `/lib/`, by name. */
 const FILES: Readonly<Record<string, string>> = {
@@ -30,19 +34,25 @@ function compress(name: string): Promise<Uint8Array> {
   return made;
 }
 
-/**
- * Puts each into `lib` below the root, and beside it what nginx's gzip_static looks for.
- * @throws {Error} naming what is not built
- */
+/** @throws {Unsupported} naming what is not built; to be asked before anything is set up */
+export function checkScripts(): void {
+  for (const [name, path] of Object.entries(FILES))
+    if (!existsSync(path))
+      throw new Unsupported(`${name} is missing: run npm ci, and then npm run build`);
+}
+
+/** Puts each into `lib` below the root, and beside it what nginx's gzip_static looks for. */
 export async function copyScripts(root: string): Promise<void> {
   await mkdir(join(root, 'lib'), { recursive: true });
-  for (const [name, path] of Object.entries(FILES))
-    try {
-      await copyFile(path, join(root, 'lib', name));
-      await writeFile(join(root, 'lib', `${name}.gz`), await compress(name));
-    } catch (cause) {
-      throw new Error(`${name} is missing: run npm ci and npm run build`, { cause });
-    }
+  for (const [name, path] of Object.entries(FILES)) {
+    await copyFile(path, join(root, 'lib', name));
+    await writeFile(join(root, 'lib', `${name}.gz`), await compress(name));
+  }
+}
+
+/** Bytes of a page, compressed as nginx sends it here. */
+export function pageBytes(page: string): number {
+  return gzipSync(page, { level: GZIP_LEVEL }).length;
 }
 
 /** Bytes of the client scripts that a page names, compressed as nginx sends them here. */

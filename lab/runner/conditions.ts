@@ -15,6 +15,14 @@ export function loadAverage(): number {
   return loadavg()[0] as number;
 }
 
+/** Paths of git: all but what a measurement itself writes, as each result would change what is said of the next. */
+export const MEASURED: readonly string[] = [
+  '--',
+  ':/',
+  ':(top,exclude)lab/results',
+  ':(top,exclude)docs/results.md',
+];
+
 /**
  * What git says of a checkout.
  * @returns `commit` unknown and `dirty` null where it cannot tell, with the reason in `notes`
@@ -36,7 +44,7 @@ export function checkout(folder = ROOT): {
     return undefined;
   };
   const commit = git('rev-parse', 'HEAD') ?? 'unknown';
-  const changes = git('status', '--porcelain');
+  const changes = git('status', '--porcelain', ...MEASURED);
   return { commit, dirty: changes === undefined ? null : changes !== '', notes: [...notes] };
 }
 

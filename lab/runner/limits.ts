@@ -1,6 +1,6 @@
 import { modeOf } from '../modes/index.ts';
 import type { Asset } from '../origin/assets.ts';
-import { scriptBytes } from '../origin/scripts.ts';
+import { pageBytes, scriptBytes } from '../origin/scripts.ts';
 import { liarsOf } from '../scenarios/index.ts';
 import { type CellKey, fluidLimitMs } from '../stats/index.ts';
 import type { BenchOptions } from './options.ts';
@@ -27,7 +27,7 @@ export async function fromOrigin(
         liar: false,
         seeds: false,
       });
-      found[name] = { pageBytes: Buffer.byteLength(page), scriptBytes: await scriptBytes(page) };
+      found[name] = { pageBytes: pageBytes(page), scriptBytes: await scriptBytes(page) };
     }
   return found;
 }

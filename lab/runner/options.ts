@@ -52,9 +52,10 @@ Options (lists are parted by commas; 1 KB/s = 1000 bytes/s; without them, what t
   --shaper WHICH     tc (network namespaces; Linux, root), proxy (anybody), auto (default)
   --script-from WHO  where page and client script come from: fast (an unlimited server, the same for
                      every mode; default) or origin (the limited one)
-  --out DIR          for results.jsonl, summary.json, report.html (default: lab/out/SCENARIO-DATE)
+  --out DIR          for what lab/README.md tells of, such as report.html; no two runs in one folder
+                     (default: lab/out/SCENARIO-DATE)
   --quick            small: under three minutes
-  --full             large: as far as the paper went
+  --full             large: as far as the paper went, or further
   --timeout TIME     longest a load may take, such as 60s
   --help             print this and exit
 

@@ -2,11 +2,12 @@ import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type BrowserPrograms, findBrowser } from '../browsers/programs.ts';
 import { modeOf } from '../modes/index.ts';
+import { otherOwners } from '../net/namespaces.ts';
 import type { LinkMeasurement, Net } from '../net/types.ts';
 import { Unsupported } from '../net/unsupported.ts';
 import { type Asset, siteOf, totalBytes } from '../origin/assets.ts';
 import { writeReport } from '../report/index.ts';
-import type { ResultRow, Summary } from '../results.ts';
+import type { ResultRow, Summary, TrialRow } from '../results.ts';
 import type { Trial } from '../scenarios/index.ts';
 import { summarize } from '../stats/index.ts';
 import { checkout, loadAverage, machine } from './conditions.ts';
@@ -225,12 +226,22 @@ class Bench {
       });
       for (const note of lab.notes) this.notes.add(note);
       await this.#measure(net, 'before');
+      await this.#lookAround(net);
       for (const step of this.#steps) await this.#trial(lab, step, rate);
+      await this.#lookAround(net);
       await lab.quiet();
       await this.#measure(net, 'after');
     } finally {
       await net.close();
     }
+  }
+
+  /** Another lab takes processors in bursts, so that no look at the load has to see it. */
+  async #lookAround({ shaper }: Net): Promise<void> {
+    if (shaper === 'tc' && (await otherOwners()) > 0)
+      this.notes.add(
+        'another lab was at work on this machine: what binds to processors took longer',
+      );
   }
 
   async #measure(net: Net, when: 'before' | 'after'): Promise<void> {
@@ -261,6 +272,7 @@ class Bench {
       timeoutMs: timeoutMs ?? scenario.patienceMs ?? patience(grid.leechers, assetBytes, rate),
     }).catch((error): Trial => {
       this.#around.signal.throwIfAborted();
+      if (error instanceof Unsupported) throw error;
       // Such as a seeder that never got ready: every load of this trial failed.
       const where = { mode, rateBytesPerSecond: rate, run };
       const rows = Array.from({ length: grid.leechers }, (_, index): ResultRow => {
@@ -272,6 +284,9 @@ class Bench {
     this.trials.push(trial);
     const lines = trial.rows.map((row) => `${JSON.stringify(row)}\n`);
     appendFileSync(join(this.#around.out, 'results.jsonl'), lines.join(''));
+    const { rows, grid: _, ...told } = trial;
+    const row: TrialRow = { ...told, ...grid };
+    appendFileSync(join(this.#around.out, 'trials.jsonl'), `${JSON.stringify(row)}\n`);
     this.#progress.trial(trial);
   }
 }

@@ -11,7 +11,8 @@ import type { Net } from '../net/types.ts';
 import { Unsupported } from '../net/unsupported.ts';
 import { photoSite, totalBytes } from '../origin/assets.ts';
 import { scriptBytes } from '../origin/scripts.ts';
-import type { ResultRow, Summary } from '../results.ts';
+import type { ResultRow, Summary, TrialRow } from '../results.ts';
+import type { FromOrigin } from './limits.ts';
 import { parseOptions } from './options.ts';
 import { runBench, type Surroundings } from './run.ts';
 
@@ -66,6 +67,15 @@ describe('The lab, with real browsers', function () {
     const { summary, rows, log } = await bench(args);
     assert.equal(summary.verdict, 'ok', summary.why.join('\n'));
     assert.equal(rows.length, 4);
+    const trials: TrialRow[] = readFileSync(join(dir, 'out', 'trials.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    for (const { mode, originBytes } of summary.cells)
+      assert.deepEqual(
+        trials.filter((trial) => trial.mode === mode).map((trial) => trial.originBytes),
+        [originBytes],
+      );
     for (const { ok, error } of rows) assert.ok(ok, String(error));
     const [http, zauberflote] = ['http', 'zauberflote'].map((name) =>
       summary.cells.find(({ mode }) => mode === name),
@@ -200,6 +210,16 @@ describe('The lab, with real browsers', function () {
       `${sent}: ${script} and a head`,
     );
     assert.equal(log.match(/\/load\.html/g)?.length, 2, log);
+    const pages = Object.values(summary.conditions.options.fromOrigin as FromOrigin)
+      .map(({ pageBytes }) => pageBytes)
+      .sort((a, b) => a - b);
+    const sentPages = [...log.matchAll(/\/load\.html HTTP\/1\.1" 200 (\d+)/g)]
+      .map(([, bytes]) => Number(bytes))
+      .sort((a, b) => a - b);
+    for (const [index, bytes] of pages.entries()) {
+      const sent = sentPages[index] as number;
+      assert.ok(sent > bytes - 50 && sent < bytes + 600, `${sent}: ${bytes} and a head`);
+    }
     assert.doesNotMatch(
       readFileSync(join(dir, 'out', 'access-fast.log'), 'utf8'),
       /load\.html|\/lib\//,

@@ -1,6 +1,6 @@
-import { accessSync, constants, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { writeFileSync } from 'node:fs';
 import { conditions, start } from '../load/conditions.ts';
+import { checkOut } from '../load/out.ts';
 import { showRate } from '../runner/units.ts';
 import { parse, USAGE } from './options.ts';
 import type { Distribution, Result } from './simulate.ts';
@@ -12,6 +12,7 @@ function main(args: readonly string[]): void {
   let command: ReturnType<typeof parse>;
   try {
     command = parse(args);
+    if (command.kind !== 'help' && command.out !== undefined) checkOut(command.out);
   } catch (error) {
     return fail(2, `${(error as Error).message}\nTry: npm run sim -- --help`);
   }
@@ -20,11 +21,6 @@ function main(args: readonly string[]): void {
     return;
   }
   const { scenario, beside, out } = command;
-  try {
-    if (out !== undefined) accessSync(dirname(out), constants.W_OK);
-  } catch {
-    return fail(1, `cannot write ${out}: its folder does not exist or is not writable`);
-  }
   const started = start();
   const began = performance.now();
   const cpu = process.cpuUsage();
@@ -40,6 +36,7 @@ function main(args: readonly string[]): void {
     engineMsPerPeer: engine.msPerPeer,
     engineByEvent: Object.fromEntries(world.engineTime.byEvent),
   };
+  process.stdout.write(`${show(result, machine)}\n`);
   if (out !== undefined) {
     const written = {
       result,
@@ -59,7 +56,6 @@ function main(args: readonly string[]): void {
     };
     writeFileSync(out, `${JSON.stringify(written, null, 2)}\n`);
   }
-  process.stdout.write(`${show(result, machine)}\n`);
 }
 
 function show(

@@ -95,6 +95,8 @@ export function parse(args: readonly string[]): Command {
     bytes: given('bytes', count(1, MAX_BYTES), DEFAULTS.bytes),
     seed: given('seed', count(0, 2 ** 32 - 1), DEFAULTS.seed),
   };
+  if (scenario.crash > 0 && scenario.seeders === 0)
+    throw new Error('--crash is a share of the seeders, and there are none: add --seeders');
   return { kind: 'run', scenario, beside: given('beside', count(0, 1_000), 0), out: values.out };
 }
 

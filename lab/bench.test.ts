@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const BENCH = fileURLToPath(new URL('bench.ts', import.meta.url));
+
+describe('The folder for the results of a bench', () => {
+  for (const trace of ['results.jsonl', 'summary.json', 'access-origin.log'])
+    it(`is refused where another run has left its ${trace}`, () => {
+      const dir = mkdtempSync(join(tmpdir(), 'zf-bench-out-'));
+      try {
+        writeFileSync(join(dir, trace), '');
+        const { status, stderr } = spawnSync(process.execPath, [BENCH, 'lone', '--out', dir], {
+          encoding: 'utf8',
+          timeout: 20_000,
+        });
+        assert.match(stderr, /holds the results of another run; name another folder/);
+        assert.equal(status, 2);
+        assert.deepEqual(readdirSync(dir), [trace]);
+      } finally {
+        rmSync(dir, { recursive: true, force: true });
+      }
+    });
+});
