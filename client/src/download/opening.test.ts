@@ -75,6 +75,15 @@ describe('A download of what an earlier page may have kept', () => {
     assert.deepEqual(bench.fetched, ['/f']);
   });
 
+  it('asks when the browser does not answer', async () => {
+    const result = bench.manager.download(HASH, { fallback: '/f' });
+    await until(() => bench.wanted.length > 0);
+    assert.equal(caches.asked, 1);
+    bench.named();
+    await result;
+    assert.deepEqual(bench.fetched, ['/f']);
+  });
+
   it('goes to the origin at once when the tracker went away meanwhile', async () => {
     const result = bench.manager.download(HASH, { fallback: '/f' });
     await until(() => caches.asked === 1);

@@ -7,6 +7,12 @@ const CACHE = 'zauberflote';
 export const KEEP_MS = 1_000;
 
 /**
+ * What is kept is looked for so long: a page must not wait for a disk that does not answer, and after that others
+ * are sooner.
+ */
+export const KEPT_PATIENCE_MS = 500;
+
+/**
  * Contents that outlive the page, in the browser's Cache API (Service Workers, section 5.4). Any script of the
  * page's origin may write there, and may have done so long ago: what comes from it is to be verified like bytes
  * from anywhere. Where there is no such cache, or no leave to use it, nothing is kept; what a browser throws then
@@ -25,9 +31,12 @@ export class KeptStore {
 
   /** @param key of the content id */
   async get(key: string): Promise<Blob | undefined> {
-    const found =
-      this.#maxBytes > 0 && (await this.#platform.caches?.match(urlOf(key), { cacheName: CACHE }));
-    return found ? found.blob() : undefined;
+    const { caches, setTimer } = this.#platform;
+    if (!(this.#maxBytes > 0)) return undefined;
+    return Promise.race([
+      caches?.match(urlOf(key), { cacheName: CACHE }).then((found) => found?.blob()),
+      new Promise<undefined>((resolve) => setTimer(KEPT_PATIENCE_MS, () => resolve(undefined))),
+    ]);
   }
 
   /**
