@@ -1,4 +1,5 @@
 import {
+  axisLabel,
   type Block,
   cross,
   frame,
@@ -81,11 +82,7 @@ export function drawLines(chart: LineChart, id: string, width: number): Markup {
     return h('text', { x: x(value), y: foot + 20, class: 'soft middle' }, String(value));
   });
   const area: Child[] = [
-    h(
-      'text',
-      { x: 4, y: 10, class: 'soft small' },
-      `${chart.yLabel}${y.kind === 'log' ? ' (log scale)' : ''}`,
-    ),
+    h('text', { x: 4, y: 10, class: 'soft small' }, axisLabel(chart.yLabel, y)),
     leftAxis(y, left, right, chart.tick),
     h('path', { d: `M${left} ${foot}H${right}`, class: 'axis' }),
     xAxis,

@@ -1,4 +1,5 @@
 import {
+  axisLabel,
   type Block,
   cross,
   frame,
@@ -48,11 +49,7 @@ export function drawStrip(strip: Strip, id: string, width: number): Markup {
 
   const label = wrap(strip.xLabel, right - left);
   const area: Child[] = [
-    h(
-      'text',
-      { x: 4, y: 10, class: 'soft small' },
-      `Each load${y.kind === 'log' ? ' (log scale)' : ''}`,
-    ),
+    h('text', { x: 4, y: 10, class: 'soft small' }, axisLabel('Each load', y)),
     leftAxis(y, left, right, tickDuration),
     h('path', { d: `M${left} ${foot}H${right}`, class: 'axis' }),
     xs.map((value, index) => [
