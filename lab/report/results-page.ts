@@ -12,11 +12,12 @@ import { hostileSection, loadSection, simSection, soakSection } from './results-
 import { grouped, megabytes, percent, rateText } from './scale.ts';
 import { linkTable } from './tables.ts';
 import { targetsSection } from './targets.ts';
-import { labelOf } from './theme.ts';
+import { isUncounted, labelOf } from './theme.ts';
 import {
   aboutScenario,
   commandOf,
   commitOf,
+  countedBy,
   loadAverageOf,
   MARK_WORDS,
   machineOf,
@@ -30,9 +31,9 @@ Written by \`npm run results\` from \`lab/results\`; a test compares the two, so
 Times are from navigation to the load event of the image (786\u202f432 bytes, as in the paper; in \`site\`,
 of the last file), in ms, means over all loads that succeeded; failed ones are counted beside them and
 not averaged in. The column of loads says how many loads a mean is of: as many as leechers in each run.
-Origin copies are what left the origin while the leechers loaded, by kernel counters, over the size of
-the image, the mean of the runs that showed it at all; the headers of packets count where tc shapes, so
-that one download by HTTP takes some 1.05 copies. The fluid limit is the least time in which any
+Origin copies are what left the origin while the leechers loaded, by kernel counters where a section
+does not say otherwise, over the size of the image, the mean of the runs that showed it at all; those
+count the headers of packets too, so that one download by HTTP takes some 1.05 copies. The fluid limit is the least time in which any
 peer-assisted distribution can have served all (Mundinger, Weber & Weiss 2008); it bounds the last to be
 done, so where uplinks of peers bind, a mean may be below it, and it is “–” where no link limits it.
 The paper's figures were measured in 2015 on another machine: its text limits the origin of figure 3 to
@@ -82,6 +83,9 @@ function benchSection(name: string, summary: Summary, figures: readonly string[]
       )}`,
       ...(load === null ? [] : [`- ${md(load)}`]),
       ...(conditions.links.length > 0 ? [`- ${md(linkTable(conditions.links).summary)}`] : []),
+      ...(conditions.shaper === 'tc'
+        ? []
+        : [`- ${md(`what left the origin was counted ${countedBy(conditions)}`)}`]),
       ...conditions.notes.map((note) => `- ${md(note)}`),
     ].join('\n'),
     `\`\`\`sh\n${commandOf(summary)}\n\`\`\``,
@@ -151,7 +155,9 @@ function placesTable(scenario: string, cells: readonly Cell[]): string {
         ...modes.map((mode) => meanText(cellOf(mode))),
         limit === null ? '–' : grouped(limit),
         limit === null || !ours || ours.meanMs === null ? '–' : (ours.meanMs / limit).toFixed(2),
-        ...modes.map((mode) => cellOf(mode)?.originCopies.toFixed(2) ?? '–'),
+        ...modes.map((mode) =>
+          isUncounted(mode) ? '–' : (cellOf(mode)?.originCopies.toFixed(2) ?? '–'),
+        ),
         ...(bare
           ? [
               ...modes.map((mode) => megabytes(cellOf(mode)?.peerBytesPerSecond)),

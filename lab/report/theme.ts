@@ -68,6 +68,11 @@ const KNOWN: Readonly<Record<string, Series>> = {
 
 const MARKS = ['diamond', 'plus', 'square', 'triangle'] as const;
 
+/** Whether a mode's copies come from a server beside the origin, whose bytes are not counted. */
+export function isUncounted(mode: string): boolean {
+  return mode.endsWith('-unlimited');
+}
+
 /** What a mode is called in words. */
 export function labelOf(mode: string): string {
   return KNOWN[mode]?.label ?? mode;
