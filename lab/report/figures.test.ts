@@ -5,7 +5,7 @@ import { type Figure, figuresOf } from './figures.ts';
 import { CONDITIONS, experiment, grid, type Wanted } from './fixtures.ts';
 import { standalone } from './index.ts';
 import { pageOf } from './page.ts';
-import { isUncounted } from './theme.ts';
+import { isUncounted, seriesOf } from './theme.ts';
 
 const FIG3: Wanted = {
   scenario: 'fig3',
@@ -24,6 +24,40 @@ function figures(wanted: Wanted, change: (summary: Summary) => Partial<Summary> 
     all.find(({ name }) => name.includes(`-${kind}-`)) ?? assert.fail(`no ${kind}`);
   return { all, of, svg: (kind: string) => standalone(of(kind)), page: pageOf(changed, all) };
 }
+
+describe('lines of charts', () => {
+  it('bring the paper’s figure 3 only where the origin is as its own was', () => {
+    const at = (rate: number) =>
+      figures({ ...FIG3, places: FIG3.places.map((one) => ({ ...one, rate })) });
+    for (const rate of [512_000, 524_288]) assert.match(at(rate).svg('time'), /Paper, HTTP/);
+    for (const rate of [64_000, 0]) {
+      assert.doesNotMatch(at(rate).svg('time'), /Paper/);
+      assert.doesNotMatch(at(rate).of('time').caption, /paper/);
+    }
+  });
+
+  it('are dotted for the paper alone, and no two alike', () => {
+    assert.match(
+      figures(FIG3).of('time').caption,
+      /Dotted are “Paper, P2P \(2015\)” and “Paper, HTTP \(2015\)”: figure 3 of the paper/,
+    );
+    const paper = ['paper-p2p', 'paper-http'];
+    const all = seriesOf([...MODES.map(({ name }) => name), ...paper]);
+    const dotted = [...all].filter(([, { dash }]) => dash && Number(dash.split(' ')[0]) < 2);
+    assert.deepEqual(
+      dotted.map(([name]) => name),
+      paper,
+    );
+    const dashes = [...all.values()].map(({ dash }) => dash);
+    assert.equal(new Set(dashes).size, dashes.length, `${dashes}`);
+    // The round ends of a line of 2.25 px eat as much of each gap.
+    for (const dash of dashes.filter((one) => one !== undefined))
+      assert.ok(
+        dash.split(' ').every((px, index) => index % 2 === 0 || Number(px) >= 5),
+        dash,
+      );
+  });
+});
 
 describe('charts of origin copies', () => {
   const modes = ['http-unlimited', 'zauberflote', 'webtorrent'];

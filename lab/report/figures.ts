@@ -8,6 +8,7 @@ import type { Heading } from './drawing.ts';
 import { drawHeatMap } from './heatmap.ts';
 import { drawLines } from './lines.ts';
 import type { Markup } from './markup.ts';
+import { isLikePaperFig3 } from './paper.ts';
 import { duration, rateText, tickDuration } from './scale.ts';
 import { drawStrip } from './strip.ts';
 import { isUncounted, labelOf, type Series, seriesOf } from './theme.ts';
@@ -49,6 +50,7 @@ const LIMIT =
 /** All cells of one rate of the origin, and what their figures have in common. */
 interface Group {
   readonly scenario: string;
+  readonly rate: number;
   readonly cells: readonly Cell[];
   readonly byMode: ReadonlyMap<string, readonly Cell[]>;
   readonly series: ReadonlyMap<string, Series>;
@@ -76,6 +78,7 @@ function groupOf(summary: Summary, rate: number, cells: readonly Cell[]): Group 
     .join(' ');
   return {
     scenario: summary.scenario,
+    rate,
     cells,
     byMode: new Map(modes.map((mode) => [mode, cells.filter((cell) => cell.mode === mode)])),
     series: seriesOf(modes),
@@ -169,6 +172,7 @@ function timeBars({ cells, series, limited, limit, file, heading }: Group): Figu
 
 function timeLines({
   scenario,
+  rate,
   cells,
   byMode,
   series,
@@ -180,14 +184,16 @@ function timeLines({
   heading,
 }: Group) {
   const paper =
-    scenario === 'fig3' && shape === 'equal' ? content.paperLines(Math.max(...cells.map(x))) : [];
+    shape === 'equal' && isLikePaperFig3(scenario, rate)
+      ? content.paperLines(Math.max(...cells.map(x)))
+      : [];
   return {
     name: file('time'),
     caption: `Lines are means, the shade around them reaches from the fastest to the slowest load.${
       paper.length > 0
-        ? ' The dotted curves are figure 3 of the paper, measured in 2015 with an origin at 64 KB/s by its text and at 512 KB/s by its recipe.'
+        ? ` Dotted are ${paper.map(({ series }) => `“${series.label}”`).join(' and ')}: figure 3 of the paper, where the recipe shaped the origin to 512 KB/s (64 KB/s, by the text).`
         : ''
-    }${limited ? ` Dash-dotted is ${limit}.` : ''}`,
+    }${limited ? ` The thin dash-dotted line is ${limit}.` : ''}`,
     draw: (id: string, width: number) =>
       drawLines(
         {

@@ -43,13 +43,13 @@ describe('results page', () => {
   it('puts the paper’s numbers beside ours and says where we are worse', () => {
     run('fig3', {
       scenario: 'fig3',
-      places: [1, 2, 10].map((n) => ({ seeders: n, leechers: n, rate: 64_000 })),
+      places: [1, 2, 10].map((n) => ({ seeders: n, leechers: n, rate: 512_000 })),
     });
     const text = page();
     assert.match(text, /\| 2 : 2 \|.*\| 10\u202f356 \| 3\u202f082 \|\n/);
     assert.match(
       text,
-      /\*\*Where we are worse in this run\*\*\n\n- Slower than WebTorrent at 1 seeder, 1 leecher, 64 KB\/s/,
+      /\*\*Where we are worse in this run\*\*\n\n- Slower than WebTorrent at 1 seeder, 1 leecher, 512 KB\/s/,
     );
     assert.match(
       text,
@@ -57,6 +57,16 @@ describe('results page', () => {
     );
     assert.match(text, /2 cores, 24\.0 GiB, Linux/);
     assert.doesNotMatch(text, /undefined|NaN|null/);
+  });
+
+  it('leaves the paper’s figure 3 out where the origin is not as its own was', () => {
+    const at = (scenario: string, rate: number) => {
+      run('one', { scenario, places: [{ seeders: 2, leechers: 2, rate }] });
+      return page();
+    };
+    for (const rate of [512_000, 524_288]) assert.match(at('fig3', rate), /Paper, HTTP, ms/);
+    for (const text of [at('fig3', 64_000), at('fig3', 0), at('flash', 512_000)])
+      assert.doesNotMatch(text, /Paper, HTTP|3\u202f082/);
   });
 
   it('writes figure 2 as matrices', () => {

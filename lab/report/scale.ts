@@ -65,9 +65,9 @@ function logarithmic(
   return {
     kind: 'log',
     at: (value) =>
-      value > NOTHING
-        ? start + (Math.log(Math.max(value, low) / low) / Math.log(high / low)) * (to - start)
-        : from,
+      zeros && value < low
+        ? from
+        : start + (Math.log(Math.max(value, low) / low) / Math.log(high / low)) * (to - start),
     ticks: zeros ? [0, ...ticks] : ticks,
     ...(zeros && { brokenAt: (from + start) / 2 }),
   };
