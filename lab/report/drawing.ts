@@ -170,6 +170,11 @@ export function limitClass(series: Series | undefined): string {
   return series ? `line limit s-${series.key}` : 'limit';
 }
 
+/** What stands in place of an axis where there is nothing to give it a scale. */
+export function noLoad(x: number, y: number, end: 'middle' | '' = 'middle'): Markup {
+  return h('text', { x, y, class: `bad strong ${end}` }, 'No load succeeded');
+}
+
 /** Horizontal grid lines with their values, for an axis on the left, and the break below which is 0. */
 export function leftAxis(
   scale: Scale,

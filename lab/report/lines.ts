@@ -9,6 +9,7 @@ import {
   legend,
   limitClass,
   mark,
+  noLoad,
   tooltip,
   wrap,
 } from './drawing.ts';
@@ -62,11 +63,8 @@ export function drawLines(chart: LineChart, id: string, width: number): Markup {
     points.flatMap(({ y, low, high }) => [y, low, high]),
   );
   const references = chart.references.flatMap(({ points }) => points.map(({ y }) => y));
-  const y = fitting(
-    [...values, ...references].filter((value) => value !== null),
-    foot,
-    top,
-  );
+  const known = [...values, ...references].filter((value) => value !== null);
+  const y = fitting(known, foot, top);
   const xs = [...new Set(chart.lines.flatMap(({ points }) => points.map((point) => point.x)))].sort(
     (a, b) => a - b,
   );
@@ -83,7 +81,10 @@ export function drawLines(chart: LineChart, id: string, width: number): Markup {
   });
   const area: Child[] = [
     h('text', { x: 4, y: 10, class: 'soft small' }, axisLabel(chart.yLabel, y)),
-    leftAxis(y, left, right, chart.tick),
+    known.length === 0 ? null : leftAxis(y, left, right, chart.tick),
+    chart.lines.every(({ points }) => points.every((point) => point.y === null))
+      ? noLoad((left + right) / 2, (top + foot) / 2)
+      : null,
     h('path', { d: `M${left} ${foot}H${right}`, class: 'axis' }),
     xAxis,
     wrap(chart.xLabel, right - left).map((line, index) =>

@@ -82,6 +82,16 @@ describe('report', () => {
     const all = page({ ...FIG3, failing: 1.1 });
     assert.doesNotMatch(all.html, /NaN|Infinity|undefined/);
     assert.match(all.html, /✕ failed/);
+    for (const places of [FIG3.places, [{ seeders: 2, leechers: 10, rate: 0 }], grid(2, 0)]) {
+      const wanted = { scenario: 'x', places };
+      const [time, , loads] = page({ ...wanted, failing: 1.1 }).svgs;
+      for (const svg of [time!, loads!]) {
+        assert.match(svg, />No load succeeded</);
+        // Of an empty scale, such as from 0 to 1 ms.
+        assert.doesNotMatch(svg, />[^<]* m?s<\/text>/);
+      }
+      assert.doesNotMatch(page({ ...wanted, failing: 0.5 }).html, /No load succeeded/);
+    }
     const none = page({
       scenario: 'nat',
       places: [],

@@ -7,6 +7,7 @@ import {
   leftAxis,
   legend,
   mark,
+  noLoad,
   tooltip,
   wrap,
 } from './drawing.ts';
@@ -50,7 +51,9 @@ export function drawStrip(strip: Strip, id: string, width: number): Markup {
   const label = wrap(strip.xLabel, right - left);
   const area: Child[] = [
     h('text', { x: 4, y: 10, class: 'soft small' }, axisLabel('Each load', y)),
-    leftAxis(y, left, right, tickDuration),
+    times.length === 0
+      ? noLoad((left + right) / 2, (top + foot) / 2)
+      : leftAxis(y, left, right, tickDuration),
     h('path', { d: `M${left} ${foot}H${right}`, class: 'axis' }),
     xs.map((value, index) => [
       index === 0
