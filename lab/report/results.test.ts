@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -33,6 +42,21 @@ describe('results page', () => {
       resultsPage(readCommitted(HERE('../results')), readReasons(HERE('../results'))),
       'docs/results.md is not what lab/results gives: run npm run results and commit both',
     );
+  });
+
+  it('is not written for arguments that mean nothing', () => {
+    const path = HERE('../../docs/results.md');
+    const before = statSync(path).mtimeMs;
+    const run = (...args: string[]) =>
+      spawnSync(process.execPath, [HERE('results.ts'), ...args], { encoding: 'utf8' });
+    for (const word of ['--bogus', 'fig3']) {
+      const { status, stdout, stderr } = run(word);
+      assert.deepEqual([status, stdout], [2, '']);
+      assert.match(stderr, new RegExp(`'${word}'[^]*Usage: npm run results`));
+    }
+    const { status, stdout } = run('--help');
+    assert.deepEqual([status, stdout.slice(0, 22)], [0, 'Usage: npm run results']);
+    assert.equal(statSync(path).mtimeMs, before);
   });
 
   it('says so when there are none', () => {
