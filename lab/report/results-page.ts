@@ -2,7 +2,7 @@
 import { MARKS } from '../modes/marks.ts';
 import type { Cell, Summary } from '../results.ts';
 import { compareModes } from '../stats/index.ts';
-import type { Committed } from './committed.ts';
+import type { Committed, Reasons } from './committed.ts';
 import { findings, loadsOf, praise } from './compare.ts';
 import { cpuSentence } from './cpu.ts';
 import { shapeOf } from './figures.ts';
@@ -11,7 +11,7 @@ import { isLikePaperFig3, PAPER_FIG2, PAPER_FIG3 } from './paper.ts';
 import { hostileSection, loadSection, simSection, soakSection } from './results-other.ts';
 import { grouped, megabytes, percent, rateText } from './scale.ts';
 import { linkTable } from './tables.ts';
-import { targetsSection } from './targets.ts';
+import { targetsSection } from './targets-section.ts';
 import { isUncounted, labelOf } from './theme.ts';
 import {
   aboutScenario,
@@ -47,11 +47,8 @@ const place = (scenario: string): number => {
   return at < 0 ? SCENARIO_ORDER.length : at;
 };
 
-/** The whole page. The same results give the same page, byte for byte. @param why targets were missed, by name */
-export function resultsPage(
-  results: readonly Committed[],
-  why: Readonly<Record<string, string>> = {},
-): string {
+/** The whole page. The same results give the same page, byte for byte. @param reasons why targets were missed */
+export function resultsPage(results: readonly Committed[], reasons: Reasons = {}): string {
   const benches = results
     .filter(({ summary }) => summary !== null)
     .toSorted((a, b) => place(a.summary!.scenario) - place(b.summary!.scenario));
@@ -62,7 +59,7 @@ export function resultsPage(
     ...results.flatMap(({ name, hostile }) => (hostile ? [hostileSection(name, hostile)] : [])),
     ...results.flatMap(({ name, soak }) => (soak ? [soakSection(name, soak)] : [])),
   ];
-  return `${[INTRO, ...(sections.length === 0 ? [NONE] : [targetsSection(results, why), ...sections])].join('\n\n')}\n`;
+  return `${[INTRO, ...(sections.length === 0 ? [NONE] : [targetsSection(results, reasons), ...sections])].join('\n\n')}\n`;
 }
 
 function benchSection(name: string, summary: Summary, figures: readonly string[]): string {

@@ -319,6 +319,25 @@ describe('results page', () => {
     assert.equal(page().match(/Processors while/g)?.length, 1);
   });
 
+  it('takes no reason that is tied to no result', () => {
+    const reasons = (value: unknown) => {
+      writeFileSync(join(folder, 'why.json'), JSON.stringify(value));
+      return readReasons(folder);
+    };
+    const good = { flash: { of: { flash: '2026-01-01' }, why: 'x' } };
+    assert.deepEqual(reasons(good), good);
+    for (const bad of [
+      'x',
+      { why: 'x' },
+      { of: {}, why: 'x' },
+      { of: { flash: 1 }, why: 'x' },
+      { of: { flash: 'x' } },
+    ])
+      assert.throws(() => reasons({ flash: bad }), /why\.json: flash is to be \{"of": \{FOLDER/);
+    rmSync(join(folder, 'why.json'));
+    assert.deepEqual(readReasons(folder), {});
+  });
+
   it('takes text as text', () => {
     assert.equal(md('a|b <i>*x*</i>\n# y'), 'a\\|b \\<i\\>\\*x\\*\\</i\\> \\# y');
     assert.equal(code('a`b'), '`` a`b ``');
