@@ -29,13 +29,15 @@ const INTRO = `# Results
 
 Written by \`npm run results\` from \`lab/results\`; a test compares the two, so edit neither by hand.
 Times are from navigation to the load event of the image (786\u202f432 bytes, as in the paper; in \`site\`,
-of the last file), in ms, means over all loads that succeeded; failed ones are counted beside them and
-not averaged in. The column of loads says how many loads a mean is of: as many as leechers in each run.
+of the last file), in ms, means over all loads that succeeded, in brackets the fastest and the slowest of
+them; failed ones are counted beside them and not averaged in. The column of loads says how many loads a
+mean is of: as many as leechers in each run.
 Origin copies are what left the origin while the leechers loaded, by kernel counters where a section
 does not say otherwise, over the size of the image, the mean of the runs that showed it at all; those
-count the headers of packets too, so that one download by HTTP takes some 1.05 copies. The fluid limit is the least time in which any
-peer-assisted distribution can have served all (Mundinger, Weber & Weiss 2008); it bounds the last to be
-done, so where uplinks of peers bind, a mean may be below it, and it is “–” where no link limits it.
+counters count the headers of packets too, so that one download by HTTP takes some 1.05 copies. The fluid
+limit is the least time in which any peer-assisted distribution can have served all (Mundinger, Weber &
+Weiss 2008); it bounds the last to be done, so where uplinks of peers bind, a mean may be below it, and it
+is “–” where no link limits it.
 The paper's figures were measured in 2015 on another machine: its text limits the origin of figure 3 to
 64 KB/s, its recipe to 512 KB/s; only that fits its times, so they stand beside ours at that rate alone.`;
 
@@ -124,10 +126,18 @@ function runsText(cells: readonly Cell[]): string {
 
 const loadsText = (cells: readonly Cell[]): string => loadsOf(cells).replace(/ loads?$/, '');
 
+/** "1 870 (700–2 705; ✕ 1 of 30)": the mean, the fastest to the slowest load, those that failed. */
 function meanText(cell: Cell | undefined): string {
   if (!cell) return '–';
-  const mean = cell.meanMs === null ? '–' : grouped(cell.meanMs);
-  return cell.failed === 0 ? mean : `${mean} (✕ ${cell.failed} of ${cell.loads})`;
+  const { meanMs, minMs, maxMs, failed, loads } = cell;
+  const beside = [
+    ...(minMs === null || maxMs === null || loads - failed < 2
+      ? []
+      : [`${grouped(minMs)}–${grouped(maxMs)}`]),
+    ...(failed === 0 ? [] : [`✕ ${failed} of ${loads}`]),
+  ];
+  const mean = meanMs === null ? '–' : grouped(meanMs);
+  return beside.length === 0 ? mean : `${mean} (${beside.join('; ')})`;
 }
 
 const modesOf = (cells: readonly Cell[]): string[] =>

@@ -120,6 +120,24 @@ describe('results page', () => {
     assert.match(page(), /1 seeder, 1 leecher, .* \(1\.\d\d ×, 4 loads each\)\./);
   });
 
+  it('says beside a mean how far its loads differ, where there are two', () => {
+    const loads = (places: Wanted['places'], runs: number) => {
+      const { summary } = experiment({ scenario: 'nat', places, runs, modes: ['zauberflote'] });
+      const cells = summary.cells.map((cell) => ({
+        ...cell,
+        meanMs: 500,
+        minMs: 400,
+        maxMs: 1234,
+      }));
+      put('nat', 'summary.json', { ...summary, cells });
+      return page();
+    };
+    const place = { seeders: 1, leechers: 1, rate: 64_000 };
+    assert.match(loads([place], 2), /\| 1 : 1 \| 2 \| 500 \(400–1\u202f234\) \|/);
+    assert.match(loads([place], 1), /\| 1 : 1 \| 1 \| 500 \|/);
+    assert.match(loads(grid(2, 0), 2), /\| \*\*1\*\* \| 500 \(400–1\u202f234\) \|/);
+  });
+
   it('names the rivals that could not be compared', () => {
     const wanted = {
       scenario: 'nat',
@@ -162,7 +180,9 @@ describe('results page', () => {
   it('counts failed loads beside the mean and quotes no figure of a void run', () => {
     const places = [{ seeders: 0, leechers: 10, rate: 64_000 }];
     run('flash', { scenario: 'flash', places, failing: 0.2 });
-    assert.match(page(), /\(✕ \d+ of 30\)/);
+    assert.match(page(), / \d+\u202f\d+ \(\d+\u202f\d+–\d+\u202f\d+; ✕ \d+ of 30\) \|/);
+    run('flash', { scenario: 'flash', places, failing: 1.1 });
+    assert.match(page(), /\| – \(✕ 30 of 30\) \|/);
     run('flash', { scenario: 'flash', places, over: { verdict: 'void', why: ['origin was off'] } });
     assert.match(page(), /⊘ void.*\n- origin was off/);
     assert.doesNotMatch(page(), /\| 0 : 10 \|/);
