@@ -188,6 +188,24 @@ describe('results page', () => {
     assert.doesNotMatch(page(), /\| 0 : 10 \|/);
   });
 
+  it('says who counted what left the origin, where it was not the kernel', () => {
+    const wanted = { scenario: 'lone', places: [{ seeders: 0, leechers: 1, rate: 0 }] };
+    const note = /- what left the origin was counted by the lab’s proxy in front of it, which/;
+    run('lone', wanted);
+    assert.doesNotMatch(page(), note);
+    run('lone', { ...wanted, over: { conditions: { ...CONDITIONS, shaper: 'proxy' } } });
+    assert.match(page(), note);
+  });
+
+  it('has no copies of a mode whose server is not counted', () => {
+    const modes = ['http-unlimited', 'zauberflote'];
+    run('fig2', { scenario: 'fig2', places: [{ seeders: 1, leechers: 1, rate: 0 }], modes });
+    assert.match(
+      page(),
+      /not limited, origin copies \| Zauberflöte, origin copies \|\n.*\n.*\| – \| 0\.01 \|\n/,
+    );
+  });
+
   it('tells scenarios in their order and is the same every time', () => {
     const places = [{ seeders: 0, leechers: 2, rate: 0 }];
     for (const scenario of ['zzz', 'lone', 'fig2']) run(scenario, { scenario, places });
