@@ -80,6 +80,7 @@ describe('charts of origin copies', () => {
       assert.match(svg('loads'), /not limited/);
       assert.doesNotMatch(page, /Plain HTTP, not limited[^<]*origin copies/);
       assert.match(page, /WebTorrent[^<]*origin copies/);
+      assert.match(page, /not limited<\/th>(?:(?!<\/tr>).)*<td>–<\/td><\/tr>/);
     }
     assert.doesNotMatch(figures(FIG3).of('origin').caption, /left out/);
   });
