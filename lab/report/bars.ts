@@ -4,6 +4,7 @@ import {
   frame,
   type Heading,
   legend,
+  noLoad,
   textWidth,
   tooltip,
   wrap,
@@ -50,7 +51,8 @@ export function drawBars(chart: BarChart, id: string, width: number): Markup {
     ...chart.bars.flatMap(({ value, high, reference }) => [value ?? 0, high ?? 0, reference ?? 0]),
   );
   const x = linear(largest, left, right, width < 500 ? 4 : 8);
-  const area: Child[] = x.ticks.map((value) => [
+  const none = chart.bars.every(({ value, reference }) => value === null && reference === null);
+  const area: Child[] = (none ? [] : x.ticks).map((value) => [
     h('path', { d: `M${x.at(value).toFixed(1)} ${top}V${foot}`, class: 'grid' }),
     h(
       'text',
@@ -62,6 +64,7 @@ export function drawBars(chart: BarChart, id: string, width: number): Markup {
       chart.tick(value),
     ),
   ]);
+  if (none) area.push(noLoad(left, foot + 18, ''));
   for (const [index, bar] of chart.bars.entries()) area.push(drawBar(bar, top + index * row));
   area.push(
     h('path', { d: `M${x.at(0)} ${top}V${foot}`, class: 'axis' }),

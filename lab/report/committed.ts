@@ -109,9 +109,29 @@ function asSize(path: string): SizeResult | null {
   return value as SizeResult;
 }
 
-/** Why targets were missed, by their names; `why.json` beside the results. */
-export function readReasons(folder: string): Readonly<Record<string, string>> {
-  return (read(join(folder, 'why.json')) ?? {}) as Record<string, string>;
+/** Why a target was missed in certain results. Of others it says nothing. */
+export interface Reason {
+  /** Those results: folder, and the date in its conditions; of sizes the bytes, as in "36044 bytes". */
+  readonly of: Readonly<Record<string, string>>;
+  readonly why: string;
+}
+
+/** By names of targets. */
+export type Reasons = Readonly<Record<string, Reason>>;
+
+/** `why.json` beside the results. @throws {Error} naming what is no reason in it */
+export function readReasons(folder: string): Reasons {
+  const path = join(folder, 'why.json');
+  const reasons = read(path) ?? {};
+  for (const [id, reason] of Object.entries(reasons)) {
+    const { of, why } = isObject(reason) ? reason : {};
+    const isTied = isObject(of) && Object.values(of).every((one) => typeof one === 'string');
+    if (!isTied || Object.keys(of).length === 0 || typeof why !== 'string')
+      throw new Error(
+        `${path}: ${id} is to be {"of": {FOLDER: DATE OF ITS RESULT}, "why": TEXT}, so that it is told of that result alone`,
+      );
+  }
+  return reasons as unknown as Reasons;
 }
 
 /** All results by name of their folder. @throws {Error} naming the file that cannot be used */

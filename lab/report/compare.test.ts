@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { MODES } from '../modes/index.ts';
 import type { Cell } from '../results.ts';
 import { findings, praise } from './compare.ts';
 
@@ -124,6 +125,20 @@ describe('where we are worse', () => {
     ]);
     assert.deepEqual(rivals, ['webtorrent-rarest']);
     assert.match(worse.join('\n'), /^Slower than WebTorrent, rarest first [^\n]*$/);
+  });
+
+  it('takes nobody for a rival but plain HTTP and other peer systems', () => {
+    const found = findings(MODES.map(({ name }) => cell(name, 2, 100)));
+    assert.deepEqual(found.rivals, ['http', 'webtorrent', 'webtorrent-rarest']);
+    // Ourselves with two trackers, and undisturbed: faster and slower alike.
+    for (const mean of [50, 200]) {
+      const own = ['zauberflote-two-trackers', 'zauberflote-undisturbed'];
+      const alone = findings([
+        cell('zauberflote', 2, 100),
+        ...own.map((mode) => cell(mode, 2, mean)),
+      ]);
+      assert.deepEqual([alone.worse, alone.rivals, praise(alone)], [[], [], null]);
+    }
   });
 
   it('says so when none of our loads got through', () => {

@@ -7,7 +7,7 @@ import type { HeatCell, Panel } from './heatmap.ts';
 import type { Line, Point, Reference } from './lines.ts';
 import { PAPER_FIG2, PAPER_FIG3 } from './paper.ts';
 import { bytesText, duration, megabytes, percent } from './scale.ts';
-import { labelOf, type Series, seriesOf } from './theme.ts';
+import { isUncounted, labelOf, type Series, seriesOf } from './theme.ts';
 
 /** The number of a cell that varies. */
 export type X = (cell: { readonly seeders: number; readonly leechers: number }) => number;
@@ -28,7 +28,9 @@ function loadsText({ failed, loads }: Cell): string {
   return failed === 0 ? plural(loads, 'load') : `${failed} of ${plural(loads, 'load')} failed`;
 }
 
-const joined = (...parts: string[]): string => parts.filter((part) => part !== '').join(' · ');
+/** Those that say something, with dots between. */
+export const joined = (...parts: string[]): string =>
+  parts.filter((part) => part !== '').join(' · ');
 
 /** A cell in words, for tooltips. */
 export function cellText(cell: Cell): string {
@@ -40,9 +42,14 @@ export function cellText(cell: Cell): string {
     `${labelOf(cell.mode)}: ${placeOf(cell)}`,
     time,
     limitText(cell),
-    `${cell.originCopies.toFixed(2)} origin copies`,
+    originText(cell),
     loadsText(cell),
   );
+}
+
+/** "1.05 origin copies"; nothing of a mode whose copies were not counted. */
+export function originText({ mode, originCopies }: Cell): string {
+  return isUncounted(mode) ? '' : `${originCopies.toFixed(2)} origin copies`;
 }
 
 /** A load in words, for tooltips. */

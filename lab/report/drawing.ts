@@ -170,13 +170,40 @@ export function limitClass(series: Series | undefined): string {
   return series ? `line limit s-${series.key}` : 'limit';
 }
 
-/** Horizontal grid lines with their values, for an axis on the left. */
-export function leftAxis(scale: Scale, left: number, right: number, tick: (v: number) => string) {
-  return scale.ticks.map((value) => {
-    const y = scale.at(value);
-    return [
-      h('path', { d: `M${left} ${y.toFixed(1)}H${right}`, class: 'grid' }),
-      h('text', { x: left - 8, y: y + 4, class: 'soft end' }, tick(value)),
-    ];
-  });
+/** What stands in place of an axis where there is nothing to give it a scale. */
+export function noLoad(x: number, y: number, end: 'middle' | '' = 'middle'): Markup {
+  return h('text', { x, y, class: `bad strong ${end}` }, 'No load succeeded');
+}
+
+/** Horizontal grid lines with their values, for an axis on the left, and the break below which is 0. */
+export function leftAxis(
+  scale: Scale,
+  left: number,
+  right: number,
+  tick: (v: number) => string,
+): Child {
+  const { brokenAt } = scale;
+  return [
+    scale.ticks.map((value) => {
+      const y = scale.at(value);
+      return [
+        h('path', { d: `M${left} ${y.toFixed(1)}H${right}`, class: 'grid' }),
+        h('text', { x: left - 8, y: y + 4, class: 'soft end' }, tick(value)),
+      ];
+    }),
+    brokenAt === undefined
+      ? null
+      : [left, right].map((x) =>
+          h('path', {
+            d: [-3, 3].map((dy) => `M${x - 6} ${(brokenAt + dy + 3).toFixed(1)}l12 -6`).join(''),
+            class: 'axis break',
+          }),
+        ),
+  ];
+}
+
+/** "Mean load time (log scale)" */
+export function axisLabel(label: string, { kind, brokenAt }: Scale): string {
+  if (kind === 'linear') return label;
+  return `${label} (log scale${brokenAt === undefined ? '' : '; 0 below the break'})`;
 }

@@ -8,9 +8,11 @@ import type { Heading } from './drawing.ts';
 import { drawHeatMap } from './heatmap.ts';
 import { drawLines } from './lines.ts';
 import type { Markup } from './markup.ts';
+import { isLikePaperFig3 } from './paper.ts';
 import { duration, rateText, tickDuration } from './scale.ts';
 import { drawStrip } from './strip.ts';
-import { labelOf, type Series, seriesOf } from './theme.ts';
+import { isUncounted, labelOf, type Series, seriesOf } from './theme.ts';
+import { countedBy } from './words.ts';
 
 export interface Figure {
   /** File name without its ending. */
@@ -44,12 +46,11 @@ const X_LABEL: Readonly<Record<Shape, string>> = {
 
 const LIMIT =
   'the fluid limit, the least time in which any peer-assisted distribution can have served all';
-const COPIES =
-  'What left the origin while the leechers loaded, by kernel counters, in copies of the image.';
 
 /** All cells of one rate of the origin, and what their figures have in common. */
 interface Group {
   readonly scenario: string;
+  readonly rate: number;
   readonly cells: readonly Cell[];
   readonly byMode: ReadonlyMap<string, readonly Cell[]>;
   readonly series: ReadonlyMap<string, Series>;
@@ -58,6 +59,8 @@ interface Group {
   readonly limited: boolean;
   /** What the fluid limit is, in words. */
   readonly limit: string;
+  /** What copies are, in words. */
+  readonly copies: string;
   readonly file: (kind: string) => string;
   readonly heading: (title: string, subtitle: string) => Heading;
 }
@@ -75,6 +78,7 @@ function groupOf(summary: Summary, rate: number, cells: readonly Cell[]): Group 
     .join(' ');
   return {
     scenario: summary.scenario,
+    rate,
     cells,
     byMode: new Map(modes.map((mode) => [mode, cells.filter((cell) => cell.mode === mode)])),
     series: seriesOf(modes),
@@ -84,6 +88,12 @@ function groupOf(summary: Summary, rate: number, cells: readonly Cell[]): Group 
       summary.conditions.options.scriptFrom === 'origin'
         ? `${LIMIT}; page and script of every leecher are in it, as the limited origin sends them`
         : LIMIT,
+    copies:
+      `What left the origin while the leechers loaded, ${countedBy(summary.conditions)}, in copies of the image.` +
+      modes
+        .filter(isUncounted)
+        .map((mode) => ` “${labelOf(mode)}” is left out: its copies came from another server.`)
+        .join(''),
     limited: cells.some(({ fluidLimitMs }) => fluidLimitMs !== null),
     file: (kind) => `${scenario}-${kind}-${rate === 0 ? 'unlimited' : rate}`,
     heading: (title, subtitle) => ({
@@ -104,9 +114,14 @@ export function figuresOf(summary: Summary, rows: readonly ResultRow[]): Figure[
     ([rate, cells]) => {
       const group = groupOf(summary, rate, cells);
       const times = { grid: heatMap, single: timeBars }[group.shape as string] ?? timeLines;
+      const counted = [...group.byMode.keys()].some((mode) => !isUncounted(mode));
       const copies = group.shape === 'single' ? copiesBars : copiesLines;
       const own = rows.filter((row) => row.rateBytesPerSecond === rate);
-      return [times(group), copies(group), ...(own.length > 0 ? [strip(group, own)] : [])];
+      return [
+        times(group),
+        ...(counted ? [copies(group)] : []),
+        ...(own.length > 0 ? [strip(group, own)] : []),
+      ];
     },
   );
 }
@@ -157,6 +172,7 @@ function timeBars({ cells, series, limited, limit, file, heading }: Group): Figu
 
 function timeLines({
   scenario,
+  rate,
   cells,
   byMode,
   series,
@@ -168,14 +184,16 @@ function timeLines({
   heading,
 }: Group) {
   const paper =
-    scenario === 'fig3' && shape === 'equal' ? content.paperLines(Math.max(...cells.map(x))) : [];
+    shape === 'equal' && isLikePaperFig3(scenario, rate)
+      ? content.paperLines(Math.max(...cells.map(x)))
+      : [];
   return {
     name: file('time'),
     caption: `Lines are means, the shade around them reaches from the fastest to the slowest load.${
       paper.length > 0
-        ? ' The dotted curves are figure 3 of the paper, measured in 2015 with an origin at 64 KB/s by its text and at 512 KB/s by its recipe.'
+        ? ` Dotted are ${paper.map(({ series }) => `“${series.label}”`).join(' and ')}: figure 3 of the paper, where the recipe shaped the origin to 512 KB/s (64 KB/s, by the text).`
         : ''
-    }${limited ? ` Dash-dotted is ${limit}.` : ''}`,
+    }${limited ? ` The thin dash-dotted line is ${limit}.` : ''}`,
     draw: (id: string, width: number) =>
       drawLines(
         {
@@ -198,10 +216,10 @@ function timeLines({
   };
 }
 
-function copiesBars({ cells, series, file, heading }: Group): Figure {
+function copiesBars({ cells, series, copies, file, heading }: Group): Figure {
   return {
     name: file('origin'),
-    caption: COPIES,
+    caption: copies,
     draw: (id, width) =>
       drawBars(
         {
@@ -209,7 +227,9 @@ function copiesBars({ cells, series, file, heading }: Group): Figure {
           xLabel: 'Copies of the image',
           referenceLabel: '',
           tick: String,
-          bars: cells.map((cell) => content.copiesBar(cell, series.get(cell.mode)!)),
+          bars: cells
+            .filter(({ mode }) => !isUncounted(mode))
+            .map((cell) => content.copiesBar(cell, series.get(cell.mode)!)),
         },
         id,
         width,
@@ -217,11 +237,11 @@ function copiesBars({ cells, series, file, heading }: Group): Figure {
   };
 }
 
-function copiesLines({ byMode, series, shape, x, file, heading }: Group): Figure {
+function copiesLines({ byMode, series, shape, x, copies, file, heading }: Group): Figure {
   return {
     name: file('origin'),
     caption:
-      COPIES + (shape === 'grid' ? ' The shade is the range over the numbers of seeders.' : ''),
+      copies + (shape === 'grid' ? ' The shade is the range over the numbers of seeders.' : ''),
     draw: (id, width) =>
       drawLines(
         {
@@ -229,7 +249,9 @@ function copiesLines({ byMode, series, shape, x, file, heading }: Group): Figure
           xLabel: X_LABEL[shape],
           yLabel: 'Copies of the image',
           tick: String,
-          lines: [...byMode].map(([mode, own]) => content.copiesLine(series.get(mode)!, own, x)),
+          lines: [...byMode]
+            .filter(([mode]) => !isUncounted(mode))
+            .map(([mode, own]) => content.copiesLine(series.get(mode)!, own, x)),
           references: [],
         },
         id,

@@ -1,4 +1,4 @@
-import { type Block, frame, type Heading, tooltip } from './drawing.ts';
+import { type Block, frame, type Heading, noLoad, tooltip } from './drawing.ts';
 import { type Child, h, type Markup } from './markup.ts';
 import { duration } from './scale.ts';
 import { HEAT } from './theme.ts';
@@ -36,7 +36,8 @@ const LEFT = 34;
 /** A panel for each mode, seeders to the right, leechers upwards, one scale of colour for all. */
 export function drawHeatMap({ heading, panels }: HeatMap, id: string, width: number): Markup {
   const cells = panels.flatMap((panel) => panel.cells);
-  const steps = heatSteps(cells.flatMap(({ ms }) => (ms === null ? [] : [ms])));
+  const times = cells.flatMap(({ ms }) => (ms === null ? [] : [ms]));
+  const steps = heatSteps(times);
   const stepOf = (ms: number): number =>
     Math.max(
       0,
@@ -114,7 +115,9 @@ export function drawHeatMap({ heading, panels }: HeatMap, id: string, width: num
     );
   };
 
-  const blocks: Block[] = [heatLegend(steps, width)];
+  const blocks: Block[] = [
+    times.length === 0 ? { markup: noLoad(4, 14, ''), height: 30 } : heatLegend(steps, width),
+  ];
   for (let index = 0; index < panels.length; index += perRow)
     blocks.push({
       markup: panels

@@ -1,4 +1,5 @@
 import {
+  axisLabel,
   type Block,
   cross,
   frame,
@@ -8,6 +9,7 @@ import {
   legend,
   limitClass,
   mark,
+  noLoad,
   tooltip,
   wrap,
 } from './drawing.ts';
@@ -61,11 +63,8 @@ export function drawLines(chart: LineChart, id: string, width: number): Markup {
     points.flatMap(({ y, low, high }) => [y, low, high]),
   );
   const references = chart.references.flatMap(({ points }) => points.map(({ y }) => y));
-  const y = fitting(
-    [...values, ...references].filter((value) => value !== null),
-    foot,
-    top,
-  );
+  const known = [...values, ...references].filter((value) => value !== null);
+  const y = fitting(known, foot, top);
   const xs = [...new Set(chart.lines.flatMap(({ points }) => points.map((point) => point.x)))].sort(
     (a, b) => a - b,
   );
@@ -81,12 +80,11 @@ export function drawLines(chart: LineChart, id: string, width: number): Markup {
     return h('text', { x: x(value), y: foot + 20, class: 'soft middle' }, String(value));
   });
   const area: Child[] = [
-    h(
-      'text',
-      { x: 4, y: 10, class: 'soft small' },
-      `${chart.yLabel}${y.kind === 'log' ? ' (log scale)' : ''}`,
-    ),
-    leftAxis(y, left, right, chart.tick),
+    h('text', { x: 4, y: 10, class: 'soft small' }, axisLabel(chart.yLabel, y)),
+    known.length === 0 ? null : leftAxis(y, left, right, chart.tick),
+    chart.lines.every(({ points }) => points.every((point) => point.y === null))
+      ? noLoad((left + right) / 2, (top + foot) / 2)
+      : null,
     h('path', { d: `M${left} ${foot}H${right}`, class: 'axis' }),
     xAxis,
     wrap(chart.xLabel, right - left).map((line, index) =>

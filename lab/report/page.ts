@@ -1,7 +1,7 @@
 /** The report as one file: no script, nothing loaded from elsewhere, light and dark. */
 import type { Cell, Summary } from '../results.ts';
 import { findings, placeOf, plural, praise } from './compare.ts';
-import { bareText } from './content.ts';
+import { bareText, joined, originText } from './content.ts';
 import { cpuSentence } from './cpu.ts';
 import type { Figure } from './figures.ts';
 import { type Child, h, Markup } from './markup.ts';
@@ -170,9 +170,8 @@ function tiles(cells: readonly Cell[]): Child {
 }
 
 function tileText(cell: Cell): string {
-  const { meanMs, fluidLimitMs, originCopies, loads } = cell;
-  const bare = bareText(cell);
-  const copies = `${bare === '' ? '' : `${bare} · `}${originCopies.toFixed(2)} origin copies · ${plural(loads, 'load')}`;
+  const { meanMs, fluidLimitMs, loads } = cell;
+  const copies = joined(bareText(cell), originText(cell), plural(loads, 'load'));
   return meanMs === null || fluidLimitMs === null
     ? copies
     : `${(meanMs / fluidLimitMs).toFixed(2)} × fluid limit · ${copies}`;

@@ -19,6 +19,14 @@ export const PAPER_FIG2: readonly (readonly number[])[] = [
   [5504, 4169, 6457, 5426.5, 8294, 5855.3335, 5830.5713, 6273.875, 6474, 6592.4],
 ];
 
+/** Rates of the origin, in bytes per second, beside which figure 3 may stand: both are called 512 KB/s. */
+const FIG3_RATES: readonly number[] = [512_000, 524_288];
+
+/** Whether results of a scenario at a rate may stand beside the paper's figure 3. */
+export function isLikePaperFig3(scenario: string, rateBytesPerSecond: number): boolean {
+  return scenario === 'fig3' && FIG3_RATES.includes(rateBytesPerSecond);
+}
+
 /** One point of figure 3. */
 export interface PaperPoint {
   /** Seeders, and as many leechers. */

@@ -15,7 +15,7 @@ const HOSTILE = `</title></svg><script>alert(1)</script><img src="x" onerror='al
 
 const FIG3: Wanted = {
   scenario: 'fig3',
-  places: [1, 2, 5, 10].map((n) => ({ seeders: n, leechers: n, rate: 64_000 })),
+  places: [1, 2, 5, 10].map((n) => ({ seeders: n, leechers: n, rate: 512_000 })),
 };
 
 function page(wanted: Wanted): { html: string; names: string[]; svgs: string[] } {
@@ -31,7 +31,7 @@ function page(wanted: Wanted): { html: string; names: string[]; svgs: string[] }
 describe('report', () => {
   it('draws lines with the paper’s curves beside ours for figure 3', () => {
     const { names, svgs } = page(FIG3);
-    assert.deepEqual(names, ['fig3-time-64000', 'fig3-origin-64000', 'fig3-loads-64000']);
+    assert.deepEqual(names, ['fig3-time-512000', 'fig3-origin-512000', 'fig3-loads-512000']);
     assert.match(svgs[0]!, /Paper, P2P \(2015\), n = 2: 10\.4 s/);
     assert.match(svgs[0]!, /Paper, HTTP \(2015\), n = 10: 14\.1 s/);
     assert.doesNotMatch(svgs[0]!, /n = 11/);
@@ -82,6 +82,16 @@ describe('report', () => {
     const all = page({ ...FIG3, failing: 1.1 });
     assert.doesNotMatch(all.html, /NaN|Infinity|undefined/);
     assert.match(all.html, /✕ failed/);
+    for (const places of [FIG3.places, [{ seeders: 2, leechers: 10, rate: 0 }], grid(2, 0)]) {
+      const wanted = { scenario: 'x', places };
+      const [time, , loads] = page({ ...wanted, failing: 1.1 }).svgs;
+      for (const svg of [time!, loads!]) {
+        assert.match(svg, />No load succeeded</);
+        // Of an empty scale, such as from 0 to 1 ms.
+        assert.doesNotMatch(svg, />[^<]* m?s<\/text>/);
+      }
+      assert.doesNotMatch(page({ ...wanted, failing: 0.5 }).html, /No load succeeded/);
+    }
     const none = page({
       scenario: 'nat',
       places: [],
@@ -203,19 +213,19 @@ describe('report in a browser', () => {
     assert.deepEqual(
       files,
       ['loads', 'origin', 'time'].flatMap((kind) => [
-        `fig3-${kind}-64000.png`,
-        `fig3-${kind}-64000.svg`,
+        `fig3-${kind}-512000.png`,
+        `fig3-${kind}-512000.svg`,
       ]),
     );
-    const png = readFileSync(join(dir, 'figures', 'fig3-time-64000.png'));
-    const svg = readFileSync(join(dir, 'figures', 'fig3-time-64000.svg'), 'utf8');
+    const png = readFileSync(join(dir, 'figures', 'fig3-time-512000.png'));
+    const svg = readFileSync(join(dir, 'figures', 'fig3-time-512000.svg'), 'utf8');
     const height = Number(/^<svg[^>]* height="(\d+)"/.exec(svg)?.[1]);
     assert.equal(png.toString('latin1', 1, 4), 'PNG');
     assert.deepEqual([png.readUInt32BE(16), png.readUInt32BE(20)], [2 * 880, 2 * height]);
   });
 
   it('is well-formed, loads nothing and runs nothing', async () => {
-    const svg = readFileSync(join(dir, 'figures', 'fig3-loads-64000.svg'), 'utf8');
+    const svg = readFileSync(join(dir, 'figures', 'fig3-loads-512000.svg'), 'utf8');
     await browser.driver.get(pathToFileURL(join(dir, 'report.html')).href);
     const seen = (await browser.driver.executeScript(
       `const parsed = new DOMParser().parseFromString(arguments[0], 'image/svg+xml');

@@ -2,21 +2,22 @@
 import { MARKS } from '../modes/marks.ts';
 import type { Cell, Summary } from '../results.ts';
 import { compareModes } from '../stats/index.ts';
-import type { Committed } from './committed.ts';
+import type { Committed, Reasons } from './committed.ts';
 import { findings, loadsOf, praise } from './compare.ts';
 import { cpuSentence } from './cpu.ts';
 import { shapeOf } from './figures.ts';
 import { code, md, mdTable } from './markdown.ts';
-import { PAPER_FIG2, PAPER_FIG3 } from './paper.ts';
+import { isLikePaperFig3, PAPER_FIG2, PAPER_FIG3 } from './paper.ts';
 import { hostileSection, loadSection, simSection, soakSection } from './results-other.ts';
 import { grouped, megabytes, percent, rateText } from './scale.ts';
 import { linkTable } from './tables.ts';
-import { targetsSection } from './targets.ts';
-import { labelOf } from './theme.ts';
+import { targetsSection } from './targets-section.ts';
+import { isUncounted, labelOf } from './theme.ts';
 import {
   aboutScenario,
   commandOf,
   commitOf,
+  countedBy,
   loadAverageOf,
   MARK_WORDS,
   machineOf,
@@ -28,15 +29,17 @@ const INTRO = `# Results
 
 Written by \`npm run results\` from \`lab/results\`; a test compares the two, so edit neither by hand.
 Times are from navigation to the load event of the image (786\u202f432 bytes, as in the paper; in \`site\`,
-of the last file), in ms, means over all loads that succeeded; failed ones are counted beside them and
-not averaged in. The column of loads says how many loads a mean is of: as many as leechers in each run.
-Origin copies are what left the origin while the leechers loaded, by kernel counters, over the size of
-the image, the mean of the runs that showed it at all; the headers of packets count where tc shapes, so
-that one download by HTTP takes some 1.05 copies. The fluid limit is the least time in which any
-peer-assisted distribution can have served all (Mundinger, Weber & Weiss 2008); it bounds the last to be
-done, so where uplinks of peers bind, a mean may be below it, and it is “–” where no link limits it.
+of the last file), in ms, means over all loads that succeeded, in brackets the fastest and the slowest of
+them; failed ones are counted beside them and not averaged in. The column of loads says how many loads a
+mean is of: as many as leechers in each run.
+Origin copies are what left the origin while the leechers loaded, by kernel counters where a section
+does not say otherwise, over the size of the image, the mean of the runs that showed it at all; those
+counters count the headers of packets too, so that one download by HTTP takes some 1.05 copies. The fluid
+limit is the least time in which any peer-assisted distribution can have served all (Mundinger, Weber &
+Weiss 2008); it bounds the last to be done, so where uplinks of peers bind, a mean may be below it, and it
+is “–” where no link limits it.
 The paper's figures were measured in 2015 on another machine: its text limits the origin of figure 3 to
-64 KB/s, its recipe to 512 KB/s.`;
+64 KB/s, its recipe to 512 KB/s; only that fits its times, so they stand beside ours at that rate alone.`;
 
 const NONE =
   'There are no results yet: run `npm run bench -- fig3 --out lab/results/fig3`, then `npm run results`.';
@@ -46,11 +49,8 @@ const place = (scenario: string): number => {
   return at < 0 ? SCENARIO_ORDER.length : at;
 };
 
-/** The whole page. The same results give the same page, byte for byte. @param why targets were missed, by name */
-export function resultsPage(
-  results: readonly Committed[],
-  why: Readonly<Record<string, string>> = {},
-): string {
+/** The whole page. The same results give the same page, byte for byte. @param reasons why targets were missed */
+export function resultsPage(results: readonly Committed[], reasons: Reasons = {}): string {
   const benches = results
     .filter(({ summary }) => summary !== null)
     .toSorted((a, b) => place(a.summary!.scenario) - place(b.summary!.scenario));
@@ -61,7 +61,7 @@ export function resultsPage(
     ...results.flatMap(({ name, hostile }) => (hostile ? [hostileSection(name, hostile)] : [])),
     ...results.flatMap(({ name, soak }) => (soak ? [soakSection(name, soak)] : [])),
   ];
-  return `${[INTRO, ...(sections.length === 0 ? [NONE] : [targetsSection(results, why), ...sections])].join('\n\n')}\n`;
+  return `${[INTRO, ...(sections.length === 0 ? [NONE] : [targetsSection(results, reasons), ...sections])].join('\n\n')}\n`;
 }
 
 function benchSection(name: string, summary: Summary, figures: readonly string[]): string {
@@ -82,6 +82,9 @@ function benchSection(name: string, summary: Summary, figures: readonly string[]
       )}`,
       ...(load === null ? [] : [`- ${md(load)}`]),
       ...(conditions.links.length > 0 ? [`- ${md(linkTable(conditions.links).summary)}`] : []),
+      ...(conditions.shaper === 'tc'
+        ? []
+        : [`- ${md(`what left the origin was counted ${countedBy(conditions)}`)}`]),
       ...conditions.notes.map((note) => `- ${md(note)}`),
     ].join('\n'),
     `\`\`\`sh\n${commandOf(summary)}\n\`\`\``,
@@ -123,10 +126,18 @@ function runsText(cells: readonly Cell[]): string {
 
 const loadsText = (cells: readonly Cell[]): string => loadsOf(cells).replace(/ loads?$/, '');
 
+/** "1 870 (700–2 705; ✕ 1 of 30)": the mean, the fastest to the slowest load, those that failed. */
 function meanText(cell: Cell | undefined): string {
   if (!cell) return '–';
-  const mean = cell.meanMs === null ? '–' : grouped(cell.meanMs);
-  return cell.failed === 0 ? mean : `${mean} (✕ ${cell.failed} of ${cell.loads})`;
+  const { meanMs, minMs, maxMs, failed, loads } = cell;
+  const beside = [
+    ...(minMs === null || maxMs === null || loads - failed < 2
+      ? []
+      : [`${grouped(minMs)}–${grouped(maxMs)}`]),
+    ...(failed === 0 ? [] : [`✕ ${failed} of ${loads}`]),
+  ];
+  const mean = meanMs === null ? '–' : grouped(meanMs);
+  return beside.length === 0 ? mean : `${mean} (${beside.join('; ')})`;
 }
 
 const modesOf = (cells: readonly Cell[]): string[] =>
@@ -135,7 +146,7 @@ const modesOf = (cells: readonly Cell[]): string[] =>
 /** A row for each number of seeders and leechers. */
 function placesTable(scenario: string, cells: readonly Cell[]): string {
   const modes = modesOf(cells);
-  const paper = scenario === 'fig3';
+  const paper = isLikePaperFig3(scenario, cells[0]?.rateBytesPerSecond ?? 0);
   const bare = modes.includes('bare-channel');
   const rows = [...Map.groupBy(cells, ({ seeders, leechers }) => `${seeders} : ${leechers}`)].map(
     ([label, own]) => {
@@ -151,7 +162,9 @@ function placesTable(scenario: string, cells: readonly Cell[]): string {
         ...modes.map((mode) => meanText(cellOf(mode))),
         limit === null ? '–' : grouped(limit),
         limit === null || !ours || ours.meanMs === null ? '–' : (ours.meanMs / limit).toFixed(2),
-        ...modes.map((mode) => cellOf(mode)?.originCopies.toFixed(2) ?? '–'),
+        ...modes.map((mode) =>
+          isUncounted(mode) ? '–' : (cellOf(mode)?.originCopies.toFixed(2) ?? '–'),
+        ),
         ...(bare
           ? [
               ...modes.map((mode) => megabytes(cellOf(mode)?.peerBytesPerSecond)),

@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -35,6 +44,21 @@ describe('results page', () => {
     );
   });
 
+  it('is not written for arguments that mean nothing', () => {
+    const path = HERE('../../docs/results.md');
+    const before = statSync(path).mtimeMs;
+    const run = (...args: string[]) =>
+      spawnSync(process.execPath, [HERE('results.ts'), ...args], { encoding: 'utf8' });
+    for (const word of ['--bogus', 'fig3']) {
+      const { status, stdout, stderr } = run(word);
+      assert.deepEqual([status, stdout], [2, '']);
+      assert.match(stderr, new RegExp(`'${word}'[^]*Usage: npm run results`));
+    }
+    const { status, stdout } = run('--help');
+    assert.deepEqual([status, stdout.slice(0, 22)], [0, 'Usage: npm run results']);
+    assert.equal(statSync(path).mtimeMs, before);
+  });
+
   it('says so when there are none', () => {
     assert.match(page(), /There are no results yet/);
     assert.match(resultsPage(readCommitted(join(folder, 'nowhere'))), /There are no results yet/);
@@ -43,13 +67,13 @@ describe('results page', () => {
   it('puts the paper’s numbers beside ours and says where we are worse', () => {
     run('fig3', {
       scenario: 'fig3',
-      places: [1, 2, 10].map((n) => ({ seeders: n, leechers: n, rate: 64_000 })),
+      places: [1, 2, 10].map((n) => ({ seeders: n, leechers: n, rate: 512_000 })),
     });
     const text = page();
     assert.match(text, /\| 2 : 2 \|.*\| 10\u202f356 \| 3\u202f082 \|\n/);
     assert.match(
       text,
-      /\*\*Where we are worse in this run\*\*\n\n- Slower than WebTorrent at 1 seeder, 1 leecher, 64 KB\/s/,
+      /\*\*Where we are worse in this run\*\*\n\n- Slower than WebTorrent at 1 seeder, 1 leecher, 512 KB\/s/,
     );
     assert.match(
       text,
@@ -57,6 +81,16 @@ describe('results page', () => {
     );
     assert.match(text, /2 cores, 24\.0 GiB, Linux/);
     assert.doesNotMatch(text, /undefined|NaN|null/);
+  });
+
+  it('leaves the paper’s figure 3 out where the origin is not as its own was', () => {
+    const at = (scenario: string, rate: number) => {
+      run('one', { scenario, places: [{ seeders: 2, leechers: 2, rate }] });
+      return page();
+    };
+    for (const rate of [512_000, 524_288]) assert.match(at('fig3', rate), /Paper, HTTP, ms/);
+    for (const text of [at('fig3', 64_000), at('fig3', 0), at('flash', 512_000)])
+      assert.doesNotMatch(text, /Paper, HTTP|3\u202f082/);
   });
 
   it('writes figure 2 as matrices', () => {
@@ -84,6 +118,24 @@ describe('results page', () => {
       /\| loads a cell \|\n.*\n\| \*\*1\*\* .* \| 4 \|\n\| \*\*2\*\* .* \| 8 \|\n/,
     );
     assert.match(page(), /1 seeder, 1 leecher, .* \(1\.\d\d ×, 4 loads each\)\./);
+  });
+
+  it('says beside a mean how far its loads differ, where there are two', () => {
+    const loads = (places: Wanted['places'], runs: number) => {
+      const { summary } = experiment({ scenario: 'nat', places, runs, modes: ['zauberflote'] });
+      const cells = summary.cells.map((cell) => ({
+        ...cell,
+        meanMs: 500,
+        minMs: 400,
+        maxMs: 1234,
+      }));
+      put('nat', 'summary.json', { ...summary, cells });
+      return page();
+    };
+    const place = { seeders: 1, leechers: 1, rate: 64_000 };
+    assert.match(loads([place], 2), /\| 1 : 1 \| 2 \| 500 \(400–1\u202f234\) \|/);
+    assert.match(loads([place], 1), /\| 1 : 1 \| 1 \| 500 \|/);
+    assert.match(loads(grid(2, 0), 2), /\| \*\*1\*\* \| 500 \(400–1\u202f234\) \|/);
   });
 
   it('names the rivals that could not be compared', () => {
@@ -128,10 +180,30 @@ describe('results page', () => {
   it('counts failed loads beside the mean and quotes no figure of a void run', () => {
     const places = [{ seeders: 0, leechers: 10, rate: 64_000 }];
     run('flash', { scenario: 'flash', places, failing: 0.2 });
-    assert.match(page(), /\(✕ \d+ of 30\)/);
+    assert.match(page(), / \d+\u202f\d+ \(\d+\u202f\d+–\d+\u202f\d+; ✕ \d+ of 30\) \|/);
+    run('flash', { scenario: 'flash', places, failing: 1.1 });
+    assert.match(page(), /\| – \(✕ 30 of 30\) \|/);
     run('flash', { scenario: 'flash', places, over: { verdict: 'void', why: ['origin was off'] } });
     assert.match(page(), /⊘ void.*\n- origin was off/);
     assert.doesNotMatch(page(), /\| 0 : 10 \|/);
+  });
+
+  it('says who counted what left the origin, where it was not the kernel', () => {
+    const wanted = { scenario: 'lone', places: [{ seeders: 0, leechers: 1, rate: 0 }] };
+    const note = /- what left the origin was counted by the lab’s proxy in front of it, which/;
+    run('lone', wanted);
+    assert.doesNotMatch(page(), note);
+    run('lone', { ...wanted, over: { conditions: { ...CONDITIONS, shaper: 'proxy' } } });
+    assert.match(page(), note);
+  });
+
+  it('has no copies of a mode whose server is not counted', () => {
+    const modes = ['http-unlimited', 'zauberflote'];
+    run('fig2', { scenario: 'fig2', places: [{ seeders: 1, leechers: 1, rate: 0 }], modes });
+    assert.match(
+      page(),
+      /not limited, origin copies \| Zauberflöte, origin copies \|\n.*\n.*\| – \| 0\.01 \|\n/,
+    );
   });
 
   it('tells scenarios in their order and is the same every time', () => {
@@ -283,6 +355,25 @@ describe('results page', () => {
       /Zauberflöte loaded, 4 seeders, 4 leechers, origin not limited: busy for 90 % of 2 cores × 1\.0 s: leecher renderer 50 %, nginx 20 %; of all this 20 % inside the kernel, and 5 % more .*; renderers by thread: main 25 %\.\n/,
     );
     assert.equal(page().match(/Processors while/g)?.length, 1);
+  });
+
+  it('takes no reason that is tied to no result', () => {
+    const reasons = (value: unknown) => {
+      writeFileSync(join(folder, 'why.json'), JSON.stringify(value));
+      return readReasons(folder);
+    };
+    const good = { flash: { of: { flash: '2026-01-01' }, why: 'x' } };
+    assert.deepEqual(reasons(good), good);
+    for (const bad of [
+      'x',
+      { why: 'x' },
+      { of: {}, why: 'x' },
+      { of: { flash: 1 }, why: 'x' },
+      { of: { flash: 'x' } },
+    ])
+      assert.throws(() => reasons({ flash: bad }), /why\.json: flash is to be \{"of": \{FOLDER/);
+    rmSync(join(folder, 'why.json'));
+    assert.deepEqual(readReasons(folder), {});
   });
 
   it('takes text as text', () => {

@@ -15,6 +15,21 @@ describe('scales', () => {
     assert.ok(Math.abs(wide.at(200) - wide.at(20) - (wide.at(2000) - wide.at(200))) < 1e-9);
   });
 
+  it('keep 0 apart from what is little, below a break', () => {
+    const { at, ticks, brokenAt } = fitting([0, 0.054, 10.47], 300, 0);
+    assert.deepEqual(ticks.slice(0, 3), [0, 0.05, 0.1]);
+    assert.equal(at(0), 300);
+    assert.ok(brokenAt !== undefined && at(0) > brokenAt && brokenAt > at(0.05));
+    assert.ok(at(0) - at(0.05) > 30, 'not to be mistaken for each other');
+    assert.equal(at(20), 0);
+    const without = fitting([0.054, 10.47], 300, 0);
+    assert.deepEqual(
+      [without.ticks[0], without.at(0.05), without.brokenAt],
+      [0.05, 300, undefined],
+    );
+    assert.equal(fitting([0, 1, 2], 300, 0).brokenAt, undefined, 'linear: 0 is on it');
+  });
+
   it('have room for every value, whatever the values are', () => {
     fc.assert(
       fc.property(
@@ -26,7 +41,11 @@ describe('scales', () => {
             const at = scale.at(value);
             assert.ok(at >= -1e-6 && at <= 300 + 1e-6, `${value} at ${at}`);
           }
-          for (const tick of scale.ticks) assert.ok(Number.isFinite(scale.at(tick)));
+          const places = scale.ticks.map(scale.at);
+          assert.ok(
+            places.every((at, index) => index === 0 || at < places[index - 1]!),
+            `${places}`,
+          );
         },
       ),
     );

@@ -4,6 +4,8 @@ export interface Scale {
   readonly at: (value: number) => number;
   readonly ticks: readonly number[];
   readonly kind: 'linear' | 'log';
+  /** Where a logarithmic axis is broken: nothing lies below but 0, which it cannot reach. */
+  readonly brokenAt?: number;
 }
 
 /** Above this ratio of largest to smallest a linear axis squeezes the small ones into its edge. */
@@ -33,8 +35,20 @@ export function linear(largest: number, from: number, to: number, count = 6): Sc
   };
 }
 
-/** Powers of ten and, where there are few, twice and five times them. Values at or below 0 sit at the foot. */
-function logarithmic(smallest: number, largest: number, from: number, to: number): Scale {
+/** Share of a logarithmic axis that sets 0 apart from the least that is more. */
+const ZERO_SHARE = 0.12;
+
+/**
+ * Powers of ten and, where there are few, twice and five times them. With zeros, 0 has a tick of its
+ * own at the foot, below a break: at the foot of the powers it would be drawn as one of them.
+ */
+function logarithmic(
+  smallest: number,
+  largest: number,
+  from: number,
+  to: number,
+  zeros: boolean,
+): Scale {
   const candidates: number[] = [];
   const decades = Math.log10(largest / smallest);
   for (
@@ -46,11 +60,16 @@ function logarithmic(smallest: number, largest: number, from: number, to: number
       candidates.push(Number((factor * 10 ** power).toPrecision(12)));
   const low = candidates.findLast((tick) => tick <= smallest)!;
   const high = candidates.find((tick) => tick >= largest)!;
+  const start = zeros ? from + ZERO_SHARE * (to - from) : from;
+  const ticks = candidates.filter((tick) => tick >= low && tick <= high);
   return {
     kind: 'log',
     at: (value) =>
-      from + (Math.log(Math.max(value, low) / low) / Math.log(high / low)) * (to - from),
-    ticks: candidates.filter((tick) => tick >= low && tick <= high),
+      zeros && value < low
+        ? from
+        : start + (Math.log(Math.max(value, low) / low) / Math.log(high / low)) * (to - start),
+    ticks: zeros ? [0, ...ticks] : ticks,
+    ...(zeros && { brokenAt: (from + start) / 2 }),
   };
 }
 
@@ -66,7 +85,13 @@ export function fitting(
   const smallest = Math.min(...positive);
   const largest = Math.max(...positive);
   return largest / smallest >= LOG_FROM
-    ? logarithmic(smallest, largest, from, to)
+    ? logarithmic(
+        smallest,
+        largest,
+        from,
+        to,
+        values.some((value) => value <= NOTHING),
+      )
     : linear(largest, from, to, count);
 }
 

@@ -1,4 +1,5 @@
 import {
+  axisLabel,
   type Block,
   cross,
   frame,
@@ -6,6 +7,7 @@ import {
   leftAxis,
   legend,
   mark,
+  noLoad,
   tooltip,
   wrap,
 } from './drawing.ts';
@@ -48,12 +50,10 @@ export function drawStrip(strip: Strip, id: string, width: number): Markup {
 
   const label = wrap(strip.xLabel, right - left);
   const area: Child[] = [
-    h(
-      'text',
-      { x: 4, y: 10, class: 'soft small' },
-      `Each load${y.kind === 'log' ? ' (log scale)' : ''}`,
-    ),
-    leftAxis(y, left, right, tickDuration),
+    h('text', { x: 4, y: 10, class: 'soft small' }, axisLabel('Each load', y)),
+    times.length === 0
+      ? noLoad((left + right) / 2, (top + foot) / 2)
+      : leftAxis(y, left, right, tickDuration),
     h('path', { d: `M${left} ${foot}H${right}`, class: 'axis' }),
     xs.map((value, index) => [
       index === 0

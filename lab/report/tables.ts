@@ -6,7 +6,7 @@ import type { Cell, Conditions } from '../results.ts';
 import { plural } from './compare.ts';
 import { type Child, h, type Markup } from './markup.ts';
 import { grouped, megabytes, percent, rateText } from './scale.ts';
-import { labelOf } from './theme.ts';
+import { isUncounted, labelOf } from './theme.ts';
 import { commitOf, loadAverageOf, MARK_WORDS } from './words.ts';
 
 const DASH = '–';
@@ -69,7 +69,7 @@ export function cellTable(cells: readonly Cell[]): Markup {
       ({ meanMs, fluidLimitMs }) =>
         meanMs === null || fluidLimitMs === null ? DASH : (meanMs / fluidLimitMs).toFixed(2),
     ],
-    ['Copies', ({ originCopies }) => originCopies.toFixed(2)],
+    ['Copies', ({ mode, originCopies }) => (isUncounted(mode) ? DASH : originCopies.toFixed(2))],
   ];
   if (cells.some(({ firstPeerByteMs }) => typeof firstPeerByteMs === 'number'))
     columns.push(['Peer from', ({ firstPeerByteMs }) => ms(firstPeerByteMs ?? null)]);

@@ -15,7 +15,7 @@ export interface Series {
   /** Class suffix of its colour. */
   readonly key: string;
   readonly label: string;
-  /** stroke-dasharray */
+  /** stroke-dasharray. Round ends add the width of a line to each dash, so that gaps are to be wider. */
   readonly dash: string | undefined;
   readonly mark: 'circle' | 'square' | 'triangle' | 'diamond' | 'plus';
 }
@@ -34,39 +34,44 @@ const COLOURS: Readonly<Record<string, Pair>> = {
 };
 
 const KNOWN: Readonly<Record<string, Series>> = {
-  http: { key: 'http', label: 'Plain HTTP', dash: '7 4', mark: 'square' },
+  http: { key: 'http', label: 'Plain HTTP', dash: '9 6', mark: 'square' },
   zauberflote: { key: 'zauberflote', label: 'Zauberflöte', dash: undefined, mark: 'circle' },
   'http-unlimited': {
     key: 'other2',
     label: 'Plain HTTP, not limited',
-    dash: '4 2',
+    dash: '6 8',
     mark: 'plus',
   },
   'zauberflote-undisturbed': {
     key: 'other3',
     label: 'Zauberflöte, undisturbed',
-    dash: '4 2',
+    dash: '18 6',
     mark: 'square',
   },
   'zauberflote-two-trackers': {
     key: 'other1',
     label: 'Zauberflöte, two trackers',
-    dash: '8 3 2 3',
+    dash: '12 5 12 10',
     mark: 'triangle',
   },
-  'bare-channel': { key: 'other1', label: 'Bare data channel', dash: '4 2', mark: 'diamond' },
-  webtorrent: { key: 'webtorrent', label: 'WebTorrent', dash: '2 3', mark: 'triangle' },
+  'bare-channel': { key: 'other1', label: 'Bare data channel', dash: '9 12', mark: 'diamond' },
+  webtorrent: { key: 'webtorrent', label: 'WebTorrent', dash: '4 6', mark: 'triangle' },
   'webtorrent-rarest': {
     key: 'webtorrent-rarest',
     label: 'WebTorrent, rarest first',
-    dash: '8 3 2 3',
+    dash: '14 6',
     mark: 'diamond',
   },
-  'paper-p2p': { key: 'paper-p2p', label: 'Paper, P2P (2015)', dash: '1 3', mark: 'diamond' },
-  'paper-http': { key: 'paper-http', label: 'Paper, HTTP (2015)', dash: '1 3', mark: 'plus' },
+  'paper-p2p': { key: 'paper-p2p', label: 'Paper, P2P (2015)', dash: '0 5', mark: 'diamond' },
+  'paper-http': { key: 'paper-http', label: 'Paper, HTTP (2015)', dash: '0 8', mark: 'plus' },
 };
 
 const MARKS = ['diamond', 'plus', 'square', 'triangle'] as const;
+
+/** Whether a mode's copies come from a server beside the origin, whose bytes are not counted. */
+export function isUncounted(mode: string): boolean {
+  return mode.endsWith('-unlimited');
+}
 
 /** What a mode is called in words. */
 export function labelOf(mode: string): string {
@@ -86,7 +91,7 @@ export function seriesOf(modes: readonly string[]): Map<string, Series> {
         {
           key: `other${(place % 3) + 1}`,
           label: mode,
-          dash: `${8 - (place % 4)} 3 2 3`,
+          dash: `${16 - 2 * (place % 4)} 6 4 6`,
           mark: MARKS[place % MARKS.length]!,
         },
       ];
@@ -141,7 +146,7 @@ export const FIGURE_STYLE = new Markup(
     `.zf .small{font-size:11px}.zf .cell{font-size:12px;text-anchor:middle}.zf .tiny{font-size:9.5px;text-anchor:middle}` +
     `.zf .title{font-size:15px;font-weight:600}.zf .strong{font-weight:600}.zf .middle{text-anchor:middle}.zf .end{text-anchor:end}` +
     `.zf .line{fill:none;stroke-width:2.25;stroke-linejoin:round;stroke-linecap:round}.zf .thin{stroke-width:1.5}` +
-    `.zf .limit{fill:none;stroke-width:1.5;stroke-dasharray:10 3 2 3}.zf .band{opacity:.13}.zf .dot{fill-opacity:.55}.zf .bar{opacity:.9}.zf .whisker,.zf .cross,.zf .grid,.zf .axis{fill:none}.zf .whisker{stroke-width:1.5}.zf .cross{stroke-width:2.2}` +
+    `.zf .limit{fill:none;stroke-width:1.5;stroke-linecap:butt;stroke-dasharray:10 3 2 3}.zf .band{opacity:.13}.zf .dot{fill-opacity:.55}.zf .bar{opacity:.9}.zf .whisker,.zf .cross,.zf .grid,.zf .axis{fill:none}.zf .whisker{stroke-width:1.5}.zf .cross{stroke-width:2.2}` +
     `${rules(0)}@media (prefers-color-scheme:dark){${rules(1)}}`,
 );
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Committed } from './committed.ts';
-import { targetsSection } from './targets.ts';
+import { targetsSection } from './targets-section.ts';
 
 const NONE: Committed = {
   ...{ name: 'x', summary: null, load: null, sim: null, soak: null, hostile: null, size: null },
@@ -23,7 +23,7 @@ const THEIRS = {
 };
 
 function load(ours: object, options: object = {}, date = '2026-01-01'): Committed {
-  const conditions = { date, options: { quick: false, ...options } };
+  const conditions = { date, options: { quick: false, rounds: 3, ...options } };
   const trackers = { zauberflote: { ...OURS, ...ours }, 'bittorrent-tracker': THEIRS };
   const limits = { 'bare-relay': { introductionsPerCpuSecond: 18_750 } };
   return { ...NONE, load: { conditions, trackers, limits } };
@@ -42,7 +42,10 @@ describe('targets of the tracker', () => {
       /one after each ask: 15\s000, 1\.50 × bittorrent-tracker \(10\s000\), 0\.80 of bare/,
     );
     assert.match(speed, /✕ missed one after each ask by 50 % \|$/);
-    assert.match(line([load({})], 'bytes'), /\| 700, 0\.17 × 4\s000 \| ✓ reached \|$/);
+    assert.match(
+      line([load({})], 'bytes'),
+      /\| 700, 0\.17 × 4\s000 \| 2026-01-01, 3 rounds \| ✓ reached \|$/,
+    );
     assert.match(line([load({})], 'resident'), /✕ missed active by 5\.8 % \|$/);
   });
 
@@ -53,7 +56,10 @@ describe('targets of the tracker', () => {
       load({ p99Ms: 1 }, { quick: true }, '2026-01-03'),
     ];
     for (const order of [results, [...results].reverse()])
-      assert.match(line(order, '1 000'), /\| 60\.0 ms \| ✕ missed by 20 % \|$/);
+      assert.match(
+        line(order, '1 000'),
+        /\| 60\.0 ms \| 2026-01-02, 1 run \| ✕ missed by 20 % \|$/,
+      );
   });
 
   it('take no latency of fewer connections', () => {
@@ -68,7 +74,7 @@ describe('targets of the tracker', () => {
     const flat = (...scaling: object[]) => line([load({ scaling })], 'cost');
     assert.match(flat(row(100, 100, 50), row(10_000, 10_000, 90)), /not measured/);
     const equal = flat(row(100, 100, 50), row(100, 10_000, 85), row(10_000, 10_000, 90));
-    assert.match(equal, /peers: 85 µs with 100, 90 µs with 10\s000 \| ✓ reached; not all/);
+    assert.match(equal, /peers: 85 µs with 100, 90 µs with 10\s000 \| .* \| ✓ reached; not all/);
     assert.match(flat(row(100, 9, 100), row(10_000, 9, 70)), /✕ missed peers by 50 %/);
   });
 
@@ -83,8 +89,11 @@ describe('targets of the tracker', () => {
     const fine = { attack: 'floods', introductions: 4_000, p99Ms: 18 };
     const slow = { attack: 'garbage', introductions: 4_000, p99Ms: 110 };
     const lost = { attack: 'slowloris', introductions: 3_999, p99Ms: 1 };
-    assert.match(line([hostile(fine)], 'under'), /worst: floods: 18\.0 ms \| ✓ reached/);
-    assert.match(line([hostile(fine, slow)], 'under'), /garbage: 110\.0 ms \| ✕ .* by 10 %/);
+    assert.match(
+      line([hostile(fine)], 'under'),
+      /worst: floods: 18\.0 ms \| no date, 1 run \| ✓ reached/,
+    );
+    assert.match(line([hostile(fine, slow)], 'under'), /garbage: 110\.0 ms \| .* \| ✕ .* by 10 %/);
     assert.match(line([hostile(lost, slow)], 'under'), /slowloris: 3999 of 4000 .*✕ missed/);
   });
 
@@ -93,7 +102,7 @@ describe('targets of the tracker', () => {
       ...NONE,
       soak: { conditions: { options: { seconds } }, soak: { growth } },
     });
-    assert.match(line([soak(1_800, 0.94)], '30'), /0\.940 × that \| ✕ missed by 20 %/);
+    assert.match(line([soak(1_800, 0.94)], '30'), /0\.940 × that \| .* \| ✕ missed by 20 %/);
     assert.match(line([soak(600, 1)], '30'), /not measured/);
   });
 });

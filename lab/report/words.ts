@@ -94,6 +94,14 @@ export function commandOf({ scenario, conditions }: Summary): string {
   return [...words, '--shaper', quoted(shaper), '--seed', String(seed)].join(' ');
 }
 
+/** How the bytes that left the origin were counted, which depends on who shaped its link. */
+export function countedBy({ shaper }: Conditions): string {
+  if (shaper === 'tc') return 'by kernel counters';
+  if (shaper === 'proxy')
+    return 'by the lab’s proxy in front of it, which sees what packets hold, not their headers';
+  return `by shaper ${shaper}`;
+}
+
 /** "2 cores, 24.0 GiB, Linux 6.1, links shaped by tc" */
 export function machineOf({ cores, memoryBytes, kernel, shaper }: Conditions): string {
   return `${cores} cores, ${(memoryBytes / 2 ** 30).toFixed(1)} GiB, ${kernel}, shaper ${shaper}`;
