@@ -86,7 +86,7 @@ export interface Cell {
   readonly p95Ms: number | null;
   readonly minMs: number | null;
   readonly maxMs: number | null;
-  /** Bytes that left the origin while the leechers loaded, mean of the runs, by kernel counters. */
+  /** Bytes that left the origin while the leechers loaded, mean of the runs: by kernel counters with the headers of packets, or by the proxy without. */
   readonly originBytes: number;
   /** originBytes in copies of the asset. */
   readonly originCopies: number;

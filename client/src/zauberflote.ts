@@ -51,7 +51,8 @@ export interface ZauberfloteOptions {
   readonly maxUploadBytesPerSecond?: number | undefined;
   /**
    * Most bytes of contents that the browser keeps for the visitor's next pages of this origin, in its
-   * Cache API: what was kept last. They are verified anew, and served to others from there.
+   * Cache API: what was kept last. They are verified anew, and served to others from there. Of one
+   * content at most 256 MiB.
    * @default 0: nothing outlives the page, and each page loads its marked files anew
    */
   readonly maxStoredBytes?: number | undefined;

@@ -94,6 +94,7 @@ describe('A page whose contents may be kept for the next one', function () {
     await seeding(b, ASSETS);
     assert.equal((await bytes(b)).peers, total());
     assert.deepEqual(await complaints(a), []);
+    assert.deepEqual((await kept(a, ASSETS)).length, ASSETS);
   });
 
   it('takes nothing on trust: what was changed there comes from elsewhere, and is mended', async () => {

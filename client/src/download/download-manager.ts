@@ -160,6 +160,7 @@ export class DownloadManager implements Downloads {
     this.#uploads.close();
     this.#connections.close();
     this.#tracker.close();
+    this.#sources.kept.close();
     this.#store.clear();
   }
 
@@ -184,13 +185,18 @@ export class DownloadManager implements Downloads {
         const old = this.#store.put(content.key, { content, blob });
         if (old.length > 0) this.#tracker.drop(old.map((asset) => asset.content));
         if (this.#uploads.serving) this.#tracker.have(content, blob.size);
-        // Without a session it came in one request, which the browser's own cache keeps.
-        if (this.#tracker.ownId && !download.bytes.store)
+        // Without a session and peers it came in one request, too.
+        if (!download.isWhole && (download.bytes.peers || this.#tracker.ownId))
           this.#sources.kept.putSoon(content.key, blob);
       })
       .catch(() => {}) // Its callers hear of it.
       .finally(() => this.#forget(active));
-    void open(download, active.leaving.signal, this.#sources, () => this.#begin(download));
+    // Without consent, nothing that is here is looked at.
+    const { state } = this.#tracker;
+    const mayRecall = this.#sources.kept.isOpen && state !== 'suspended' && state !== 'closed';
+    void open(download, active.leaving.signal, this.#sources, mayRecall, () => {
+      this.#begin(download);
+    });
     return active;
   }
 
@@ -208,7 +214,8 @@ export class DownloadManager implements Downloads {
       if (serving) this.#tracker.have(content, blob.size);
       else this.#tracker.drop([content]);
     for (const { download } of this.#active.values()) {
-      const { content, size = 0 } = download;
+      const { content, size = 0, hasBegun } = download;
+      if (!hasBegun) continue;
       if (serving) this.#tracker.have(content, size, true);
       else this.#tracker.drop([content]);
       download.announce();

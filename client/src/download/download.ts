@@ -54,6 +54,8 @@ export class Download implements Servable {
   readonly content: Content;
   readonly result: Promise<Blob>;
   readonly bytes: BytesBySource = { peers: 0, origin: 0, store: 0 };
+  /** It came in one piece: a cache of the browser has it. */
+  isWhole = false;
   readonly #context: DownloadContext;
   #fallback: string | undefined;
   readonly #onProgress: (progress: Progress) => void;
@@ -117,8 +119,13 @@ export class Download implements Servable {
     return this.#bytes.read(offset, length) ?? this.#engine?.expects(offset, length);
   }
 
+  get hasBegun(): boolean {
+    return !!this.#engine;
+  }
+
   /** Asks for it: until then it may still be found here. */
   begin(): void {
+    if (this.#aborted) return;
     const byChunks = this.content.algorithm === HashAlgorithm.MANIFEST_SHA256;
     this.#engine = new DownloadEngine(this.#fallback !== undefined, byChunks ? 'chunks' : 'whole');
     this.tell({ type: 'start' });
@@ -144,8 +151,10 @@ export class Download implements Servable {
   }
 
   /** All of it is here, verified: it came as a whole, or an earlier page kept it. */
-  setBody(blob: Blob): void {
+  setBody(blob: Blob, from: 'origin' | 'store'): void {
     if (this.#aborted || this.#engine?.ended) return;
+    this.isWhole = true;
+    if (from === 'store') this.bytes.store += blob.size;
     // They heard of no chunk, and would not hear of the whole either.
     const value = { content: this.content, size: BigInt(blob.size), complete: true };
     for (const peer of this.#context.serving ? this.#greeted : [])

@@ -1,63 +1,46 @@
 import assert from 'node:assert/strict';
+import { setTimeout as pause } from 'node:timers/promises';
+import { makeManifest } from '@zauberflote/convert';
+import { parseContentId } from '../integrity/content-id.ts';
 import { KEEP_MS } from '../store/kept-store.ts';
+import { MemoryCaches } from '../store/test-caches.ts';
+import { RECALL_MS } from './opening.ts';
 import { Bench, FILE, HASH, settle, until } from './test-bench.ts';
 
-/** A browser's caches, which answer when the test lets them. */
-class Caches {
-  asked = 0;
-  kept: Response | undefined;
-  readonly put: string[] = [];
-  #answer: (found: Response | undefined) => void = () => {};
-
-  answer(found = this.kept): void {
-    this.#answer(found);
-  }
-
-  /** As much of them as is used. */
-  get storage(): CacheStorage {
-    const cache = {
-      put: async (request: Request) => this.put.push(request.url),
-      keys: async () => [],
-    };
-    const storage = {
-      match: () => {
-        this.asked++;
-        return new Promise<Response | undefined>((resolve) => {
-          this.#answer = resolve;
-        });
-      },
-      open: async () => cache,
-    };
-    return storage as unknown as CacheStorage;
-  }
-}
+/** A timer that began before this one, and what it began, are over after it. */
+const afterKeeping = async () => {
+  await pause(KEEP_MS + 50);
+  for (let i = 0; i < 20; i++) await settle();
+};
 
 describe('A download of what an earlier page may have kept', () => {
+  const { key } = parseContentId(HASH);
   let bench: Bench;
-  let caches: Caches;
+  let caches: MemoryCaches;
 
   beforeEach(() => {
-    caches = new Caches();
+    caches = new MemoryCaches();
     bench = new Bench(caches.storage);
   });
 
   afterEach(() => bench.manager.close());
 
   it('asks nobody for it while it is looked for, whatever happens meanwhile', async () => {
+    caches.keep(key, new Blob([FILE], { type: 'text/x-zf' }));
+    bench.saveData(true);
     const first = bench.manager.download(HASH);
     await until(() => caches.asked === 1);
     const second = bench.manager.download(HASH, { fallback: '/f' });
+    bench.saveData(false);
     bench.state = 'waiting';
     bench.handlers.onState('waiting', undefined);
     bench.opens(1n);
-    await settle();
-    caches.answer(new Response(FILE, { headers: { 'content-type': 'text/x-zf' } }));
     const blob = await first;
     assert.equal(await second, blob);
     assert.deepEqual(Buffer.from(await blob.arrayBuffer()), FILE);
     assert.equal(blob.type, 'text/x-zf');
     assert.deepEqual([bench.wanted, bench.fetched, bench.sent, caches.asked], [[], [], [], 1]);
-    assert.deepEqual(bench.had, [[`1:${HASH}`, FILE.length]]);
+    assert.deepEqual(bench.had, [[key, FILE.length]]);
     const { peers, origin, store } = bench.manager.stats().bytes;
     assert.deepEqual([peers, origin, store], [0, 0, FILE.length]);
   });
@@ -66,21 +49,37 @@ describe('A download of what an earlier page may have kept', () => {
     const result = bench.manager.download(HASH);
     await until(() => caches.asked === 1);
     const second = bench.manager.download(HASH, { fallback: '/f' });
-    await settle();
-    caches.answer();
     await until(() => bench.wanted.length > 0);
-    assert.deepEqual(bench.wanted, [`1:${HASH}`]);
+    assert.deepEqual(bench.wanted, [key]);
     bench.named();
     assert.equal(await second, await result);
     assert.deepEqual(bench.fetched, ['/f']);
   });
 
   it('asks when the browser does not answer', async () => {
+    caches.answerMs = undefined;
     const result = bench.manager.download(HASH, { fallback: '/f' });
     await until(() => bench.wanted.length > 0);
-    assert.equal(caches.asked, 1);
     bench.named();
     await result;
+    assert.deepEqual(bench.fetched, ['/f']);
+  });
+
+  it('takes what the browser finds late, if it is sooner', async () => {
+    caches.answerMs = RECALL_MS + 100;
+    caches.keep(key, new Blob([FILE]));
+    const result = bench.manager.download(HASH);
+    await until(() => bench.wanted.length > 0);
+    assert.equal((await result).size, FILE.length);
+    assert.equal(bench.manager.stats().bytes.store, FILE.length);
+  });
+
+  it('takes nothing that is not what it says', async () => {
+    caches.keep(key, new Blob([Buffer.alloc(FILE.length)]));
+    const result = bench.manager.download(HASH, { fallback: '/f' });
+    await until(() => bench.wanted.length > 0);
+    bench.named();
+    assert.deepEqual(Buffer.from(await (await result).arrayBuffer()), FILE);
     assert.deepEqual(bench.fetched, ['/f']);
   });
 
@@ -89,10 +88,17 @@ describe('A download of what an earlier page may have kept', () => {
     await until(() => caches.asked === 1);
     bench.state = 'closed';
     bench.handlers.onState('closed', undefined);
-    caches.answer();
     await result;
     assert.deepEqual(bench.fetched, ['/f']);
   });
+
+  for (const state of ['suspended', 'closed'] as const)
+    it(`does not look while there is no consent: ${state}`, async () => {
+      caches.keep(key, new Blob([FILE]));
+      bench.state = state;
+      await bench.manager.download(HASH, { fallback: '/f' });
+      assert.deepEqual([bench.fetched, caches.asked], [['/f'], 0]);
+    });
 
   it('ends when aborted, and asks nobody afterwards', async () => {
     const abort = new AbortController();
@@ -100,24 +106,90 @@ describe('A download of what an earlier page may have kept', () => {
     await until(() => caches.asked === 1);
     abort.abort();
     await assert.rejects(result, { code: 'aborted' });
-    caches.answer();
+    await pause(2 * (caches.answerMs as number));
     await settle();
     assert.deepEqual([bench.wanted, bench.fetched], [[], []]);
   });
 
-  for (const ownId of [undefined, 1n])
-    it(`${ownId ? 'keeps what came during a session' : 'leaves what came without one to the browser'}`, async () => {
-      bench.ownId = ownId;
-      const result = bench.manager.download(HASH, { fallback: '/f' });
-      await until(() => caches.asked === 1);
-      caches.answer();
+  describe('by a manifest', () => {
+    let id: string;
+    let manifest: Uint8Array<ArrayBuffer>;
+
+    beforeEach(async () => {
+      const made = await makeManifest([FILE], FILE.length, { mediaType: 'image/x-zf' });
+      ({ id, manifest } = made);
+      caches.keep(parseContentId(id).key, new Blob([FILE], { type: 'text/html' }));
+    });
+
+    it('asks nobody where the page has it, and needs nobody; the type is of the manifest', async () => {
+      bench.state = 'unavailable';
+      bench.manager.addManifest(manifest);
+      const blob = await bench.manager.download(id);
+      assert.deepEqual(Buffer.from(await blob.arrayBuffer()), FILE);
+      assert.equal(blob.type, 'image/x-zf');
+      assert.deepEqual([bench.wanted, bench.sent], [[], []]);
+      assert.deepEqual(bench.had, [[parseContentId(id).key, FILE.length]]);
+    });
+
+    it('asks the origin for the manifest alone where the page has none', async () => {
+      bench.answer = () => new Response(manifest);
+      await bench.manager.download(id, { fallback: '/f' });
+      assert.deepEqual(bench.fetched, ['/f.zf']);
+      assert.equal(bench.manager.stats().bytes.store, FILE.length);
+    });
+  });
+
+  describe('is kept for the next page', () => {
+    const fromOrigin = async (fallback = '/f') => {
+      const result = bench.manager.download(HASH, { fallback });
       await until(() => bench.wanted.length > 0);
       bench.named();
       await result;
-      // A timer that began after its own is over after it.
-      await new Promise((resolve) => setTimeout(resolve, KEEP_MS + 50));
-      await settle();
-      const expected = ownId ? [`https://zauberflote.invalid/1:${HASH}`] : [];
-      assert.deepEqual(caches.put, expected);
+    };
+
+    it('when it came during a session', async () => {
+      await fromOrigin();
+      await afterKeeping();
+      assert.deepEqual(caches.keys, [key]);
     });
+
+    it('when it came from visitors, and the session was lost before its end', async () => {
+      const result = bench.manager.download(HASH);
+      await until(() => bench.wanted.length > 0);
+      bench.named(1n);
+      await until(() => bench.requests(1n).length > 0);
+      bench.state = 'waiting';
+      bench.ownId = undefined;
+      bench.handlers.onState('waiting', undefined);
+      bench.serve(1n);
+      await result;
+      await afterKeeping();
+      assert.deepEqual(caches.keys, [key]);
+    });
+
+    it('but not what came in one request without a session: the browser has that', async () => {
+      bench.ownId = undefined;
+      await fromOrigin();
+      await afterKeeping();
+      assert.deepEqual(caches.keys, []);
+    });
+
+    it('but not again when it was kept, nor as the whole that its manifest was made from', async () => {
+      caches.keep(key, new Blob([FILE]));
+      await bench.manager.download(HASH);
+      const { id } = await makeManifest([FILE], FILE.length);
+      bench.answer = (url) =>
+        new Response(url === '/f' ? FILE : '', { status: url === '/f' ? 200 : 404 });
+      await bench.manager.download(id, { fallback: '/f' });
+      await afterKeeping();
+      assert.equal(caches.opened, 0);
+    });
+
+    it('but not once consent was taken back by close()', async () => {
+      await fromOrigin();
+      bench.manager.close();
+      await afterKeeping();
+      assert.deepEqual(caches.keys, []);
+    });
+  });
 });

@@ -7,6 +7,12 @@ import { obtainManifest } from '../sources/manifest.ts';
 import type { KeptStore } from '../store/kept-store.ts';
 import type { Download } from './download.ts';
 
+/**
+ * So long nobody is asked for what may be kept here, in ms: a disk that is busy answers within 200 (measured: behind
+ * the writing of 40 MB), and one that does not answer must not hold up a page. What it finds later is taken, too.
+ */
+export const RECALL_MS = 500;
+
 export interface Sources extends Pick<ManifestSources, 'platform' | 'verifier' | 'manifests'> {
   /** What earlier pages left. */
   readonly kept: KeptStore;
@@ -15,22 +21,26 @@ export interface Sources extends Pick<ManifestSources, 'platform' | 'verifier' |
 /**
  * Gives a download what it starts from: the manifest of its content, or all of the content, where an earlier page
  * kept it. It ends the download where there is no manifest.
- * @param begin asks for peers. They are asked for while a manifest is looked for, so that it costs no time of its
- *   own; without one, once the content is not found here: the origin could be asked for it at once.
+ * @param mayRecall whether what is kept may be looked at
+ * @param begin asks for peers: they are asked for while a manifest is looked for, so that it costs no time of its own
  */
 export async function open(
   download: Download,
   signal: AbortSignal,
   sources: Sources,
+  mayRecall: boolean,
   begin: () => void,
 ): Promise<void> {
   const { content } = download;
-  if (content.algorithm !== HashAlgorithm.MANIFEST_SHA256) {
-    await recall(download, undefined, sources);
-    return begin();
-  }
-  begin();
+  const byManifest = content.algorithm === HashAlgorithm.MANIFEST_SHA256;
+  let known: ManifestInfo | undefined;
   try {
+    if (mayRecall) {
+      known = await sources.manifests.get(content);
+      if (known || !byManifest) await recall(download, known, sources);
+    }
+    begin();
+    if (!byManifest) return;
     // Meanwhile another caller may say where the origin has it.
     await sources.manifests.get(content);
     const { manifest, body } = await obtainManifest(content, {
@@ -41,9 +51,9 @@ export async function open(
     });
     if (body) {
       const type = manifest.mediaType || body.mediaType;
-      return download.setBody(new Blob([body.data], { type }));
+      return download.setBody(new Blob([body.data], { type }), 'origin');
     }
-    await recall(download, manifest, sources);
+    if (mayRecall && !known) await recall(download, manifest, sources);
     download.setManifest(manifest);
   } catch (error) {
     download.abort(error as ZfError);
@@ -53,12 +63,14 @@ export async function open(
 async function recall(
   download: Download,
   manifest: ManifestInfo | undefined,
-  { kept, verifier }: Sources,
+  { kept, verifier, platform }: Sources,
 ): Promise<void> {
-  try {
-    const blob = await obtainKept(download.content, manifest, kept, verifier);
-    if (!blob) return;
-    download.bytes.store += blob.size;
-    download.setBody(blob);
-  } catch {} // Then it comes from elsewhere.
+  const found = obtainKept(download.content, manifest, kept, verifier).then(
+    (blob) => blob && download.setBody(blob, 'store'),
+    () => {}, // Then it comes from elsewhere.
+  );
+  await Promise.race([
+    found,
+    new Promise<void>((resolve) => platform.setTimer(RECALL_MS, resolve)),
+  ]);
 }

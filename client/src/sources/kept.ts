@@ -11,17 +11,16 @@ import type { KeptStore } from '../store/kept-store.ts';
  * @throws what the browser throws where it lets nothing be kept, or lost it
  */
 export async function obtainKept(
-  { key, algorithm, digest }: Content,
+  content: Content,
   manifest: ManifestInfo | undefined,
   store: KeptStore,
   verifier: Verifier,
 ): Promise<Blob | undefined> {
-  const blob = await store.get(key);
+  const blob = await store.get(content.key);
   if (!blob) return undefined;
-  const hash = manifest
-    ? { algorithm: HashAlgorithm.SHA256, digest: manifest.sha256 }
-    : { algorithm, digest };
-  return (await verifier.matches(hash, new Uint8Array(await blob.arrayBuffer())))
-    ? blob
-    : undefined;
+  const hash = manifest ? { algorithm: HashAlgorithm.SHA256, digest: manifest.sha256 } : content;
+  const data = new Uint8Array(await blob.arrayBuffer());
+  if (!(await verifier.matches(hash, data))) return undefined;
+  // The type is not verified; a manifest's is.
+  return blob.slice(0, blob.size, manifest?.mediaType || blob.type);
 }
