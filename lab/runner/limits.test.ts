@@ -28,6 +28,18 @@ describe('The fluid limit of a cell', () => {
     assert.notEqual(await limitOf(4, 'poison', ...up), await limitOf(4, 'fig3', ...up));
   });
 
+  it('takes a slow seeder for as much of one as it can send', async () => {
+    const [photo] = await photoSite();
+    const up = ['--peer-up', '100KB'];
+    const sent = RATE + (3 + 2) * 100_000 + 16_000;
+    const limit = await limitOf(4, 'slow-peer', ...up);
+    assert.ok(Math.abs((limit as number) - ((2 * photo!.body.length) / sent) * 1000) < 1e-6);
+    assert.equal(
+      await limitOf(4, 'slow-peer', '--peer-up', '16KB'),
+      await limitOf(4, 'fig3', '--peer-up', '16KB'),
+    );
+  });
+
   it('has page and script of each leecher in it where the limited origin sends them', async () => {
     const options = parseOptions(['flash', '--script-from', 'origin', '--modes', 'zauberflote']);
     assert.ok(options !== 'help');

@@ -34,7 +34,8 @@ export async function fromOrigin(
 
 /**
  * The fluid limit of each cell in ms. Where the limited origin sends page and script too, their
- * bytes are part of it. Liars are no seeders: what they hold and send helps nobody.
+ * bytes are part of it. Liars are no seeders: what they hold and send helps nobody; a slow one is as much of a
+ * seeder as its uplink is of the others'.
  * @param extra as of {@link fromOrigin}
  */
 export function fluidLimits(
@@ -43,12 +44,14 @@ export function fluidLimits(
   extra: FromOrigin,
 ): (cell: CellKey) => number | null {
   const bytes = assets.reduce((sum, { body }) => sum + body.length, 0);
+  const { slowSeeder } = scenario;
+  const lacking = slowSeeder && setup.peerUp ? Math.max(0, 1 - slowSeeder / setup.peerUp) : 0;
   return ({ mode, seeders, leechers, rateBytesPerSecond }) => {
     const { undisturbed, unlimited } = modeOf(mode);
     const { pageBytes, scriptBytes } = extra[mode] ?? { pageBytes: 0, scriptBytes: 0 };
     return fluidLimitMs({
       bytes,
-      seeders: undisturbed ? seeders : seeders - liarsOf(scenario, seeders),
+      seeders: undisturbed ? seeders : Math.max(0, seeders - liarsOf(scenario, seeders) - lacking),
       leechers,
       originBytesPerSecond: unlimited ? 0 : rateBytesPerSecond,
       peerUpBytesPerSecond: setup.peerUp,
