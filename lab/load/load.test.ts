@@ -189,7 +189,7 @@ describe('lab/load: the command', () => {
 
   it('refuses a file it cannot write before it measures', async () => {
     const { code, stderr } = await start('--out', joinPath(tmpdir(), 'no such folder', 'x.json'));
-    assert.equal(code, 1);
+    assert.equal(code, 2);
     assert.match(stderr, /cannot write .*folder does not exist/);
   });
 
