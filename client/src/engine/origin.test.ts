@@ -108,6 +108,32 @@ describe('DownloadEngine alone with an origin', () => {
     assert.deepEqual(bench.effects.at(-1), { type: 'fail', reason: 'hash-mismatch' });
   });
 
+  it('goes on with the whole while the tracker is tried again, until others have come', () => {
+    const bench = new Bench({ verification: 'chunks' }).startChunks(40);
+    bench.tell({ type: 'tracker', reach: 'away' });
+    const fetch = bench.sole('fetch-range');
+    assert.deepEqual([fetch.offset, fetch.length], [0, undefined]);
+    bench.head(fetch, 40 * CHUNK);
+    const drip = (seconds: number) => {
+      const effects = [];
+      for (let s = 0; s < seconds; s++) {
+        effects.push(...bench.pass(1_000).effects);
+        effects.push(...bench.data(fetch, CHUNK).effects);
+      }
+      return effects.filter(({ type }) => type === 'abort-range' || type === 'fetch-range');
+    };
+    // It does not answer: three times it is tried again, and given up again.
+    for (let tries = 0; tries < 3; tries++)
+      for (const reach of ['there', 'away'] as const) {
+        bench.tell({ type: 'tracker', reach });
+        assert.deepEqual([...bench.said('abort-range'), ...drip(2)], []);
+      }
+    bench.tell({ type: 'tracker', reach: 'there' }).seeders(0);
+    assert.deepEqual([...bench.said('abort-range'), ...drip(2)], [], 'nobody is there');
+    bench.partial(40 * CHUNK, 9n);
+    assert.equal(bench.sole('abort-range').range, fetch.range);
+  });
+
   it('refuses a file of another size than the manifest says', () => {
     const bench = new Bench({ verification: 'chunks' }).startChunks(4);
     bench.tell({ type: 'tracker', reach: 'missing' });

@@ -287,9 +287,12 @@ export class Origin {
     return areServed && isOld && (isStalled || this.#remainingMs() >= SLOW_SEEDERS_MS);
   }
 
-  /** Whether others have come meanwhile, with whom what is left of a range can be shared. */
-  #isAloneNoMore({ isAlone, askedAt }: Range, { need }: Situation): boolean {
-    if (!isAlone || need === 'alone' || this.isWhole) return false;
+  /**
+   * Whether others have come meanwhile, with whom what is left of a range can be shared. A tracker that is tried
+   * again is no reason: where it stays away, each try would break off the answer, and the connection with it.
+   */
+  #isAloneNoMore({ isAlone, askedAt }: Range, { need, hasOthers }: Situation): boolean {
+    if (!isAlone || need === 'alone' || !hasOthers || this.isWhole) return false;
     return this.#now >= askedAt + RANGE_MS && this.#remainingMs() >= RANGE_MS;
   }
 
