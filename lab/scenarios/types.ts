@@ -1,5 +1,5 @@
 import type { Site } from '../origin/assets.ts';
-import type { CpuUse, ResultRow } from '../results.ts';
+import type { ResultRow, TrialRow } from '../results.ts';
 
 /** One point of the grid. */
 export interface Grid {
@@ -31,25 +31,9 @@ export interface Break {
 }
 
 /** What one mode did in one run of one cell. */
-export interface Trial {
-  readonly mode: string;
+export interface Trial extends Omit<TrialRow, 'seeders' | 'leechers'> {
   readonly grid: Grid;
-  readonly rateBytesPerSecond: number;
-  readonly run: number;
   readonly rows: readonly ResultRow[];
-  /** Bytes that left the origin for the leechers, until its counter was steady. */
-  readonly originBytes: number;
-  /** Of one page's assets together. */
-  readonly assetBytes: number;
-  /** Liars among the seeders did lie. */
-  readonly lies: boolean;
-  /** Why breaks of the scenario did not happen: then the trial shows something else. @default none */
-  readonly missed?: readonly string[];
-  /** It never was steady: `originBytes` is the least there can have been. @default false */
-  readonly originStillSending?: boolean;
-  /** Processors had something else to do when the leechers set out. @default false */
-  readonly busyBefore?: boolean;
-  readonly cpu?: CpuUse | undefined;
 }
 
 /** What must hold after a trial. @returns what does not */

@@ -195,16 +195,12 @@ export class DownloadManager implements Downloads {
     const { state } = this.#tracker;
     const mayRecall = this.#sources.kept.isOpen && state !== 'suspended' && state !== 'closed';
     void open(download, active.leaving.signal, this.#sources, mayRecall, () => {
-      this.#begin(download);
+      download.begin();
+      // Asking may have shown that there is none, or none at the moment.
+      const reach = reachOf(this.#tracker.state);
+      if (reach !== 'there') download.tell({ type: 'tracker', reach });
     });
     return active;
-  }
-
-  #begin(download: Download): void {
-    download.begin();
-    // Asking may have shown that there is none, or none at the moment.
-    const reach = reachOf(this.#tracker.state);
-    if (reach !== 'there') download.tell({ type: 'tracker', reach });
   }
 
   /** The visitor went to or from mobile data: announces what is here, or takes it back. */
