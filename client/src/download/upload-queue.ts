@@ -254,8 +254,8 @@ export class UploadQueue {
       const job = nextJob(asker);
       if (!job) continue;
       const minimum = asker === this.#last ? MIN_BUDGET_BYTES : MIN_WINDOW_BYTES;
-      const timeMs = windowMs(this.#distanceMs);
-      if (isLate ? window.says : window.isFull(asker.reading, minimum, timeMs)) continue;
+      const isFilled = window.isFull(asker.reading, minimum, this.#distanceMs, this.rate);
+      if (isLate ? window.says : isFilled) continue;
       const busy = this.#busy(asker);
       const turn = asker.turn - (job.data ? BEGUN : 0);
       const rank = isFull ? window.tookMs : turn;

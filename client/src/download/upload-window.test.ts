@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { CHUNK, serve } from './test-uplink.ts';
 import { MIN_BUDGET_BYTES, SLOW_MS } from './upload-queue.ts';
-import { GROWTH, LATE_MS, MIN_WINDOW_BYTES, WINDOW_MS } from './upload-window.ts';
-import { FIRST_FRAGMENT_BYTES, FRAGMENT_BYTES } from './uploads.ts';
+import { GROWTH, LATE_MS, MIN_WINDOW_BYTES, SOCKET_BYTES, WINDOW_MS } from './upload-window.ts';
+import { FAST_FRAGMENT_BYTES, FIRST_FRAGMENT_BYTES, FRAGMENT_BYTES } from './uploads.ts';
 
 /** As {@link serve}, where SCTP takes all it is given, so that nothing waits where the page could see it. */
 function setUp(rate: number, windowBytes = Number.POSITIVE_INFINITY) {
@@ -51,6 +51,30 @@ describe('UploadWindow', () => {
             got(index + 2) - had > least,
             `${near} and ${far} ms, ${[1, 2, 3, 4, 5, 6].map((peer) => got(peer))}`,
           );
+      }
+  });
+
+  it('has no more waiting at a peer that is near than its socket holds, and keeps it busy', async () => {
+    for (const takes of [500, 4_000, 10_000])
+      for (const sayMs of [5, 50]) {
+        const { line, ask } = setUp(50_000);
+        line.sayMs = sayMs;
+        const peer = line.line(1n);
+        peer.rate = takes;
+        for (let n = 0; n < 400; n++) ask(1, 1 << 20, 0);
+        // The way there and back takes as long as the word, and a turn of the clock at each end.
+        const onTheWay = takes * (sayMs + 10);
+        const most = onTheWay + SOCKET_BYTES + FAST_FRAGMENT_BYTES;
+        let waited = 0;
+        await line.run(3_000, () => {
+          waited = Math.max(waited, peer.underWay);
+        });
+        const before = peer.carried;
+        await line.run(1_000);
+        const share = (peer.carried - before) / (takes * 1_000);
+        const what = `${takes} KB/s, ${sayMs} ms`;
+        assert.ok(waited <= most, `${waited} of ${most} bytes: ${what}`);
+        assert.ok(share > 0.9, `${share} of what it takes: ${what}`);
       }
   });
 

@@ -1,5 +1,5 @@
 import type { ContentId, Request } from '@zauberflote/proto';
-import { contentKey, HashAlgorithm, MAX_FRAGMENT_BYTES, RefuseReason } from '@zauberflote/proto';
+import { contentKey, HashAlgorithm, RefuseReason } from '@zauberflote/proto';
 import { SAY_BYTES } from '../connection/arrivals.ts';
 import type { Connections } from '../connection/types.ts';
 import type { Platform } from '../platform.ts';
@@ -16,9 +16,16 @@ export const MAX_OPEN_REQUESTS = 512;
 /**
  * Bytes in one fragment as long as the uplink is not known to be fast. A message is sent without a
  * break: on 250 KB/s the messages of the control channel wait 65 ms for this one, and for one of
- * 64 KiB four times that. A fast uplink gets the largest fragments: each costs both sides a task.
+ * 64 KiB four times that.
  */
 export const FRAGMENT_BYTES = 16 * 1024;
+
+/**
+ * The same on a fast uplink: each fragment costs both sides a task, but a longer one, with what may wait
+ * before it (`SOCKET_BYTES`), would be more than a socket holds.
+ */
+export const FAST_FRAGMENT_BYTES = 32 * 1024;
+
 /**
  * Bytes in the first fragment on a connection: what SCTP may send before it has heard that anything came,
  * some 4,400 bytes (RFC 9260, section 7.2.1, with packets of 1,200). The rest of a larger message comes a
@@ -38,7 +45,7 @@ export const EARLY_BYTES = SAY_BYTES - 96;
  */
 export const COMING_MS = 500;
 
-/** From here on an uplink is fast: the largest fragment takes 32 ms, what the small one takes at 512 KB/s. */
+/** From here on an uplink is fast: the longer fragment takes 16 ms. */
 export const FAST_BYTES_PER_MS = 2_048;
 
 /**
@@ -249,7 +256,7 @@ export class Uploads {
     const { peer, jobs } = asker;
     const { requestId, length } = job.request;
     const isFast = this.#queue.rate >= FAST_BYTES_PER_MS;
-    const usual = isFast ? MAX_FRAGMENT_BYTES : FRAGMENT_BYTES;
+    const usual = isFast ? FAST_FRAGMENT_BYTES : FRAGMENT_BYTES;
     // Of what is verified as a whole its receiver promises nothing.
     const { algorithm } = job.request.content as ContentId;
     const isPromised = algorithm === HashAlgorithm.MANIFEST_SHA256;
