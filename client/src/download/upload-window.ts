@@ -33,12 +33,20 @@ export const LATE_MS = 1_000;
 export const GROWTH = 2;
 
 /**
- * Most that may wait anywhere for a peer that is near before it is given another fragment, in bytes: with that,
- * what its socket holds. Chromium asks for 64 KiB, of which Linux takes 2,304 for a packet of 1,200 bytes; the
- * 57th that a busy browser has not read is dropped. Without this, a tenth was between browsers on two busy
- * cores, for some files 40 %; at a file's end that costs 400 ms (measured).
+ * What may wait for a peer at first before it is given another fragment, in bytes: with that, what its socket
+ * holds. Chromium asks for 64 KiB, of which Linux takes 2,304 for a packet of 1,200 bytes; the 57th that a busy
+ * browser has not read is dropped. Without this, a tenth was between browsers on two busy cores, for some files
+ * 40 %; at a file's end that costs 400 ms (measured). It doubles with every {@link WINDOW_MS}: by then SCTP has
+ * found its own limit, and a page that is busy for long needs more in advance.
  */
-export const SOCKET_BYTES = 32_768;
+export const SOCKET_BYTES = 28_672;
+
+/**
+ * Beside that, as many times what is on the way as the distance is of this time, in ms. What comes from afar
+ * comes spread out, and takes larger steps; two machines in one house, which send as fast as they can, are a
+ * few ms away.
+ */
+export const SPREAD_MS = 100;
 
 /** Notes of what was given to one peer, so that one that never says anything takes little memory. */
 export const MAX_GIVEN = 1_024;
@@ -54,17 +62,18 @@ export class ArrivalRate {
   value = 0;
   #measuredAt: number | undefined;
   #bytes = 0;
-  #isMeasured = false;
+  /** Over how many {@link WINDOW_MS} it was measured. */
+  windows = 0;
 
   /** It is heard that so many bytes have come. */
   take(bytes: number, now: number): void {
     this.#measuredAt ??= now;
     this.#bytes += bytes;
     const elapsed = now - this.#measuredAt;
-    if (elapsed < WINDOW_MS && this.#isMeasured) return;
+    if (elapsed < WINDOW_MS && this.windows) return;
     this.value = Math.max(this.#bytes / Math.max(FIRST_SAMPLE_MS, elapsed), this.value * KEPT);
     if (elapsed < WINDOW_MS) return;
-    this.#isMeasured = true;
+    this.windows++;
     this.#bytes = 0;
     this.#measuredAt = now;
   }
@@ -148,16 +157,18 @@ export class UploadWindow {
    * Whether it should be given nothing more now.
    * @param reading bytes that it will be given anyway
    * @param least that may be under way, in bytes
-   * @param farthestMs distance to take it for as long as its own is not known, in ms
+   * @param farthestMs distance of the farthest, in ms; its own, as long as that is not known
    * @param rate how fast bytes come to all, in bytes per ms
    */
   isFull(reading: number, least: number, farthestMs: number, rate: number): boolean {
+    const { value, windows } = this.#rate;
     const distanceMs = this.distanceMs || farthestMs;
-    const onTheWay = Math.max(this.#onTheWay, rate * distanceMs);
-    const isFar = windowMs(distanceMs) > WINDOW_MS;
-    const room = isFar ? Number.POSITIVE_INFINITY : onTheWay + SOCKET_BYTES;
-    const most = Math.min(this.#rate.value * windowMs(farthestMs) * GROWTH, room);
-    return this.underWay + reading >= Math.max(least, most);
+    // What goes to others is not on the way to this one.
+    const onTheWay = Math.max(this.#onTheWay, Math.min(rate, value * GROWTH) * distanceMs);
+    const room = onTheWay * (1 + distanceMs / SPREAD_MS) + SOCKET_BYTES * 2 ** windows;
+    const fitting = value * windowMs(farthestMs) * GROWTH;
+    const { underWay } = this;
+    return underWay + reading >= Math.max(least, fitting) || underWay >= Math.max(least, room);
   }
 
   /** Whether it may have gone, or does not say what it gets. @param lateMs how long word may take */
