@@ -36,8 +36,8 @@ export const GROWTH = 2;
  * What may wait for a peer at first before it is given another fragment, in bytes: with that, what its socket
  * holds. Chromium asks for 64 KiB, of which Linux takes 2,304 for a packet of 1,200 bytes; the 57th that a busy
  * browser has not read is dropped. Without this, a tenth was between browsers on two busy cores, for some files
- * 40 %; at a file's end that costs 400 ms (measured). It doubles with every {@link WINDOW_MS}: by then SCTP has
- * found its own limit, and a page that is busy for long needs more in advance.
+ * 40 %; at a file's end that costs 400 ms (measured). It doubles with every {@link WINDOW_MS}, as distances
+ * only fall while something is under way: else a page that is busy for long, or has gone farther away, starved.
  */
 export const SOCKET_BYTES = 28_672;
 
