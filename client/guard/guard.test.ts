@@ -1,8 +1,17 @@
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
 import terserModule from '@rollup/plugin-terser';
+import {
+  contentKey,
+  decodeSessionRequest,
+  FIRST_PREFIX,
+  HashAlgorithm,
+  SUBPROTOCOL,
+  toBase64url,
+} from '@zauberflote/proto';
 import { rollup } from 'rollup';
 import { $, loaded, TestPage } from '../src/dom/testing/browser.ts';
+import { OFFERS_WANTED } from '../src/tracker/unsent.ts';
 import { GUARD, guardSnippet } from './guard.ts';
 
 // Its types describe a CommonJS module, Node loads the ES module.
@@ -21,7 +30,7 @@ describe('the guard', () => {
   });
 
   it('has about a kilobyte and can stand in a script element', () => {
-    assert.ok(GUARD.length < 1200, `${GUARD.length} bytes`);
+    assert.ok(GUARD.length < 1400, `${GUARD.length} bytes`);
     assert.doesNotMatch(GUARD, /<\/script|<!--/i);
   });
 
@@ -126,12 +135,43 @@ describe('the guard', () => {
       await wait('globalThis.zfSocket');
       await page.driver.sleep(100);
       assert.deepEqual(await page.driver.executeScript('return sockets'), [
-        [NO_TRACKER, NO_TRACKER, 'zauberflote.v1'],
+        [NO_TRACKER, NO_TRACKER, ['zauberflote.v1']],
       ]);
       await page.driver.executeScript(
         `globalThis.was = zfSocket; document.getElementById('client').dispatchEvent(new Event('error'))`,
       );
       await wait('was.readyState === 3 && !globalThis.zfSocket');
+    });
+
+    it('asks for the peers of the first marked element with the request for the socket', async () => {
+      const spy =
+        '<script>sockets = []; WebSocket = class extends WebSocket {\n' +
+        'constructor(...args) { super(...args); sockets.push(args[1]); } }</script>';
+      const client = guardSnippet('/zf.js', NO_TRACKER).replace(' async>', ' type="late">');
+      const digest = Uint8Array.from({ length: 32 }, (_, i) => 7 * i + 3);
+      const id = toBase64url(digest);
+      const ask = async (hash: string) => {
+        await page.open(`<img data-zf-hash="${hash}"><img data-zf-hash="zf1-${id}">`, spy + client);
+        await wait('globalThis.zfSocket');
+        const [names] = (await page.driver.executeScript('return sockets')) as [string[]];
+        const wanted = await page.driver.executeScript('return zfSocket.wanted');
+        assert.equal(names[0], SUBPROTOCOL);
+        return { first: names.slice(1), wanted };
+      };
+      const { first, wanted } = await ask(`zf1-${id}`);
+      assert.equal(wanted, id);
+      assert.deepEqual([first.length, first[0]?.startsWith(FIRST_PREFIX)], [1, true]);
+      const bytes = Buffer.from(first[0]!.slice(FIRST_PREFIX.length), 'base64url');
+      const { body } = decodeSessionRequest(bytes);
+      assert.ok(body.case === 'want');
+      const { contents, maxPeers, maxOffers } = body.value;
+      assert.deepEqual(contents.map(contentKey), [
+        contentKey({ algorithm: HashAlgorithm.MANIFEST_SHA256, digest }),
+      ]);
+      assert.deepEqual([maxPeers, maxOffers], [0, OFFERS_WANTED]);
+      // What the tracker would refuse, or is written otherwise, is left to the client.
+      for (const hash of [`zf1-${id.slice(1)}`, `zf1-${id.slice(1)}B`, 'a'.repeat(40), ''])
+        assert.deepEqual(await ask(hash), { first: [], wanted: null }, hash);
     });
 
     it('opens none once it stands in', async () => {

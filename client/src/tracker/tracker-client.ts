@@ -8,7 +8,7 @@ import {
 import type { Content } from '../integrity/content-id.ts';
 import type { Platform } from '../platform.ts';
 import type { EarlySocket } from './early-socket.ts';
-import { EARLY_SOCKET_MS } from './early-socket.ts';
+import { EARLY_HINT_MS, EARLY_REPLY_MS, EARLY_SOCKET_MS } from './early-socket.ts';
 import { type Place, places } from './places.ts';
 import {
   FIRST_PAUSE_MS,
@@ -202,8 +202,13 @@ export class TrackerClient implements Tracker {
     // the request for it, which saves a round trip (tracker.proto).
     for (const [key, content] of this.#asked) this.#unsent.want.set(key, content);
     for (const [key, holding] of this.#held) this.#unsent.have.set(key, holding);
-    const frames = this.#unsent.frames();
     const early = this.#takeEarly(place);
+    const age = ({ timeStamp }: Pick<MessageEvent, 'timeStamp'>) =>
+      this.#platform.now() - timeStamp;
+    // The first that it hears is Welcome.
+    if (early && !early.heard.slice(1).some((message) => age(message) > EARLY_REPLY_MS))
+      this.#unsent.asked(early.wanted);
+    const frames = this.#unsent.frames();
     // Not after a failure: something on the way may not like it.
     const names = early || this.#failures > 0 ? [] : firstNames(frames);
     this.#next = frames.slice(names.length);
@@ -222,7 +227,7 @@ export class TrackerClient implements Tracker {
       this.#flush();
     };
     socket.onopen = opened;
-    socket.onmessage = ({ data }) => {
+    const hear = ({ data }: Pick<MessageEvent, 'data'>, ageMs = 0) => {
       let message: SessionResponse;
       try {
         // A text frame becomes an empty message, which fails like any other garbage.
@@ -231,15 +236,16 @@ export class TrackerClient implements Tracker {
       } catch {
         return this.#lost(0);
       }
-      this.#receive(message.body);
+      this.#receive(message.body, ageMs);
     };
+    socket.onmessage = (message) => hear(message);
     socket.onclose = () => this.#lost(0);
     this.#startDeadline(this.#round[0] ? MOVE_ON_MS : RESPONSE_TIMEOUT_MS);
     this.#setState(state);
     if (!early) return;
     // It says none of this again.
     if (early.readyState === OPEN) opened();
-    for (const message of early.heard) early.onmessage?.(message);
+    for (const message of early.heard) if (this.#socket === early) hear(message, age(message));
     if (early.readyState > OPEN && this.#socket === early) this.#lost(0);
   }
 
@@ -252,7 +258,8 @@ export class TrackerClient implements Tracker {
     return undefined;
   }
 
-  #receive(body: SessionResponse['body']): void {
+  /** @param ageMs for how long it has waited for the client */
+  #receive(body: SessionResponse['body'], ageMs: number): void {
     switch (body.case) {
       case 'welcome':
         this.#ownId = body.value.peerId;
@@ -261,6 +268,7 @@ export class TrackerClient implements Tracker {
         this.#setState('open');
         break;
       case 'peers': {
+        if (ageMs > EARLY_HINT_MS) break;
         const replies = body.value.swarms
           .map(({ content, holders, ...totals }) => ({
             contentKey: contentKey(content!), // The codec checked that it is there.
@@ -270,7 +278,11 @@ export class TrackerClient implements Tracker {
             }),
             ...totals,
           }))
-          .filter((reply) => this.#asked.delete(reply.contentKey));
+          .filter((reply) =>
+            ageMs > EARLY_REPLY_MS
+              ? reply.holders[0] && this.#asked.has(reply.contentKey)
+              : this.#asked.delete(reply.contentKey),
+          );
         this.#expectReplies();
         for (const reply of replies) this.#handlers.onPeers(reply);
         break;
