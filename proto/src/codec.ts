@@ -232,7 +232,8 @@ export function decodeNodeMessage(frame: Uint8Array): NodeMessage {
 export function checkContentId(id: ContentId | undefined): asserts id is ContentId {
   if (!id) malformed('a content id is missing');
   const expected = DIGEST_BYTES[id.algorithm];
-  if (expected === undefined) malformed(`hash algorithm ${id.algorithm} is not known`);
+  if (expected === undefined)
+    malformed(`hash algorithm ${id.algorithm || '(none, or of that name)'} is not known`);
   if (id.digest.length !== expected)
     malformed(`digest has ${id.digest.length} bytes instead of ${expected}`);
 }
@@ -372,7 +373,8 @@ function checkDescription(description: SessionDescription, kind: 'offer' | 'answ
 
 function checkDeposited({ attempt, description }: DepositedOffer): void {
   if (attempt === 0) malformed('attempt is 0');
-  if (!description || description.rawSdp) malformed('a deposited offer without a description');
+  if (!description) malformed('a deposited offer without a description');
+  if (description.rawSdp) malformed('a deposited offer with raw_sdp; send its fields');
   checkDescription(description, 'offer');
   if (description.candidates.length > limits.MAX_DEPOSITED_CANDIDATES)
     malformed('too many candidates in a deposited offer');

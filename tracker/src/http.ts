@@ -55,11 +55,17 @@ export function answer(
 export function checkUpgrade(request: IncomingMessage): Refusal | undefined {
   if (pathOf(request) !== '/') return notFound();
   const offered = subprotocols(request);
-  const first = offered.filter((name) => name.startsWith(FIRST_PREFIX)).join('');
-  if (first.length > MAX_FIRST_CHARACTERS)
+  const first = offered.filter((name) => name.startsWith(FIRST_PREFIX));
+  if (first.join('').length > MAX_FIRST_CHARACTERS)
     return {
       status: 431,
       text: `Send first frames of more than ${MAX_FIRST_CHARACTERS} characters when the WebSocket is open.`,
+    };
+  // The library would refuse most of it, too, but not say what is wrong.
+  if (first.some((name) => !/^[\w-]+$/.test(frameOf(name))) || new Set(first).size < first.length)
+    return {
+      status: 400,
+      text: `First frames are ${FIRST_PREFIX} and a SessionRequest in base64url without padding, no two alike.`,
     };
   if (offered.includes(SUBPROTOCOL)) return undefined;
   return {
@@ -72,7 +78,11 @@ export function checkUpgrade(request: IncomingMessage): Refusal | undefined {
 export function firstFrames(request: IncomingMessage): Uint8Array[] {
   return subprotocols(request)
     .filter((name) => name.startsWith(FIRST_PREFIX))
-    .map((name) => Buffer.from(name.slice(FIRST_PREFIX.length), 'base64url'));
+    .map((name) => Buffer.from(frameOf(name), 'base64url'));
+}
+
+function frameOf(name: string): string {
+  return name.slice(FIRST_PREFIX.length);
 }
 
 /** Answers a request to upgrade with a refusal. Nothing parses the socket for us any more. */

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import {
   CLOSE_CODE_BASE,
   decodeSessionResponse,
@@ -77,6 +79,41 @@ describe('tracker over real sockets', () => {
     const socket = new WebSocket(tracker.url, ['zauberflote.v1', `${FIRST_PREFIX}AAAA`]);
     const [code] = await once(socket, 'close');
     assert.equal(code, CLOSE_CODE_BASE + ErrorCode.MALFORMED);
+  });
+
+  for (const [what, names] of [
+    ['is ordinary base64', 'zauberflote.v1, first.Cg+/'],
+    ['is padded', 'zauberflote.v1, first.CgA='],
+    ['is no base64', 'zauberflote.v1, first.!!!'],
+    ['is empty', 'zauberflote.v1, first.'],
+    ['is there twice', 'zauberflote.v1, first.CgA, first.CgA'],
+  ] as const)
+    it(`refuses a first frame that ${what}, and says what one is`, async () => {
+      const request = get({
+        port: tracker.port,
+        host: '127.0.0.1',
+        headers: {
+          connection: 'Upgrade',
+          upgrade: 'websocket',
+          'sec-websocket-version': '13',
+          'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+          'sec-websocket-protocol': names,
+        },
+      });
+      const [response] = (await once(request, 'response')) as [IncomingMessage];
+      assert.equal(response.statusCode, 400);
+      assert.match(
+        await text(response),
+        /^First frames are first\. and .* in base64url without padding/,
+      );
+    });
+
+  it('tells who sends JSON what to send', async () => {
+    const client = await open();
+    client.socket.send(Buffer.from('{"want":{}}'));
+    const { code, message } = await client.ended();
+    assert.equal(code, ErrorCode.MALFORMED);
+    assert.match(message, /looks like JSON; send a SessionRequest/);
   });
 
   it('refuses more first frames than a header should carry', async () => {

@@ -1,4 +1,4 @@
-import type { SessionResponseBody } from '@zauberflote/proto';
+import type { SessionRequest, SessionResponseBody } from '@zauberflote/proto';
 import {
   CLOSE_CODE_BASE,
   decodeSessionRequest,
@@ -98,7 +98,7 @@ export class Sessions {
           ErrorCode.MALFORMED,
           'a text frame was sent; send binary frames of one SessionRequest each',
         );
-      const message = decodeSessionRequest(frame);
+      const message = decode(frame);
       if (!this.#pay(socket, meter, meter.message(message.body, now))) return [];
       return this.#registry.receive(socket, message, now, this.#random);
     });
@@ -180,6 +180,17 @@ export class Sessions {
     this.#counters.sent++;
     this.#counters.sentBytes += message.byteLength;
     socket.send(message);
+  }
+}
+
+/** Text as a frame is a likely first mistake, and what a decoder makes of it no help. */
+function decode(frame: Uint8Array): SessionRequest {
+  try {
+    return decodeSessionRequest(frame);
+  } catch (error) {
+    if (frame[0] !== '{'.charCodeAt(0) || !(error instanceof ProtocolError)) throw error;
+    const message = 'this looks like JSON; send a SessionRequest encoded as protobuf';
+    throw new ProtocolError(error.code, message);
   }
 }
 

@@ -358,7 +358,8 @@ export class ConnectionManager implements Connections {
     // Each side numbers its own: one that answers may have the same number.
     if (running?.role === 'offerer') return void running.answered(description);
     const left = this.#own.take(id);
-    if (!left) return void this.#signaling.sendDecline(peer, id, DeclineReason.NOT_SERVING);
+    // It came too late: another offer may be tried.
+    if (!left) return void this.#signaling.sendDecline(peer, id);
     const slot = this.#slots.get(peer);
     // Meanwhile an offer was sent there, which is the later one; or each took the other's.
     const stands =

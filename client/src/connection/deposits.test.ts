@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Signal } from '@zauberflote/proto';
+import { DeclineReason } from '@zauberflote/proto';
 import type { Platform } from '../platform.ts';
 import { DEPOSIT_GATHER_MS, DEPOSIT_MS, ICE_LOOK_MS } from './attempt.ts';
 import { DEPOSITS, FILL_MS } from './deposits.ts';
@@ -197,6 +198,9 @@ describe('offers left with the tracker, over real WebRTC', () => {
     a.signaling.trackerState('waiting');
     b.connections.connect(A);
     assert.equal(await b.closed(A), 'declined');
+    const { body } = net.signals.at(-1)!.signal;
+    // Its maker does serve.
+    assert.equal(body.case === 'decline' && body.value.reason, DeclineReason.UNSPECIFIED);
   });
 
   it('are not answered once they are old', async () => {

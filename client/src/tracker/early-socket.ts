@@ -20,9 +20,9 @@ export const EARLY_REPLY_MS = 1_000;
 
 /**
  * Nothing is made of what it said longer ago, in ms: an offer that it gave away is answered within
- * DEPOSITED_MS from when the client heard of it, and its maker waits 15 s (left-offers.ts).
+ * DEPOSITED_MS from when the client hears of it, and its maker waits 15 s longer than the tracker gives it away.
  */
-export const EARLY_HINT_MS = 5_000;
+export const EARLY_HINT_MS = 3_000;
 
 /** An early socket that the client did not need for so long, in ms, is closed: on such a page nothing is marked. */
 export const EARLY_SOCKET_MS = 5_000;
