@@ -310,7 +310,7 @@ export class ConnectionManager implements Connections {
   #signals(): SignalingHandlers {
     return {
       onOffer: (peer, id, description) => this.#offered(peer, id, description),
-      onDeposited: (peer, id, offer) => this.#left.add(peer, id, offer),
+      onDeposited: (...what) => this.#left.add(...what),
       onAnswer: (peer, id, description) => this.#answered(peer, id, description),
       onCandidates: (peer, id, candidates) => this.#attempt(peer, id)?.addCandidates(candidates),
       onDecline: (peer, id) => {

@@ -203,16 +203,18 @@ describe('offers left with the tracker, over real WebRTC', () => {
     assert.equal(body.case === 'decline' && body.value.reason, DeclineReason.UNSPECIFIED);
   });
 
-  it('are not answered once they are old', async () => {
-    await holder(A);
-    let now = 0;
-    const b = net.peer(B, {}, { ...nodePlatform(), now: () => now });
-    net.give(b, A);
-    now = DEPOSITED_MS;
-    b.connections.connect(A);
-    await b.opened(A);
-    assert.deepEqual(net.steps(B), ['offer']);
-  });
+  for (const waited of [DEPOSITED_MS - 1, DEPOSITED_MS])
+    for (const ageMs of [0, 1_000])
+      it(`are answered for ten seconds: ${waited} ms, heard of after ${ageMs}`, async () => {
+        await holder(A);
+        let now = 0;
+        const b = net.peer(B, {}, { ...nodePlatform(), now: () => now });
+        net.give(b, A, ageMs);
+        now = waited - ageMs;
+        b.connections.connect(A);
+        await b.opened(A);
+        assert.deepEqual(net.steps(B), [waited < DEPOSITED_MS ? 'answer' : 'offer']);
+      });
 
   for (const others of [MAX_LEFT_OFFERS - 1, MAX_LEFT_OFFERS])
     it(`are kept beside ${others} others, or forgotten where that is too many`, async () => {
@@ -220,9 +222,9 @@ describe('offers left with the tracker, over real WebRTC', () => {
       const b = net.peer(B);
       const { attempt, description } = net.give(b, A);
       for (let n = 1; n <= others; n++)
-        b.signaling.deposited(2000n + BigInt(n), attempt, description!);
+        b.signaling.deposited(2000n + BigInt(n), attempt, description!, 0);
       // Again of one that is there: it takes no more room.
-      b.signaling.deposited(2001n, attempt, description!);
+      b.signaling.deposited(2001n, attempt, description!, 0);
       b.connections.connect(A);
       await b.opened(A);
       assert.deepEqual(net.steps(B), [others < MAX_LEFT_OFFERS ? 'answer' : 'offer']);

@@ -29,10 +29,10 @@ export class LeftOffers {
     this.#platform = platform;
   }
 
-  /** Keeps one; of too many, the oldest is forgotten. */
-  add(peer: PeerId, id: number, offer: SessionDescription): void {
+  /** Keeps one that came `ageMs` ago; of too many, the oldest is forgotten. */
+  add(peer: PeerId, id: number, offer: SessionDescription, ageMs: number): void {
     this.#offers.delete(peer);
-    this.#offers.set(peer, { id, offer, at: this.#platform.now() });
+    this.#offers.set(peer, { id, offer, at: this.#platform.now() - ageMs });
     const [oldest] = this.#offers.keys();
     if (this.#offers.size > MAX_LEFT_OFFERS) this.#offers.delete(oldest!);
   }

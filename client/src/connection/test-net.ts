@@ -146,12 +146,12 @@ export class TestNet {
     return true;
   }
 
-  /** Names `holder` to `to` with the latest offer that it left. */
-  give(to: TestPeer, holder: PeerId): DepositedOffer {
+  /** Names `holder` to `to` with the latest offer that it left; `to` hears of it `ageMs` later. */
+  give(to: TestPeer, holder: PeerId, ageMs = 0): DepositedOffer {
     const at = this.deposits.findLastIndex(({ from }) => from === holder);
     if (at < 0) throw new Error('no offer was left');
     const [{ offer }] = this.deposits.splice(at, 1) as [(typeof this.deposits)[0]];
-    to.signaling.deposited(holder, offer.attempt, offer.description!);
+    to.signaling.deposited(holder, offer.attempt, offer.description!, ageMs);
     return offer;
   }
 

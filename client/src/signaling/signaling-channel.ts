@@ -18,7 +18,7 @@ import type { CandidateInit } from './sdp.ts';
 export interface SignalingHandlers {
   onOffer(peer: PeerId, attempt: number, description: SessionDescription): void;
   /** Left for whoever comes: may be answered, or not. */
-  onDeposited(peer: PeerId, attempt: number, description: SessionDescription): void;
+  onDeposited(peer: PeerId, attempt: number, description: SessionDescription, ageMs: number): void;
   onAnswer(peer: PeerId, attempt: number, description: SessionDescription): void;
   onCandidates(peer: PeerId, attempt: number, candidates: readonly Candidate[]): void;
   onDecline(peer: PeerId, attempt: number, reason: DeclineReason): void;
@@ -87,8 +87,8 @@ export class SignalingChannel {
   }
 
   /** To be called by `TrackerHandlers.onDeposited`. */
-  deposited(peer: PeerId, attempt: number, description: SessionDescription): void {
-    this.handlers?.onDeposited(peer, attempt, description);
+  deposited(...what: Parameters<SignalingHandlers['onDeposited']>): void {
+    this.handlers?.onDeposited(...what);
   }
 
   /** To be called by `TrackerHandlers.onUndeliverable`. */

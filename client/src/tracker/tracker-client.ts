@@ -8,7 +8,7 @@ import {
 import type { Content } from '../integrity/content-id.ts';
 import type { Platform } from '../platform.ts';
 import type { EarlySocket } from './early-socket.ts';
-import { EARLY_HINT_MS, EARLY_REPLY_MS, EARLY_SOCKET_MS } from './early-socket.ts';
+import { EARLY_SOCKET_MS } from './early-socket.ts';
 import { type Place, places } from './places.ts';
 import {
   FIRST_PAUSE_MS,
@@ -48,6 +48,8 @@ export class TrackerClient implements Tracker {
   #socket: WebSocket | undefined;
   /** Until it is used or not wanted any more. */
   #early: EarlySocket | undefined;
+  /** The next Peers is for what the guard asked. */
+  #isHintDue = false;
   #welcomedAt: number | undefined;
   #failures = 0;
   /** Sessions in a row that broke off before they had lasted. */
@@ -202,13 +204,8 @@ export class TrackerClient implements Tracker {
     // the request for it, which saves a round trip (tracker.proto).
     for (const [key, content] of this.#asked) this.#unsent.want.set(key, content);
     for (const [key, holding] of this.#held) this.#unsent.have.set(key, holding);
-    const early = this.#takeEarly(place);
-    const age = ({ timeStamp }: Pick<MessageEvent, 'timeStamp'>) =>
-      this.#platform.now() - timeStamp;
-    // The first that it hears is Welcome.
-    if (early && !early.heard.slice(1).some((message) => age(message) > EARLY_REPLY_MS))
-      this.#unsent.asked(early.wanted);
     const frames = this.#unsent.frames();
+    const early = this.#takeEarly(place);
     // Not after a failure: something on the way may not like it.
     const names = early || this.#failures > 0 ? [] : firstNames(frames);
     this.#next = frames.slice(names.length);
@@ -220,6 +217,7 @@ export class TrackerClient implements Tracker {
       return this.#lost(Number.POSITIVE_INFINITY);
     }
     this.#socket = socket;
+    this.#isHintDue = !!early?.wanted;
     socket.binaryType = 'arraybuffer';
     const opened = () => {
       if (socket.protocol !== SUBPROTOCOL) return this.#lost(Number.POSITIVE_INFINITY);
@@ -245,7 +243,8 @@ export class TrackerClient implements Tracker {
     if (!early) return;
     // It says none of this again.
     if (early.readyState === OPEN) opened();
-    for (const message of early.heard) if (this.#socket === early) hear(message, age(message));
+    for (const message of early.heard)
+      if (this.#socket === early) hear(message, this.#platform.now() - message.timeStamp);
     if (early.readyState > OPEN && this.#socket === early) this.#lost(0);
   }
 
@@ -258,7 +257,7 @@ export class TrackerClient implements Tracker {
     return undefined;
   }
 
-  /** @param ageMs for how long it has waited for the client */
+  /** @param ageMs for how long it has waited for the client, on an early socket */
   #receive(body: SessionResponse['body'], ageMs: number): void {
     switch (body.case) {
       case 'welcome':
@@ -268,20 +267,21 @@ export class TrackerClient implements Tracker {
         this.#setState('open');
         break;
       case 'peers': {
-        if (ageMs > EARLY_HINT_MS) break;
+        const isHint = this.#isHintDue;
+        this.#isHintDue = false;
         const replies = body.value.swarms
           .map(({ content, holders, ...totals }) => ({
             contentKey: contentKey(content!), // The codec checked that it is there.
             holders: holders.map(({ peerId, size, partial, offer }) => {
-              if (offer) this.#handlers.onDeposited(peerId, offer.attempt, offer.description!);
+              if (offer)
+                this.#handlers.onDeposited(peerId, offer.attempt, offer.description!, ageMs);
               return { peer: peerId, size: Number(size), partial, offered: !!offer };
             }),
             ...totals,
           }))
-          .filter((reply) =>
-            ageMs > EARLY_REPLY_MS
-              ? reply.holders[0] && this.#asked.has(reply.contentKey)
-              : this.#asked.delete(reply.contentKey),
+          // To what was asked before this was there, nobody is no answer: others have come since.
+          .filter(({ contentKey, holders }) =>
+            isHint ? holders[0] : this.#asked.delete(contentKey),
           );
         this.#expectReplies();
         for (const reply of replies) this.#handlers.onPeers(reply);

@@ -91,7 +91,7 @@ export interface TrackerHandlers {
   /** The reply to a lease that wants units. */
   onGrant(contentKey: string, grant: LeaseGrant): void;
   /** An offer that a holder left, before the reply that names it. */
-  onDeposited(peer: PeerId, attempt: number, description: SessionDescription): void;
+  onDeposited(peer: PeerId, attempt: number, description: SessionDescription, ageMs: number): void;
   /** `signal.peerId` is the sender. */
   onSignal(signal: Signal): void;
   onUndeliverable(peer: PeerId, attempt: number, reason: UndeliverableReason): void;

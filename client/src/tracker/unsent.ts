@@ -2,7 +2,6 @@ import type { SessionRequestBody } from '@zauberflote/proto';
 import {
   encodeSessionRequest,
   FIRST_PREFIX,
-  HashAlgorithm,
   MAX_FIRST_CHARACTERS,
   MAX_IDS_PER_MESSAGE,
   toBase64url,
@@ -44,16 +43,6 @@ export class Unsent {
     ];
     this.clear();
     return bodies.map(encodeSessionRequest);
-  }
-
-  /** The `zf1-` id with this digest, in base64url, was asked for. */
-  asked(digest: string | undefined): void {
-    for (const [key, content] of this.want)
-      if (
-        content.algorithm === HashAlgorithm.MANIFEST_SHA256 &&
-        toBase64url(content.digest) === digest
-      )
-        this.want.delete(key);
   }
 
   clear(): void {
