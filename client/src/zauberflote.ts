@@ -73,7 +73,7 @@ export interface Surroundings {
   readonly loadCss: () => Promise<StylesheetLibrary>;
   /** @default the browser's */
   readonly platform?: Platform;
-  /** The window: fires `pagehide` and `pageshow`. @default none, as in Node */
+  /** The window: fires `pagehide` and `pageshow`, its document `freeze` and `resume`. @default none, as in Node */
   readonly page?: EventTarget | undefined;
   /** What the guard began. @default none */
   readonly early?: EarlySocket | undefined;
@@ -121,7 +121,8 @@ export class ZauberfloteCore implements Downloads {
         iceServers,
         relayOnly,
       });
-      // A page that was left may be kept, frozen, for the way back: it must not count as a holder.
+      // A page that was left may be kept, and one in the background be stopped, as phones do, with its
+      // connections: it must not count as a holder.
       let [isHere, isAllowed] = [true, !enabled];
       const update = () => {
         for (const one of [connections, tracker])
@@ -129,12 +130,13 @@ export class ZauberfloteCore implements Downloads {
           else one.suspend();
       };
       const onPage = ({ type }: Event) => {
-        isHere = type === 'pageshow';
+        isHere = type === 'pageshow' || type === 'resume';
         update();
       };
-      const { signal } = this.#closing;
-      page?.addEventListener('pagehide', onPage, { signal });
-      page?.addEventListener('pageshow', onPage, { signal });
+      // The document is told of the latter two, and they do not bubble.
+      const listening = { signal: this.#closing.signal, capture: true };
+      for (const type of ['pagehide', 'pageshow', 'freeze', 'resume'])
+        page?.addEventListener(type, onPage, listening);
       if (!enabled) return { tracker, connections };
       const answered = (answer: boolean) => {
         isAllowed = answer;

@@ -68,7 +68,8 @@ describe('A visitor', function () {
     await get(visitor);
     assert.equal(visitor.stats().bytes.origin, file.length);
     // To leave the page and come back is no consent.
-    for (const type of ['pagehide', 'pageshow']) page.dispatchEvent(new Event(type));
+    for (const type of ['pagehide', 'freeze', 'resume', 'pageshow'])
+      page.dispatchEvent(new Event(type));
     await pause(50);
     assert.equal(visitor.stats().tracker, 'suspended');
     assert.equal(tracker.stats().peers, 1);

@@ -31,14 +31,15 @@ describe('A visitor who goes from page to page', function () {
     return browser;
   };
 
-  /** Waits until the tracker knows one peer only: the pages that were left said so. */
-  const onePeer = async ({ driver }: Browser): Promise<void> => {
+  /** Waits until the tracker knows so many peers, no more: the pages that were left said so. */
+  const peers = async ({ driver }: Browser, count: number): Promise<void> => {
     const ask = async () => {
       const response = await fetch(`${tracker.url.replace(/^ws/, 'http')}healthz`);
-      return ((await response.json()) as { peers: number }).peers === 1;
+      return ((await response.json()) as { peers: number }).peers === count;
     };
-    await driver.wait(ask, PATIENCE_MS, 'waited for: one peer at the tracker', 50);
+    await driver.wait(ask, PATIENCE_MS, `waited for: ${count} peers at the tracker`, 50);
   };
+  const onePeer = (browser: Browser) => peers(browser, 1);
 
   before(async () => {
     tracker = await TrackerProcess.start();
@@ -112,6 +113,24 @@ describe('A visitor who goes from page to page', function () {
     assert.deepEqual(await looks(third), original);
     assert.deepEqual(await bytes(third), { peers: total, origin: 0, store: 0, uploaded: 0 });
     await until(visitor.driver, `return zauberflote.stats().bytes.uploaded >= ${total}`, 'upload');
+    assert.equal(site.assetBytes, 0);
+  });
+
+  it('is no holder while its page in the background is stopped, and one again afterwards', async () => {
+    const visitor = await open('/');
+    await looks(visitor);
+    await seeding(visitor, ASSETS);
+    const become = (state: 'frozen' | 'active') =>
+      visitor.driver.sendDevToolsCommand('Page.setWebLifecycleState', { state });
+    await become('frozen');
+    await peers(visitor, 0);
+    await become('active');
+    await seeding(visitor, ASSETS);
+    site.up = false;
+    site.assetBytes = 0;
+    const next = await open('/');
+    await looks(next);
+    assert.equal((await bytes(next)).peers, total);
     assert.equal(site.assetBytes, 0);
   });
 });
