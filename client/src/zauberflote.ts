@@ -73,7 +73,7 @@ export interface Surroundings {
   readonly loadCss: () => Promise<StylesheetLibrary>;
   /** @default the browser's */
   readonly platform?: Platform;
-  /** The window: fires `pagehide` and `pageshow`, its document `freeze` and `resume`. @default none, as in Node */
+  /** The window: fires `pagehide`, `pageshow` and `online`, its document `freeze` and `resume`. @default none, as in Node */
   readonly page?: EventTarget | undefined;
   /** What the guard began. @default none */
   readonly early?: EarlySocket | undefined;
@@ -137,6 +137,7 @@ export class ZauberfloteCore implements Downloads {
       const listening = { signal: this.#closing.signal, capture: true };
       for (const type of ['pagehide', 'pageshow', 'freeze', 'resume'])
         page?.addEventListener(type, onPage, listening);
+      page?.addEventListener('online', () => tracker.renew(), listening);
       if (!enabled) return { tracker, connections };
       const answered = (answer: boolean) => {
         isAllowed = answer;

@@ -737,6 +737,51 @@ describe('TrackerClient', () => {
     assert.equal(client.state, 'closed');
   });
 
+  it('connects anew, at once, when the network is back, as the socket may be dead without a word', async () => {
+    const [client, socket] = await openSession();
+    client.want([content(2)]);
+    client.have(content(4), 20);
+    for (let i = 0; i < 2; i++) await tracker.requests.next();
+    const closed = once(socket, 'close');
+    client.renew();
+    client.renew();
+    assert.deepEqual([client.state, client.ownId, states.size], ['moving', undefined, 0]);
+    assert.deepEqual(await states.next(), ['moving', undefined]);
+    await closed;
+    say(await tracker.sockets.next(), { case: 'welcome', value: { peerId: 8n } });
+    let state = await states.next();
+    while (state[0] === 'moving') state = await states.next();
+    assert.deepEqual(state, ['open', 8n]);
+    const again: unknown[] = [];
+    while (tracker.requests.size > 0) again.push((await tracker.requests.next()).case);
+    assert.deepEqual(again, ['want', 'have']);
+    assert.equal(tracker.sockets.size, 0);
+  });
+
+  it('waits for no pause that began without a network, nor connects anew for nothing', async () => {
+    const client = connect();
+    client.renew();
+    await new Promise(setImmediate);
+    assert.deepEqual([client.state, states.size], ['connecting', 0]);
+    client.want([content(1)]);
+    (await tracker.sockets.next()).terminate();
+    let state = await states.next();
+    while (state[0] !== 'waiting') state = await states.next();
+    client.renew();
+    (await tracker.sockets.next()).terminate();
+    while (state[0] !== 'waiting' || client.state !== 'waiting') state = await states.next();
+    client.drop([content(1)]);
+    client.renew();
+    assert.equal(client.state, 'connecting');
+    await new Promise(setImmediate);
+    assert.deepEqual([timers.length, tracker.sockets.size], [0, 0]);
+    for (const end of ['suspend', 'close'] as const) {
+      client[end]();
+      client.renew();
+      assert.equal(client.state, end === 'close' ? 'closed' : 'suspended');
+    }
+  });
+
   it('says closed once and opens nothing after close', async () => {
     const [client, socket] = await openSession();
     const closed = once(socket, 'close');

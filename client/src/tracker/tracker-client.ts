@@ -159,6 +159,19 @@ export class TrackerClient implements Tracker {
     if (this.#asked.size > 0 || this.#held.size > 0) this.#flushSoon();
   }
 
+  /**
+   * The visitor's network is back, or another: what there is with the tracker may have died without a
+   * word, and a pause that grew in vain need not be waited for.
+   */
+  renew(): void {
+    if (!this.#socket && this.#state !== 'waiting') return;
+    this.#leave(this.#asked.size + this.#held.size > 0 ? 'moving' : 'connecting');
+    this.#failures = 0;
+    queueMicrotask(() => {
+      if (this.#state === 'moving' && !this.#socket) this.#open('moving');
+    });
+  }
+
   close(): void {
     if (this.#state !== 'closed') this.#leave('closed');
   }
