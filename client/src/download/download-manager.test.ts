@@ -51,6 +51,43 @@ describe('DownloadManager', () => {
     assert.deepEqual(bench.had.at(-1), [`1:${HASH}`, FILE.length]);
   });
 
+  it('does not take a network that is gone for an origin without ranges, and fetches only what is missing', async () => {
+    const { manifest, id, chunkSize } = await makeManifest([FILE], FILE.length, {});
+    bench.manager.addManifest(manifest);
+    bench.now = 0;
+    let isGone = false;
+    const asked: (string | undefined)[] = [];
+    bench.answer = (_, range) => {
+      asked.push(range);
+      if (isGone) throw new TypeError('Failed to fetch');
+      const [, first, last] = /(\d+)-(\d+)/.exec(range ?? '') ?? [];
+      const data = FILE.subarray(Number(first), Number(last) + 1);
+      const headers = { 'content-range': `bytes ${first}-${last}/${FILE.length}` };
+      return new Response(data, { status: 206, headers });
+    };
+    const result = bench.manager.download(id, { fallback: '/f' });
+    await until(() => bench.wanted.length > 0);
+    const key = bench.wanted[0] as string;
+    const lend = async (first: number, count = 1) => {
+      await pause(20);
+      bench.handlers.onGrant(key, { first, count, unitBytes: chunkSize });
+    };
+    await lend(0);
+    await until(() => bench.manager.stats().bytes.origin === chunkSize);
+    isGone = true;
+    await lend(1);
+    await until(() => asked.length === 2);
+    await pause(20);
+    isGone = false;
+    bench.now += 3_000;
+    // It is alone: nobody is named, and nothing lent.
+    bench.named();
+    for (let i = 0; i < 2; i++) await lend(0, 0);
+    assert.deepEqual(Buffer.from(await (await result).arrayBuffer()), FILE);
+    const ranges = [`bytes=0-${chunkSize - 1}`, `bytes=${chunkSize}-${2 * chunkSize - 1}`];
+    assert.deepEqual(asked, [...ranges, `bytes=${chunkSize}-${FILE.length - 1}`]);
+  });
+
   it('never announces as complete or returns what has the wrong hash', async () => {
     bench.answer = () => new Response('something else');
     const result = bench.manager.download(HASH, { fallback: '/f' });

@@ -69,6 +69,7 @@ export class Download implements Servable {
   /** Who was told what there is here, at least once. */
   readonly #greeted = new Set<PeerId>();
   #mediaType = '';
+  #hasRanges = false;
   #originError: unknown;
   readonly #alarm: Alarm;
   /** Most bytes that were at hand. */
@@ -327,6 +328,7 @@ export class Download implements Servable {
         onHead: (head) => {
           buffer.begin(head.offset);
           this.#mediaType = head.mediaType;
+          this.#hasRanges ||= head.ranged;
           this.tell({ type: 'range-head', range: id, ...head });
         },
         onData: (data) => {
@@ -341,8 +343,10 @@ export class Download implements Servable {
     } catch (error) {
       if (!abort.signal.aborted) this.#originError = error;
       const { kind, status, size } = error as Partial<HttpError>;
-      // Chromium fails like this where a range is answered with a compressed one, too.
-      const isUseless = kind === 'range' || (kind === 'unreachable' && length !== undefined);
+      // Chromium fails like this where a range is answered with a compressed one, too. Where ranges have
+      // come, it is the network, and the whole file would be more than what is missing.
+      const mayBe = kind === 'unreachable' && length !== undefined && !this.#hasRanges;
+      const isUseless = kind === 'range' || mayBe;
       if (status === 416) end({ end: 'beyond', total: size });
       else end({ end: isUseless ? 'no-ranges' : 'failed' });
     }

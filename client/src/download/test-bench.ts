@@ -37,7 +37,7 @@ export class Bench {
   readonly #served = new Set<string>();
   /** What the browser tells of the visitor's network. */
   readonly network = Object.assign(new EventTarget(), { saveData: false });
-  answer: (url: string) => Response = () =>
+  answer: (url: string, range?: string) => Response = () =>
     new Response(FILE, { headers: { 'content-type': 'text/x-zf' } });
   handlers!: NetworkHandlers;
   readonly manager: DownloadManager;
@@ -76,9 +76,9 @@ export class Bench {
       disconnect: (peer) => this.barred.push(peer),
       close: () => this.closed++,
     } as Connections;
-    const fetch = async (url: RequestInfo | URL) => {
+    const fetch = async (url: RequestInfo | URL, init?: RequestInit) => {
       this.fetched.push(String(url));
-      return this.answer(String(url));
+      return this.answer(String(url), new Headers(init?.headers).get('range') ?? undefined);
     };
     const real = browserPlatform();
     const now = () => this.now ?? real.now();
