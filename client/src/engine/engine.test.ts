@@ -289,6 +289,22 @@ describe('DownloadEngine with slow and silent peers', () => {
     assert.deepEqual(bench.said('fail'), [{ type: 'fail', reason: 'no-source' }]);
   });
 
+  it('tries one that was silent too often anew after its connection was lost, a few times', () => {
+    for (const barred of [false, true]) {
+      const bench = new Bench().open(CHUNK, 1n);
+      for (let tries = 1; tries <= MAX_PEER_FAILURES; tries++) {
+        bench.pass(MAX_SILENT_TIMEOUTS * REQUEST_TIMEOUT_MS);
+        bench.tell({ type: 'close', peer: 1n, barred });
+        bench.pass(RETRY_PEER_MS * 2 ** (tries - 1));
+        const mayCome = !barred && tries < MAX_PEER_FAILURES;
+        assert.equal(bench.said('connect').length, mayCome ? 1 : 0, `${barred} ${tries}`);
+        if (!mayCome) break;
+        const asked = bench.connected(1n).said('request');
+        assert.equal([...asked, ...bench.pass(1).said('request')].length, 1);
+      }
+    }
+  });
+
   it('does not take a long sleep for several timeouts', () => {
     const bench = new Bench().open(CHUNK, 1n);
     bench.now += 100 * REQUEST_TIMEOUT_MS;

@@ -173,8 +173,12 @@ export class Swarm {
     peer.early = undefined;
     peer.greeted = false;
     peer.refusals = 0;
+    // The silence of one whose connection is lost was that of a network, here or there: it is tried anew.
+    const wasMute = peer.state === 'spent' && peer.timeouts >= MAX_SILENT_TIMEOUTS;
+    if (wasMute) peer.timeouts = 0;
     if (barred) peer.state = 'spent';
-    else if (peer.state === 'open' || peer.state === 'connecting') this.#peers.failed(peer, now);
+    else if (wasMute || peer.state === 'open' || peer.state === 'connecting')
+      this.#peers.failed(peer, now);
     this.#candidates.changed();
   }
 

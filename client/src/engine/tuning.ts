@@ -71,7 +71,7 @@ export const LATE_FACTOR = 4;
 /** Every time a chunk is asked for again its time doubles, up to this many times. */
 export const MAX_BACKOFF_DOUBLINGS = 4;
 
-/** A peer that lets this many requests in a row pass in silence is not asked again. */
+/** A peer that lets this many requests in a row pass in silence is not asked again on that connection. */
 export const MAX_SILENT_TIMEOUTS = 3;
 
 /**
