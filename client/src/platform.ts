@@ -18,6 +18,8 @@ export interface Platform {
   readonly fetch: typeof fetch;
   /** Absent on pages without https and outside browsers; even to ask may throw, as in a sandboxed frame. */
   readonly caches?: CacheStorage | undefined;
+  /** While there is no network: resolves when there is one again. @default there is, or nobody can tell */
+  readonly offline?: Promise<void> | undefined;
   /** Absent in browsers that do not tell, as Firefox and Safari. */
   readonly networkInformation?: NetworkInformation | undefined;
 }
@@ -35,7 +37,20 @@ export interface NetworkInformation extends Partial<EventTarget> {
  * replace globals at any time.
  */
 export function browserPlatform(): Platform {
+  let offline: Promise<void> | undefined;
+  // Only if that is said: browsers may not know of every network, such as loopback alone.
+  globalThis.addEventListener?.('offline', () => {
+    const isBack = new Promise((resolve) =>
+      globalThis.addEventListener('online', resolve, { once: true }),
+    );
+    offline ??= isBack.then(() => {
+      offline = undefined;
+    });
+  });
   return {
+    get offline() {
+      return offline;
+    },
     now: () => performance.now(),
     random: () => Math.random(),
     setTimer(ms, callback) {

@@ -1,6 +1,9 @@
 import type { Platform } from '../platform.ts';
 
-/** A body without a byte for this long is given up: a browser's own patience is minutes. */
+/**
+ * A body without a byte for this long is given up: a browser's own patience is minutes. So long it is also
+ * waited for a network that is gone.
+ */
 export const HTTP_STALL_MS = 60_000;
 
 /** What the origin is about to send. */
@@ -99,7 +102,12 @@ export async function fetchRange(
   let loaded = 0;
   const truncated = (cause?: unknown) =>
     new HttpError('truncated', `${url} broke off after ${loaded} bytes`, { cause });
-  const broken = (cause: unknown) => {
+  const broken = async (cause: unknown) => {
+    // No fault of the origin's, and to ask again would be in vain.
+    if (platform.offline) {
+      const ended = new Promise((resolve) => controller.signal.addEventListener('abort', resolve));
+      await Promise.race([platform.offline, ended]);
+    }
     controller.signal.throwIfAborted();
     throw loaded
       ? truncated(cause)

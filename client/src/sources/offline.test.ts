@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { setImmediate as turn } from 'node:timers/promises';
+import { browserPlatform } from '../platform.ts';
+import { HTTP_STALL_MS, type HttpError } from './http.ts';
+import { get } from './test-origin.ts';
+
+/** As far as a window has a part in it. */
+describe('A fetch that fails while there is no network', () => {
+  let window: EventTarget;
+  const say = (type: 'offline' | 'online') => window.dispatchEvent(new Event(type));
+
+  before(() => {
+    window = new EventTarget();
+    globalThis.addEventListener = window.addEventListener.bind(window);
+  });
+
+  after(() => Reflect.deleteProperty(globalThis, 'addEventListener'));
+
+  /** Fetches fail at once; the time a body may stay away ends when the test says so. */
+  const fetching = (signal = new AbortController().signal) => {
+    const browser = browserPlatform();
+    let stall = () => {};
+    const platform = {
+      ...browser,
+      get offline() {
+        return browser.offline;
+      },
+      fetch: () => Promise.reject(new TypeError('Failed to fetch')),
+      setTimer(ms: number, run: () => void) {
+        assert.equal(ms, HTTP_STALL_MS);
+        stall = run;
+        return () => {};
+      },
+    };
+    const begin = () => {
+      const state = { isOver: false };
+      const failed = get('/f', { signal }, platform).then(({ error }) => {
+        state.isOver = true;
+        return error as HttpError;
+      });
+      return { state, failed };
+    };
+    return { begin, stall: () => stall() };
+  };
+
+  it('fails when the network is back, which is told once, and at once from then on', async () => {
+    const { begin } = fetching();
+    for (let time = 0; time < 2; time++) {
+      for (let i = 0; i < 2; i++) say('offline');
+      const { state, failed } = begin();
+      for (let i = 0; i < 10; i++) await turn();
+      assert.equal(state.isOver, false);
+      say('online');
+      assert.equal((await failed).kind, 'unreachable');
+      assert.equal((await begin().failed).kind, 'unreachable');
+    }
+  });
+
+  it('waits no longer than for a body that stays away', async () => {
+    const { begin, stall } = fetching();
+    say('offline');
+    const { failed } = begin();
+    await turn();
+    stall();
+    assert.equal((await failed).kind, 'stalled');
+    say('online');
+  });
+
+  it('ends when nobody wants it any more', async () => {
+    const abort = new AbortController();
+    const { begin } = fetching(abort.signal);
+    say('offline');
+    const { failed } = begin();
+    await turn();
+    abort.abort(new Error('not wanted'));
+    assert.equal((await failed).message, 'not wanted');
+    say('online');
+  });
+});
