@@ -276,7 +276,7 @@ export class DownloadEngine {
     if (result !== 'refused') this.#progressAt = this.#now;
     if (result === 'part' && this.#verification === 'chunks') this.#swarm.promise(event);
     if (result !== 'chunk') return;
-    this.#use.served(this.#now);
+    this.#use.served(this.#now, this.#chunks?.length(event.chunk));
     this.#supplied(event.chunk, event.peer);
   }
 

@@ -3,6 +3,7 @@ import type { Need, Origin, Situation } from './origin.ts';
 import type { Swarm } from './swarm.ts';
 import {
   ASK_PATIENCE_MS,
+  LATELY_MS,
   OPENING_MS,
   SEEDER_PATIENCE_MS,
   SLOW_PARTIAL_MS,
@@ -28,6 +29,10 @@ export class OriginUse {
   #suppliedAt = 0;
   /** The same of peers alone: what the origin gives says nothing of them. */
   #servedAt = 0;
+  /** Bytes per ms that came from peers in the last LATELY_MS that are over; undefined before. */
+  #lately: number | undefined;
+  /** Bytes since then, and when that was. */
+  #counted = { bytes: 0, from: 0 };
   /** When a peer last said that it has something: then the others get on. */
   #newsAt = 0;
 
@@ -77,9 +82,12 @@ export class OriginUse {
     this.#suppliedAt = now;
   }
 
-  /** A chunk came from a peer, or peers are given their time anew. */
-  served(now: number): void {
+  /** A chunk of so many bytes came from a peer, or peers are given their time anew. */
+  served(now: number, bytes = 0): void {
     this.#suppliedAt = this.#servedAt = now;
+    // From the first one on: before it there were connections to make.
+    if (bytes > 0 && this.#counted.from === 0) this.#counted.from = now;
+    this.#counted.bytes += bytes;
   }
 
   /** When time alone may change an answer of {@link need}. */
@@ -97,6 +105,7 @@ export class OriginUse {
     const { isOut, isBusy, isWhole, leases } = this.#origin;
     const { hasCandidates, hasSeeders } = this.#swarm;
     if (isOut) return 'no';
+    this.#count(now);
     if (this.reach !== 'there' && !this.#swarm.isEngaged) return 'alone';
     if (this.reach === 'there' && !this.#answered)
       // Asked along with the question who is there: the answer to both comes at once.
@@ -137,15 +146,31 @@ export class OriginUse {
     return now - this.#servedAt >= patience;
   }
 
+  #count(now: number): void {
+    const { bytes, from } = this.#counted;
+    if (from === 0 || now - from < LATELY_MS) return;
+    this.#lately = bytes / (now - from);
+    this.#counted = { bytes: 0, from: now };
+  }
+
+  /**
+   * Bytes per ms from the peers. Seeders who let pauses be between bursts look faster while they give; of partial
+   * holders, who may have nothing for a while, no more is expected.
+   */
+  get #rate(): number {
+    const { rate, hasSeeders } = this.#swarm;
+    return hasSeeders ? Math.min(rate, this.#lately ?? rate) : rate;
+  }
+
   /** Time the peers would need for what is missing, if they had it all, in ms; 0 if they are idle. */
   #leftMs(chunks: Chunks | undefined): number {
-    const { rate } = this.#swarm;
+    const rate = this.#rate;
     return rate === 0 ? 0 : (chunks?.missingBytes ?? 0) / rate;
   }
 
   /** Time the peers need for what they have and is missing here, in ms. */
   #backlogMs(chunks: Chunks): number {
-    const { rate } = this.#swarm;
+    const rate = this.#rate;
     let bytes = 0;
     for (let chunk = 0; chunk < chunks.layout.count; chunk++)
       if (chunks.isMissing(chunk) && this.#swarm.isAvailable(chunk)) bytes += chunks.length(chunk);

@@ -125,6 +125,12 @@ export const OPENING_MS = 5_000;
 /** A download that would still take so long from complete holders gets help from the origin. */
 export const SLOW_SEEDERS_MS = 5_000;
 
+/**
+ * Time over which it is looked at what seeders gave in fact. Some that sent each fragment after 2.9 s kept a visitor
+ * waiting for ten times as long as plain HTTP (modelled).
+ */
+export const LATELY_MS = 2_000;
+
 /** What partial holders would need so long to send is asked of the origin too: they have others to serve. */
 export const SLOW_PARTIAL_MS = 700;
 
