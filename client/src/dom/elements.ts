@@ -3,7 +3,7 @@ import { parseCandidates } from './srcset.ts';
 /** Elements that carry an asset of ours. */
 export const MARKED = '[data-zf-hash],[data-zf-fallback],[data-zf-srcset],[data-zf-poster]';
 
-/** Attributes whose change means another asset, or another use of it. */
+/** Attributes whose change means another asset, or another use of it; and those that show it, which a page may take away. */
 export const WATCHED = [
   'data-zf-hash',
   'data-zf-fallback',
@@ -12,6 +12,11 @@ export const WATCHED = [
   'rel',
   'loading',
   'preload',
+  'src',
+  'srcset',
+  'href',
+  'data',
+  'poster',
 ];
 
 /** What an element can want an asset for; only media elements have a poster. */

@@ -55,8 +55,8 @@ import {
 import { announce, NO_PROGRESS, reportFailure } from './events.ts';
 import { InlineManifests } from './inline-manifests.ts';
 import { Nearness, playWanted, postponement } from './postpone.ts';
-import { type Place, ScriptOrder, scriptKind } from './scripts.ts';
-import { isFrame, isStylesheet, show, unshow, urlFor, whenLoaded } from './show.ts';
+import { type Place, parsed, ScriptOrder, scriptKind, untilTurn } from './scripts.ts';
+import { isFrame, isStylesheet, show, showAgain, unshow, urlFor, whenLoaded } from './show.ts';
 import { onDemand, type StylesheetLibrary } from './stylesheet-library.ts';
 import { parseUrl } from './url.ts';
 import { Use } from './use.ts';
@@ -167,6 +167,7 @@ export class Injector {
         this.#uses[slot].delete(owner);
       } else if (!same || (old?.state === 'waiting' && !postponement(owner)))
         this.#start(owner, slot, wish, old);
+      else if (old?.state === 'shown') showAgain(old);
     }
   }
 
@@ -376,20 +377,4 @@ function mayPlay(media: HTMLMediaElement, source: Element): boolean {
   if (query && !globalThis.matchMedia(query).matches) return false;
   const type = source.getAttribute('type');
   return !type || media.canPlayType(type) !== '';
-}
-
-/** A script's turn, or its end. */
-async function untilTurn(place: Place | undefined, signal: AbortSignal): Promise<unknown> {
-  if (!place || signal.aborted) return;
-  return Promise.race([
-    place.turn,
-    new Promise((resolve) => signal.addEventListener('abort', resolve)),
-  ]);
-}
-
-function parsed(document: Document): Promise<unknown> {
-  if (document.readyState !== 'loading') return Promise.resolve();
-  return new Promise((resolve) =>
-    document.addEventListener('readystatechange', resolve, { once: true }),
-  );
 }

@@ -68,3 +68,20 @@ export class ScriptOrder {
     return { turn, done };
   }
 }
+
+/** A script's turn, or its end. */
+export async function untilTurn(place: Place | undefined, signal: AbortSignal): Promise<unknown> {
+  if (!place || signal.aborted) return;
+  return Promise.race([
+    place.turn,
+    new Promise((resolve) => signal.addEventListener('abort', resolve)),
+  ]);
+}
+
+/** Resolves when a document is parsed. */
+export function parsed(document: Document): Promise<unknown> {
+  if (document.readyState !== 'loading') return Promise.resolve();
+  return new Promise((resolve) =>
+    document.addEventListener('readystatechange', resolve, { once: true }),
+  );
+}

@@ -60,18 +60,32 @@ export function isFrame(element: Element, url: string): boolean {
 
 /** Sets the attribute that shows an asset; everything it needs around it, too. */
 export function show(use: Use, part: Part, url: string): void {
-  const { element, target, attribute, descriptor } = part;
+  const value = part.attribute === 'srcset' ? `${url} ${part.descriptor}`.trim() : url;
+  setAttributes(use.owner, part, value);
+  use.settle('shown', { part, value });
+  if (url.startsWith('blob:')) fallBackOnError(use, part, url);
+}
+
+/**
+ * Gives back what the page took away: whoever makes elements be as the server wrote them (morphdom, Turbo, LiveView,
+ * Svelte's hydration) finds no address there. Not where taking it away changes nothing.
+ */
+export function showAgain({ owner, slot, shown }: Use): void {
+  if (!shown || (slot === 'main' && /^(?:audio|i?frame|script|video)$/.test(owner.localName)))
+    return;
+  const { target, attribute } = shown.part;
+  if (!target.hasAttribute(attribute)) setAttributes(owner, shown.part, shown.value);
+}
+
+function setAttributes(owner: Element, { element, target, attribute }: Part, value: string): void {
   // Without this, a script that gets its src from a script is async (HTML Standard, 4.12.1.1).
   if (isScript(element) && !element.hasAttribute('async')) element.async = false;
   if (isStylesheet(element) && !element.getAttribute('rel'))
     element.setAttribute('rel', 'stylesheet');
-  if (isResponsive(use.owner))
-    for (const other of [use.owner, ...sourcesOf(use.owner)])
+  if (isResponsive(owner))
+    for (const other of [owner, ...sourcesOf(owner)])
       if (other.hasAttribute('data-zf-srcset')) other.removeAttribute('srcset');
-  const value = attribute === 'srcset' ? `${url} ${descriptor}`.trim() : url;
   target.setAttribute(attribute, value);
-  use.settle('shown', { part, value });
-  if (url.startsWith('blob:')) fallBackOnError(use, part, url);
 }
 
 let warned = false;
