@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { $, TestPage } from './testing/browser.ts';
+import { $, failed, loaded, TestPage } from './testing/browser.ts';
 
 /** What frameworks do to elements that were already given their assets. */
 describe('the injection layer under a framework', () => {
@@ -28,5 +28,73 @@ describe('the injection layer under a framework', () => {
     // Which goes on without: another src would start it over.
     assert.deepEqual(await page.get('[m.hasAttribute("src"), m.duration]'), [false, 0.25]);
     assert.equal(await page.get('downloads.started.length'), 5);
+  });
+
+  it('shows nothing old for what cannot be had or is not wanted any more', async () => {
+    const poster = `data-zf-poster="/red.png ${page.site.hash('/red.png')}"`;
+    await page.open(
+      `<img id="a" ${page.site.mark('/red.png')}><img id="b" ${page.site.mark('/green.png')}>` +
+        `<img id="c" ${page.site.mark('/blue.png')}><video id="v" ${poster} ${page.site.mark('/s.wav')}></video>`,
+    );
+    await page.until(
+      `['a', 'b', 'c'].every((id) => document.getElementById(id).naturalWidth) && v.duration && v.poster`,
+    );
+    page.site.hold('/never.js');
+    const never = JSON.stringify({ zfHash: page.site.hash('/never.js'), zfFallback: '/never.js' });
+    await page.get(`(() => {
+      for (const { dataset } of [a, v])
+        Object.assign(dataset, { zfFallback: '/gone', zfHash: '${page.site.hash('/never.js')}' });
+      Object.assign(c.dataset, ${never});
+    })()`);
+    await page.requested('/never.js');
+    await page.get(`(() => {
+      for (const { dataset } of [b, c]) ['zfHash', 'zfFallback'].forEach((name) => delete dataset[name]);
+      delete v.dataset.zfPoster;
+    })()`);
+    await page.until(`${failed('a')} && ${failed('v')}`);
+    await page.until('[a, b, c].every(({ naturalWidth }) => !naturalWidth) && v.readyState === 0');
+    assert.deepEqual(
+      await page.get('[a, b, c, v].flatMap((e) => [e.getAttribute("src"), e.poster || null])'),
+      Array(8).fill(null),
+    );
+    assert.equal(await page.get('urls.size'), 0);
+    assert.equal(await page.get('messages.length'), 2);
+  });
+
+  it('keeps a picture when a larger one of its choice cannot be had', async () => {
+    const entry = (path: string, descriptor: string) =>
+      `${path} ${page.site.hash('/red.png')} ${descriptor}`;
+    await page.open(
+      `<picture><source id="s" media="(max-width: 1px)" data-zf-srcset="${entry('/gone', '1x').replace(/sha256-.{5}/, 'sha256-AAAAA')}">` +
+        `<img id="a" ${page.site.mark('/red.png')}></picture>`,
+    );
+    await page.until(loaded('a'));
+    await page.get(`(() => { s.media = 'all'; dispatchEvent(new Event('resize')) })()`);
+    await page.until(failed('a'));
+    assert.equal(await page.get('a.naturalWidth'), 2);
+  });
+
+  it('shows again what was shown before, whatever the element was used for meanwhile', async () => {
+    page.site.hold('/blue.png');
+    await page.open(
+      `<img id="a" ${page.site.mark('/red.png')}><img id="b" ${page.site.mark('/green.png')}>`,
+    );
+    await page.until(`${loaded('a')} && ${loaded('b')}`);
+    const mark = (path: string) =>
+      JSON.stringify({ zfHash: page.site.hash(path), zfFallback: path });
+    await page.get(`(() => {
+      Object.assign(a.dataset, ${mark('/blue.png')});
+      ['zfHash', 'zfFallback'].forEach((name) => delete b.dataset[name]);
+    })()`);
+    await page.requested('/blue.png');
+    // As a list does that uses its rows again.
+    await page.get('(() => { globalThis.row = a; row.remove() })()');
+    await page.until('!row.hasAttribute("src") && !b.hasAttribute("src")');
+    await page.get(`(() => {
+      Object.assign(row.dataset, ${mark('/red.png')});
+      Object.assign(b.dataset, ${mark('/green.png')});
+      document.body.append(row);
+    })()`);
+    await page.until('a.naturalWidth === 2 && b.naturalWidth === 4');
   });
 });

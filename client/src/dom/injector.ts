@@ -162,9 +162,10 @@ export class Injector {
       const old = this.#uses[slot].get(owner);
       const same = old ? isSame(old, wish) : this.#finished.get(owner) === wish;
       if (wish === undefined) {
-        if (!old || old.state === 'shown') continue;
-        old.end();
+        if (!old) continue;
         this.#uses[slot].delete(owner);
+        old.end();
+        this.#unshow(old);
       } else if (!same || (old?.state === 'waiting' && !postponement(owner)))
         this.#start(owner, slot, wish, old);
       else if (old?.state === 'shown') showAgain(old);
@@ -177,8 +178,13 @@ export class Injector {
       if (!use) continue;
       uses.delete(owner);
       use.end();
-      if (this.#finished.get(owner) !== use.wish) unshow(use);
+      if (this.#finished.get(owner) !== use.wish) this.#unshow(use);
     }
+  }
+
+  #unshow(use: Use, stops = false): void {
+    unshow(use, stops);
+    this.#finished.delete(use.owner);
   }
 
   /** Of an object URL. A picture that is only taken out for a while stays as it is. */
@@ -330,6 +336,7 @@ export class Injector {
       return show(use, part, part.fallback);
     }
     use.settle('failed');
+    if (use.isNew) this.#unshow(use, true);
     // The instance was closed: nobody's failure.
     if (error.code !== 'aborted') reportFailure(part, progress, error);
   }

@@ -140,10 +140,14 @@ export function whenLoaded({ owner, slot, signal }: Use, url: string, onLoaded: 
   owner.addEventListener('load', loaded, { signal });
 }
 
-/** Takes back what was shown, unless the page has changed it since. */
-export function unshow({ shown }: Use): void {
-  if (shown && shown.part.target.getAttribute(shown.part.attribute) === shown.value)
-    shown.part.target.removeAttribute(shown.part.attribute);
+/**
+ * Takes back what was shown, unless the page has changed it since.
+ * @param stops media, too, which play on without their address
+ */
+export function unshow({ owner, slot, shown }: Use, stops = false): void {
+  if (!shown || shown.part.target.getAttribute(shown.part.attribute) !== shown.value) return;
+  shown.part.target.removeAttribute(shown.part.attribute);
+  if (stops && slot === 'main' && isMedia(owner)) owner.load();
 }
 
 export function isStylesheet(element: Element): boolean {

@@ -15,6 +15,8 @@ export class Use {
   /** `waiting`: postponed. */
   state: 'waiting' | 'loading' | 'shown' | 'failed' = 'loading';
   shown: Shown | undefined;
+  /** What the predecessor shows is not what is wanted now. */
+  readonly isNew: boolean;
   /** Resolves when shown, failed or ended. */
   settled: Promise<void> = Promise.resolve();
   readonly #abort = new AbortController();
@@ -29,6 +31,7 @@ export class Use {
     this.owner = owner;
     this.slot = slot;
     this.wish = wish;
+    this.isNew = old?.wish !== wish;
     if (!old) return;
     this.shown = old.shown;
     this.#inherited = old.#inherited.splice(0);
