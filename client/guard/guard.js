@@ -10,7 +10,8 @@
   // A client that came late or threw later does the rest.
   const fill = () =>
     d.readyState !== 'loading' &&
-    !self.zauberflote &&
+    // Not an element with this id, which is a property of the window as well.
+    !self.zauberflote?.inject &&
     [...d.querySelectorAll('[data-zf-fallback],[data-zf-srcset],[data-zf-poster]')]
       .sort((a, b) => late(a) - late(b))
       .forEach((e) => {

@@ -89,6 +89,14 @@ describe('the guard', () => {
         await wait(`${$('k')}.naturalWidth === 8`);
       });
 
+    it('takes no element with the name of the client for it', async () => {
+      await page.open(
+        `<h2 id="zauberflote"></h2><img id="i" ${page.site.mark('/red.png')}>`,
+        guardSnippet('/404.js', NO_TRACKER),
+      );
+      await wait(`${$('i')}.naturalWidth === 2`);
+    });
+
     it('puts the fallbacks in place when the client hangs, and a late client leaves them', async () => {
       page.site.hold('/zf.js');
       // The timer, to be run at will.
@@ -110,7 +118,7 @@ describe('the guard', () => {
         document.head.append(script);
         timeIsUp();`);
       await wait(`${$('i')}.naturalWidth === 2 && ran.length === 3`);
-      await page.driver.executeScript('globalThis.zauberflote = {}');
+      await page.driver.executeScript('globalThis.zauberflote = { inject() {} }');
       page.site.release('/zf.js');
       await wait('globalThis.downloads');
       await page.get(

@@ -40,7 +40,8 @@ class Zauberflote extends ZauberfloteCore {
   }
 }
 
-if (!window.zauberflote) {
+// An element with this id is a property of the window, too.
+if (!window.zauberflote?.inject) {
   const data = script?.dataset;
   const urls = data?.iceServers?.match(/\S+/g) ?? [];
   window.Zauberflote = Zauberflote;

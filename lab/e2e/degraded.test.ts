@@ -112,6 +112,13 @@ describe('A page in a real browser', function () {
       assert.equal((await bytes(page)).peers, 0);
     });
 
+  it('is complete with an element that has the name of the client', async () => {
+    site.page('/opera', tracker.url, `<h2 id="zauberflote">Die Zauberflöte</h2>${assetBody(site)}`);
+    const page = await open(site.url('/opera'));
+    await complete(page);
+    assert.match(await stylesheet(page), /^blob:/);
+  });
+
   it('is complete when the client script answers 404', async () => {
     site.scriptUp = false;
     const page = await open(site.url());
