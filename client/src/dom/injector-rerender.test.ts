@@ -97,4 +97,20 @@ describe('the injection layer under a framework', () => {
     })()`);
     await page.until('a.naturalWidth === 2 && b.naturalWidth === 4');
   });
+
+  it('leaves scripts that ran as the server wrote them, and a copy of one runs', async () => {
+    const script = `<script id="s" ${page.site.mark('/b.js')}></script>`;
+    await page.open(`<div id="box">${script}</div>`);
+    await page.until(`ran.length === 1 && !s.hasAttribute('src')`);
+    assert.equal(await page.get('s.outerHTML'), script);
+    // As Turbo does with a page that it kept.
+    await page.get(`(() => {
+      const copy = document.createElement('script');
+      for (const { name, value } of s.attributes) copy.setAttribute(name, value);
+      s.remove();
+      box.append(copy);
+    })()`);
+    await page.until('ran.length === 2');
+    assert.deepEqual(await page.get('events.filter(({ type }) => type === "error")'), []);
+  });
 });

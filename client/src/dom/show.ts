@@ -129,13 +129,18 @@ function fallBackOnError(use: Use, part: Part, url: string): void {
   listener.addEventListener('error', failed, { capture: true, signal: use.signal });
 }
 
-/** Calls `onLoaded` when a picture or script is there for good: neither is ever read again. */
-export function whenLoaded({ owner, slot, signal }: Use, url: string, onLoaded: () => void): void {
+/**
+ * Calls `onLoaded` when a picture or script is there for good: neither is ever read again. A script is then as the
+ * server wrote it: Turbo and others would take it for another one and run it twice, or copy an address that is gone.
+ */
+export function whenLoaded(use: Use, url: string, onLoaded: () => void): void {
+  const { owner, slot, signal } = use;
   const isImage = owner.localName === 'img';
   if (slot === 'poster' || !(isImage || isScript(owner))) return;
   const loaded = () => {
     // An event of the picture shown before may still be on its way.
     if (!isImage || (owner as HTMLImageElement).currentSrc === url) onLoaded();
+    if (!isImage) unshow(use);
   };
   owner.addEventListener('load', loaded, { signal });
 }
