@@ -39,6 +39,25 @@ describe('the injection layer', () => {
       assert.equal(await page.get('messages.length'), 0);
     });
 
+    it('looks through what is marked once, not for each address of a stylesheet', async () => {
+      const rules = Array.from({ length: 100 }, (_, i) => `#x${i} { background: url(${i}.png) }`);
+      page.site.put('/css/many.css', 'text/css', rules.join(''));
+      await page.open(
+        `${`<img loading="lazy" ${page.site.mark('/red.png')}>`.repeat(300)}<p id="d"></p>`,
+      );
+      await page.until(`document.images[299].naturalWidth`);
+      await page.get(`(() => {
+        globalThis.parsed = 0;
+        globalThis.URL = class extends URL { constructor(...all) { super(...all); parsed++ } };
+        document.body.insertAdjacentHTML('beforeend', '<link id="l" ${page.site.mark('/css/many.css')}>');
+      })()`);
+      await page.until(loaded('l'));
+      assert.ok(
+        (await page.get<number>('parsed')) < 1_000,
+        `${await page.get('parsed')} addresses`,
+      );
+    });
+
     it('does not keep a stylesheet back for an asset or import that does not come', async () => {
       for (const path of ['/green.png', '/css/imported.css']) page.site.hold(path);
       await page.open(

@@ -35,26 +35,34 @@ export interface SharedAsset {
 }
 
 export function stylesheetPage(document: Document, assets: Assets): StylesheetPage {
+  /** What is marked, by address. Made once: a page may mark thousands, and a stylesheet name hundreds. */
+  let marked: Map<string, { element: Element; hash: string }> | undefined;
+  const find = () => {
+    const found: typeof marked = new Map();
+    for (const element of document.querySelectorAll(MARKED)) {
+      const { hash, fallback } = ownPart(element);
+      const absolute = fallback !== null && parseUrl(fallback, document.baseURI);
+      if (hash === null || !absolute) continue;
+      absolute.hash = '';
+      if (!found.has(absolute.href)) found.set(absolute.href, { element, hash });
+    }
+    return found;
+  };
   return {
     characterSet: document.characterSet,
     share(url) {
-      for (const element of document.querySelectorAll(MARKED)) {
-        const { hash, fallback } = ownPart(element);
-        const absolute = fallback !== null && parseUrl(fallback, document.baseURI);
-        if (hash === null || !absolute) continue;
-        absolute.hash = '';
-        if (absolute.href !== url) continue;
-        const { asset, release } = assets.share(hash, url);
-        return {
-          blob: asset.blob,
-          async hold() {
-            const blob = await asset.blob;
-            return asset.hold(blob, await typeOf(blob, element.getAttribute('type'), url));
-          },
-          release,
-        };
-      }
-      return undefined;
+      marked ??= find();
+      const { element, hash } = marked.get(url) ?? {};
+      if (!element || !hash) return undefined;
+      const { asset, release } = assets.share(hash, url);
+      return {
+        blob: asset.blob,
+        async hold() {
+          const blob = await asset.blob;
+          return asset.hold(blob, await typeOf(blob, element.getAttribute('type'), url));
+        },
+        release,
+      };
     },
   };
 }
