@@ -80,6 +80,19 @@ describe('the injection layer', () => {
       assert.equal(await page.get('urls.size'), 2, 'the probes were not revoked');
     });
 
+    it('keeps the fragment of an address, which says what of the file is shown', async () => {
+      const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"><symbol id="i" viewBox="0 0 4 4"/></svg>`;
+      page.site.put('/sprite.svg', 'image/svg+xml', svg);
+      const mark = page.site.mark('/sprite.svg').replace('.svg', '.svg#i');
+      await page.open(
+        `<img id="a" ${mark}><svg width="20"><use id="u" ${mark}/></svg><audio id="m" ${page.site.mark('/s.wav').replace('.wav', '.wav#t=0.1')}></audio>`,
+      );
+      await page.until(`${loaded('a')} && u.getAttribute('href') && m.duration`);
+      for (const address of ['a.src', 'u.href.baseVal', 'm.src'])
+        assert.match(await page.get(address), /^blob:.*#(?:i|t=0\.1)$/);
+      await page.until('m.currentTime === 0.1');
+    });
+
     it('chooses the source of a picture by media and type, again when the window changes', async () => {
       const entry = (path: string) => `${path} ${page.site.hash(path)}`;
       await page.open(

@@ -43,7 +43,9 @@ export async function urlFor(
   const type = await typeOf(blob, declared, url);
   // Known only now, see isFrame.
   if (PLUGIN.test(element.localName) && isPage(type)) return atOrigin;
-  return asset.hold(blob, type);
+  const held = asset.hold(blob, type);
+  // It says which symbol of an SVG, or where a film begins.
+  return { ...held, url: held.url + new URL(url).hash };
 }
 
 /**
