@@ -194,6 +194,16 @@ describe('the injection layer', () => {
       assert.ok(!page.site.requests.includes('/a.svg'));
     });
 
+    it('plays what was to play before its source was there', async () => {
+      page.site.hold('/s.wav');
+      await page.open(`<audio id="a"><source ${page.site.mark('/s.wav')}></audio>`);
+      await page.requested('/s.wav');
+      await page.get(`(() => { globalThis.playing = a.play().then(() => 'played', String) })()`);
+      await page.settle();
+      page.site.release('/s.wav');
+      await page.until('a.played.length');
+    });
+
     it('reports a poster that cannot be had, without calling the media broken', async () => {
       await page.open(
         `<video id="v" data-zf-poster="/404 ${page.site.hash('/red.png')}" ${page.site.mark('/s.wav')}></video>`,

@@ -250,8 +250,11 @@ export class Injector {
       if (use.state === 'shown') {
         const next = () => void this.#supplyFirst(use, source);
         source.addEventListener('error', next, { once: true, signal: use.signal });
-        // A source that gets its src later is only looked at when its element starts over.
-        return media.load();
+        // A source that gets its src later is only looked at when its element starts over, which stops it.
+        const isPlaying = !media.paused;
+        media.load();
+        if (isPlaying) media.play().catch(() => {});
+        return;
       }
       tried = source;
     }
