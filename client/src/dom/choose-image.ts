@@ -21,11 +21,14 @@ export async function chooseImage(img: Element): Promise<Part | undefined> {
     const parts: Part[] = [];
     const numbered = (part: Part) => `${pixel}#${parts.push(part) - 1}`;
     const picture = document.createElement('picture');
+    // Only lazy pictures of the page have it, which the copy is not.
+    const { width } = img.getBoundingClientRect();
+    const auto = width && (img as HTMLImageElement).loading === 'lazy' ? `${width}px` : 'auto';
     for (const element of [...sourcesOf(img), img]) {
       const copy = document.createElement(element.localName);
       for (const name of ['media', 'type', 'sizes']) {
         const value = element.getAttribute(name);
-        if (value !== null) copy.setAttribute(name, value);
+        if (value !== null) copy.setAttribute(name, value.replace(/^\s*auto(?=\s*(,|$))/i, auto));
       }
       const marked = element.getAttribute('data-zf-srcset');
       if (marked !== null) {

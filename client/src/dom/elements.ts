@@ -12,6 +12,8 @@ export const WATCHED = [
   'rel',
   'loading',
   'preload',
+  'sizes',
+  'media',
   'src',
   'srcset',
   'href',

@@ -113,4 +113,18 @@ describe('the injection layer under a framework', () => {
     await page.until('ran.length === 2');
     assert.deepEqual(await page.get('events.filter(({ type }) => type === "error")'), []);
   });
+
+  it('chooses again when sizes or media are changed', async () => {
+    const entry = (path: string, descriptor = '') =>
+      `${path} ${page.site.hash(path)} ${descriptor}`;
+    await page.open(
+      `<img id="a" sizes="2px" data-zf-srcset="${entry('/red.png', '2w')}, ${entry('/blue.png', '800w')}">` +
+        `<picture><source id="s" media="(max-width: 1px)" data-zf-srcset="${entry('/blue.png')}">` +
+        `<img id="b" ${page.site.mark('/green.png')}></picture>`,
+    );
+    await page.until(`${loaded('a')} && ${loaded('b')}`);
+    assert.equal(await page.get('b.naturalWidth'), 4);
+    await page.get(`(() => { a.sizes = '800px'; s.media = 'all' })()`);
+    await page.until('/800w$/.test(a.srcset) && b.naturalWidth === 8');
+  });
 });

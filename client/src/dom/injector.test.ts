@@ -80,6 +80,22 @@ describe('the injection layer', () => {
       assert.equal(await page.get('urls.size'), 2, 'the probes were not revoked');
     });
 
+    it('knows the width of lazy pictures whose sizes are auto', async () => {
+      const srcset = `${page.site.mark('/red.png')} 100w, ${page.site.mark('/blue.png')} 1000w`
+        .replaceAll('data-zf-fallback="', '')
+        .replaceAll(/" data-zf-hash="([^"]*)"/g, ' $1');
+      await page.open(
+        `<img id="a" loading="lazy" width="90" height="90" sizes="auto, 100vw" data-zf-srcset="${srcset}">` +
+          `<img id="b" width="90" height="90" sizes="auto, 800px" data-zf-srcset="${srcset}">`,
+      );
+      await page.until(`${loaded('a')} && ${loaded('b')}`);
+      // Of others it is no size.
+      assert.deepEqual(await page.get('[a, b].map(({ srcset }) => srcset.split(" ")[1])'), [
+        '100w',
+        '1000w',
+      ]);
+    });
+
     it('keeps the fragment of an address, which says what of the file is shown', async () => {
       const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"><symbol id="i" viewBox="0 0 4 4"/></svg>`;
       page.site.put('/sprite.svg', 'image/svg+xml', svg);

@@ -133,8 +133,9 @@ export class Injector {
   #changed(records: MutationRecord[]): void {
     const touched = new Set<Element>();
     const touch = (owner: Element | null) => owner && touched.add(owner);
-    for (const { type, target, addedNodes, removedNodes } of records) {
+    for (const { type, target, attributeName, addedNodes, removedNodes } of records) {
       if (type === 'attributes') touch(ownerOf(target as Element));
+      if (attributeName === 'sizes' || attributeName === 'media') this.#resized();
       for (const node of addedNodes) this.#manifests.collect(node);
       for (const node of [...removedNodes, ...addedNodes]) {
         for (const owner of ownersUnder(node)) touch(owner);
