@@ -336,6 +336,22 @@ describe('the injection layer in a changing page', () => {
       }
     });
 
+    it('loads from the origin as plain HTML in a page without an origin, which is refused everything', async () => {
+      await page.open('<iframe id="f" sandbox="allow-scripts"></iframe>');
+      const html =
+        `<!doctype html><base href="${page.site.origin}"><script src="/zf.js"></script>` +
+        `<img id="a" ${page.site.mark('/red.png')} onload="parent.postMessage([a.src, messages], '*')">`;
+      await page.get(`(() => {
+        addEventListener('message', ({ data }) => { globalThis.told = data });
+        f.srcdoc = ${JSON.stringify(html).replaceAll('/script', '/scr" + "ipt')};
+      })()`);
+      await page.until('globalThis.told');
+      const [src, messages] = await page.get<[string, string[]]>('told');
+      assert.equal(src, `${page.site.origin}/red.png`);
+      assert.equal(messages.length, 1);
+      assert.match(messages[0]!, /^warn: .*unverified/);
+    });
+
     it('loads from the origin as plain HTML where hashes cannot be computed', async () => {
       page.site.put('/nolib.png', 'image/png', png(3, 3, [0, 0, 0]));
       page.site.put('/nolib.js', 'text/javascript', 'ran.push("nolib")');

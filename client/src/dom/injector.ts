@@ -333,7 +333,9 @@ export class Injector {
       reason instanceof ZfError
         ? reason
         : new ZfError('no-source', String(reason), { cause: reason });
-    if (error.code === 'no-hash-library' && part.attribute && part.fallback) {
+    // To a page without an origin (a sandboxed frame), its own server is another host, and may not allow CORS.
+    const isRefused = error.code === 'no-source' && globalThis.origin === 'null';
+    if ((error.code === 'no-hash-library' || isRefused) && part.attribute && part.fallback) {
       console.warn(
         `Zauberflöte: ${describe(part.element)} is loaded from its origin, unverified: ${error.message}`,
       );
