@@ -30,6 +30,23 @@ describe('the injection layer under a framework', () => {
     assert.equal(await page.get('downloads.started.length'), 5);
   });
 
+  it('does not hang the page where an observer takes addresses away', async () => {
+    await page.open(`<img id="a" ${page.site.mark('/red.png')}>`);
+    await page.until(loaded('a'));
+    await page.get(`(() => {
+      globalThis.taken = 0;
+      globalThis.taker = new MutationObserver(() => {
+        if (a.hasAttribute('src') && taken++ < 1000) a.removeAttribute('src');
+      });
+      taker.observe(a, { attributes: true });
+      a.removeAttribute('src');
+    })()`);
+    await page.until('taken > 1');
+    assert.ok((await page.get<number>('taken')) < 500);
+    await page.get('taker.disconnect()');
+    await page.until('a.naturalWidth === 2');
+  });
+
   it('shows nothing old for what cannot be had or is not wanted any more', async () => {
     const poster = `data-zf-poster="/red.png ${page.site.hash('/red.png')}"`;
     await page.open(

@@ -68,15 +68,25 @@ export function show(use: Use, part: Part, url: string): void {
   if (url.startsWith('blob:')) fallBackOnError(use, part, url);
 }
 
+/** Not sooner after the last time, in ms: what takes addresses away by an observer would go on with us for ever. */
+const AGAIN_MS = 50;
+
 /**
  * Gives back what the page took away: whoever makes elements be as the server wrote them (morphdom, Turbo, LiveView,
  * Svelte's hydration) finds no address there. Not where taking it away changes nothing.
  */
-export function showAgain({ owner, slot, shown }: Use): void {
-  if (!shown || (slot === 'main' && /^(?:audio|i?frame|script|video)$/.test(owner.localName)))
-    return;
+export function showAgain(use: Use): void {
+  const { owner, slot, shown, signal } = use;
+  if (!shown || signal.aborted) return;
+  if (slot === 'main' && /^(?:audio|i?frame|script|video)$/.test(owner.localName)) return;
   const { target, attribute } = shown.part;
-  if (!target.hasAttribute(attribute)) setAttributes(owner, shown.part, shown.value);
+  if (target.hasAttribute(attribute)) return;
+  const now = performance.now();
+  if (now < use.nextAgain) setTimeout(showAgain, AGAIN_MS, use);
+  else {
+    use.nextAgain = now + AGAIN_MS;
+    setAttributes(owner, shown.part, shown.value);
+  }
 }
 
 function setAttributes(owner: Element, { element, target, attribute }: Part, value: string): void {

@@ -15,6 +15,8 @@ export class Use {
   /** `waiting`: postponed. */
   state: 'waiting' | 'loading' | 'shown' | 'failed' = 'loading';
   shown: Shown | undefined;
+  /** When it may be shown again, see `showAgain`. */
+  nextAgain = 0;
   /** What the predecessor shows is not what is wanted now. */
   readonly isNew: boolean;
   /** Resolves when shown, failed or ended. */
