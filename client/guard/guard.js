@@ -5,6 +5,7 @@
 // hash. guard.ts holds it minified; a test says when that is out of date. Every byte of it is on
 // every page: no ceremony.
 ((d) => {
+  const names = ['data-zf-fallback', 'data-zf-srcset', 'data-zf-poster'];
   const late = (e) => e.defer || e.type === 'module';
   // Only when the document is parsed: then scripts can keep their order, deferred ones last.
   // A client that came late or threw later does the rest.
@@ -12,12 +13,14 @@
     d.readyState !== 'loading' &&
     // Not an element with this id, which is a property of the window as well.
     !self.zauberflote?.inject &&
-    [...d.querySelectorAll('[data-zf-fallback],[data-zf-srcset],[data-zf-poster]')]
+    [...d.querySelectorAll(`[${names.join('],[')}]`)]
       .sort((a, b) => late(a) - late(b))
       .forEach((e) => {
         const { zfFallback: fallback, zfSrcset: srcset, zfPoster: poster } = e.dataset;
-        if (e.zf) return;
-        e.zf = 1;
+        // What it was filled for, which a framework may change.
+        const filled = [fallback, srcset, poster].join();
+        if (e.zf === filled) return;
+        e.zf = filled;
         if (srcset) e.srcset = srcset.replace(/(\S+)\s+[^\s,]+([^,]*,?\s*)/g, '$1$2');
         if (poster) e.poster = /\S+/.exec(poster);
         if (!fallback) return;
@@ -35,7 +38,11 @@
     clearTimeout(early);
     fill();
     d.onreadystatechange = fill;
-    new MutationObserver(fill).observe(d, { childList: true, subtree: true });
+    new MutationObserver(fill).observe(d, {
+      childList: true,
+      subtree: true,
+      attributeFilter: names,
+    });
     self.zfSocket?.close();
     // To a client that comes late, this must not look as if the tracker had ended it.
     delete self.zfSocket;

@@ -93,9 +93,12 @@ export function isResponsive(owner: Element): boolean {
   );
 }
 
-/** Whether the guard (see guard.js) gave an element its fallback before the client was there. */
+/** Whether the guard (see guard.js) gave an element its fallback before the client was there, and nothing has changed. */
 export function isFilledByGuard(owner: Element): boolean {
-  return [owner, ...sourcesOf(owner)].some((element) => 'zf' in element);
+  return [owner, ...sourcesOf(owner)].some((element) => {
+    const marks = ['fallback', 'srcset', 'poster'].map((n) => element.getAttribute(`data-zf-${n}`));
+    return 'zf' in element && element.zf === marks.join();
+  });
 }
 
 /**
