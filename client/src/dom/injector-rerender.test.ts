@@ -144,4 +144,37 @@ describe('the injection layer under a framework', () => {
     await page.get(`(() => { a.sizes = '800px'; s.media = 'all' })()`);
     await page.until('/800w$/.test(a.srcset) && b.naturalWidth === 8');
   });
+
+  it('treats pictures that were out of the page for a while like others', async () => {
+    const entry = (path: string, descriptor: string) =>
+      `${path} ${page.site.hash(path)} ${descriptor}`;
+    await page.open(
+      `<div id="box"><img id="a" ${page.site.mark('/red.png')}><img id="b" ${page.site.mark('/green.png')}>` +
+        `<img id="c" sizes="2px" data-zf-srcset="${entry('/red.png', '2w')}, ${entry('/blue.png', '800w')}">` +
+        `<img id="d" ${page.site.mark('/blue.png')}></div>`,
+    );
+    await page.until(
+      `['a', 'b', 'c', 'd'].every((id) => events.some((e) => e.type === 'load' && e.id === id))`,
+    );
+    await page.get('(() => { globalThis.kept = box; kept.remove() })()');
+    await page.settle();
+    await page.get('(() => { events.length = 0; document.body.append(kept) })()');
+    await page.settle();
+    assert.deepEqual(await page.get('[events, [a, b, c, d].map((e) => e.naturalWidth)]'), [
+      [],
+      [2, 4, 2, 8],
+    ]);
+    await page.get(`(() => {
+      a.removeAttribute('src');
+      ['zfHash', 'zfFallback'].forEach((name) => delete b.dataset[name]);
+      c.sizes = '800px';
+      Object.assign(d.dataset, { zfFallback: '/gone', zfHash: '${page.site.hash('/never.js')}' });
+    })()`);
+    await page.until(`/800w$/.test(c.srcset) && ${failed('d')}`);
+    await page.until('String([a, b, d].map((e) => e.naturalWidth)) === "2,0,0"');
+    await page.get('kept.remove()');
+    await page.get(
+      `until(async () => (kept = undefined, await gc({ execution: 'async' }), urls.size === 0))`,
+    );
+  });
 });

@@ -68,8 +68,8 @@ export class Injector {
   readonly #assets: Assets;
   readonly #manifests: InlineManifests;
   readonly #uses: Record<Slot, Map<Element, Use>> = { main: new Map(), poster: new Map() };
-  /** Wishes of pictures and scripts that were loaded for good: moving them needs no second time. */
-  readonly #finished = new WeakMap<Element, string>();
+  /** Of pictures and scripts that were loaded for good: moving them needs no second time. */
+  readonly #finished = new WeakMap<Element, Use>();
   readonly #outside = new OutsideUrls();
   readonly #nearness = new Nearness();
   readonly #loadCss: () => Promise<StylesheetLibrary | undefined>;
@@ -160,8 +160,13 @@ export class Injector {
     if (isFilledByGuard(owner)) return;
     for (const slot of ['main', 'poster'] as const) {
       const wish = wishOf(owner, slot);
-      const old = this.#uses[slot].get(owner);
-      const same = old ? isSame(old, wish) : this.#finished.get(owner) === wish;
+      let old = this.#uses[slot].get(owner);
+      if (!old && slot === 'main') {
+        // It was out for a while.
+        old = this.#finished.get(owner);
+        if (old) this.#uses.main.set(owner, old);
+      }
+      const same = old && isSame(old, wish);
       if (wish === undefined) {
         if (!old) continue;
         this.#uses[slot].delete(owner);
@@ -179,7 +184,7 @@ export class Injector {
       if (!use) continue;
       uses.delete(owner);
       use.end();
-      if (this.#finished.get(owner) !== use.wish) this.#unshow(use);
+      if (this.#finished.get(owner)?.wish !== use.wish) this.#unshow(use);
     }
   }
 
@@ -191,7 +196,7 @@ export class Injector {
   /** Of an object URL. A picture that is only taken out for a while stays as it is. */
   #letGo({ owner, wish }: Use, release: () => void): void {
     const isTakenOut = owner.localName === 'img' && !owner.isConnected;
-    if (isTakenOut && this.#finished.get(owner) === wish) this.#outside.keep(owner, release);
+    if (isTakenOut && this.#finished.get(owner)?.wish === wish) this.#outside.keep(owner, release);
     else release();
   }
 
@@ -294,7 +299,7 @@ export class Injector {
       await untilTurn(place, use.signal);
       if (use.signal.aborted) return;
       if (held) {
-        whenLoaded(use, held.url, () => this.#finished.set(use.owner, use.wish));
+        whenLoaded(use, held.url, () => this.#finished.set(use.owner, use));
         show(use, part, held.url);
       } else use.settle('shown');
       progress = { ...(asset.progress ?? progress), loaded: blob.size, total: blob.size };
@@ -359,7 +364,7 @@ export class Injector {
   async #chooseAgain(use: Use): Promise<void> {
     const part = await chooseImage(use.owner).catch(() => undefined);
     const shown = use.shown?.part;
-    if (!part || part.hash === shown?.hash || use.signal.aborted) return;
+    if (!part || part.hash === shown?.hash || this.#uses.main.get(use.owner) !== use) return;
     const size = ({ descriptor }: Part) => Number.parseFloat(descriptor) || 1;
     if (shown?.target === part.target && shown.attribute === part.attribute)
       if (size(part) <= size(shown)) return;

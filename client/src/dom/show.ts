@@ -77,12 +77,12 @@ const AGAIN_MS = 50;
  */
 export function showAgain(use: Use): void {
   const { owner, slot, shown, signal } = use;
-  if (!shown || signal.aborted) return;
+  if (!shown) return;
   if (slot === 'main' && /^(?:audio|i?frame|script|video)$/.test(owner.localName)) return;
   const { target, attribute } = shown.part;
   if (target.hasAttribute(attribute)) return;
   const now = performance.now();
-  if (now < use.nextAgain) setTimeout(showAgain, AGAIN_MS, use);
+  if (now < use.nextAgain) setTimeout(() => signal.aborted || showAgain(use), AGAIN_MS);
   else {
     use.nextAgain = now + AGAIN_MS;
     setAttributes(owner, shown.part, shown.value);
