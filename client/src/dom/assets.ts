@@ -28,17 +28,25 @@ export class Asset {
   readonly #onUnused: () => void;
   #users = 0;
 
-  constructor(downloads: Downloads, hash: string, fallback: string, onUnused: () => void) {
+  constructor(
+    downloads: Downloads,
+    hash: string,
+    fallback: string,
+    turns: Turns,
+    onUnused: () => void,
+  ) {
     this.fallback = fallback;
     this.#onUnused = onUnused;
-    this.blob = downloads.download(hash, {
-      fallback,
-      signal: this.#abort.signal,
-      onProgress: (progress) => {
-        this.progress = progress;
-        for (const listener of this.#listeners) listener(progress);
-      },
-    });
+    this.blob = turns.run(() =>
+      downloads.download(hash, {
+        fallback,
+        signal: this.#abort.signal,
+        onProgress: (progress) => {
+          this.progress = progress;
+          for (const listener of this.#listeners) listener(progress);
+        },
+      }),
+    );
     this.blob.catch(onUnused);
   }
 
@@ -76,9 +84,31 @@ export class Asset {
   }
 }
 
+/** Most assets that are downloaded at once: Chromium refuses a page's requests from some 1,350 on. */
+export const MAX_DOWNLOADS = 256;
+
+/** Lets so many run at once; the others wait for their turn. */
+class Turns {
+  #free = MAX_DOWNLOADS;
+  readonly #waiting: (() => void)[] = [];
+
+  async run<T>(task: () => Promise<T>): Promise<T> {
+    if (this.#free > 0) this.#free--;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    try {
+      return await task();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next) next();
+      else this.#free++;
+    }
+  }
+}
+
 /** The assets in use on a page, one per hash. */
 export class Assets {
   readonly #downloads: Downloads;
+  readonly #turns = new Turns();
   readonly #byHash = new Map<string, Asset>();
 
   constructor(downloads: Downloads) {
@@ -93,7 +123,7 @@ export class Assets {
     const key = /^\s*[0-9a-f]{40}\s*$/i.test(hash) ? hash.trim().toLowerCase() : hash.trim();
     let asset = this.#byHash.get(key);
     if (!asset) {
-      const created = new Asset(this.#downloads, hash, fallback, () => {
+      const created = new Asset(this.#downloads, hash, fallback, this.#turns, () => {
         if (this.#byHash.get(key) === created) this.#byHash.delete(key);
       });
       this.#byHash.set(key, created);

@@ -177,4 +177,25 @@ describe('the injection layer under a framework', () => {
       `until(async () => (kept = undefined, await gc({ execution: 'async' }), urls.size === 0))`,
     );
   });
+
+  it('shows all of thousands that are added at once, and downloads some hundreds at a time', async () => {
+    const svg = (i: number) =>
+      `<svg xmlns="http://www.w3.org/2000/svg" width="${i + 1}" height="1"/>`;
+    const paths = Array.from({ length: 400 }, (_, i) => `/many${i}.svg`);
+    for (const [i, path] of paths.entries()) {
+      page.site.put(path, 'image/svg+xml', svg(i));
+      if (i < 256) page.site.hold(path);
+    }
+    await page.open('<div id="box"></div>');
+    await page.get(
+      `void (box.innerHTML = ${JSON.stringify(paths.map((path) => `<img ${page.site.mark(path)}>`).join(''))})`,
+    );
+    await page.settle();
+    assert.equal(await page.get('downloads.started.length'), 256);
+    // Those that are gone when it is their turn are not asked for.
+    await page.get('(() => { for (let i = 0; i < 50; i++) box.lastChild.remove() })()');
+    for (const path of paths.slice(0, 256)) page.site.release(path);
+    await page.until('[...box.children].every((e, i) => e.naturalWidth === i + 1)');
+    assert.ok(!page.site.requests.includes('/many399.svg'));
+  });
 });
