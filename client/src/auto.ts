@@ -52,5 +52,5 @@ if (!window.zauberflote?.inject) {
     maxUploadBytesPerSecond: Number(data?.maxUploadBytesPerSecond ?? 0),
     maxStoredBytes: Number(data?.maxStoredBytes ?? 0),
   });
-  window.zauberflote.inject(document);
 }
+window.zauberflote.inject(document);

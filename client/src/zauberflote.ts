@@ -88,6 +88,7 @@ export class ZauberfloteCore implements Downloads {
   readonly #closing = new AbortController();
   readonly #loadCss: () => Promise<StylesheetLibrary>;
   #injector: Injector | undefined;
+  #listen = () => {};
 
   constructor(
     options: ZauberfloteOptions,
@@ -133,11 +134,15 @@ export class ZauberfloteCore implements Downloads {
         isHere = type === 'pageshow' || type === 'resume';
         update();
       };
-      // The document is told of the latter two, and they do not bubble.
-      const listening = { signal: this.#closing.signal, capture: true };
-      for (const type of ['pagehide', 'pageshow', 'freeze', 'resume'])
-        page?.addEventListener(type, onPage, listening);
-      page?.addEventListener('online', () => tracker.renew(), listening);
+      const renew = () => tracker.renew();
+      this.#listen = () => {
+        // The document is told of freezing and thawing, and neither bubbles.
+        const listening = { signal: this.#closing.signal, capture: true };
+        for (const type of ['pagehide', 'pageshow', 'freeze', 'resume'])
+          page?.addEventListener(type, onPage, listening);
+        page?.addEventListener('online', renew, listening);
+      };
+      this.#listen();
       if (!enabled) return { tracker, connections };
       const answered = (answer: boolean) => {
         isAllowed = answer;
@@ -178,6 +183,8 @@ export class ZauberfloteCore implements Downloads {
    * document, and in the shadow tree that `root` is or is in. Each shadow tree has to be given.
    */
   inject(root: ParentNode = document): void {
+    // Again: document.open() takes all listeners away, and the page written then begins anew.
+    this.#listen();
     this.#injector ??= new Injector(this, this.#loadCss);
     this.#injector.inject(root);
     this.#injector.observe();

@@ -76,6 +76,23 @@ describe('A visitor who goes from page to page', function () {
     assert.deepEqual(await complaints(visitor), []);
   });
 
+  it('is one peer also after it left a page that a script wrote anew', async () => {
+    const visitor = await open('/');
+    const original = await looks(visitor);
+    await visitor.driver.executeAsyncScript(`
+      fetch('').then((answer) => answer.text()).then((html) => {
+        document.open();
+        document.write(html);
+        document.close();
+        addEventListener('load', arguments[0]);
+      });`);
+    assert.deepEqual(await looks(visitor), original);
+    await seeding(visitor, ASSETS);
+    await visitor.driver.get(site.url('/second'));
+    assert.deepEqual(await looks(visitor), original);
+    await onePeer(visitor);
+  });
+
   it('gets a page back as it was, connections or not, and that page serves again', async () => {
     const visitor = await open('/');
     const original = await looks(visitor);
