@@ -181,6 +181,19 @@ describe('A swarm of real download managers and the real tracker registry', () =
     await swarm.assertRight([leecher]);
   });
 
+  for (const seeders of [1, 3, 16])
+    it(`is not held up by seeders that send each fragment late: ${seeders}`, async () => {
+      const swarm = new Swarm(3, 2_000_000, 'zf1');
+      for (const seeder of await swarm.seed(seeders)) seeder.lateMs = 2_900;
+      swarm.world.origin.rate = 100_000;
+      const from = swarm.world.clock.now;
+      const leecher = swarm.visit();
+      await swarm.finish([leecher]);
+      await swarm.assertRight([leecher]);
+      const overHttp = (swarm.world.clock.now - from) / (2_000_000 / 100);
+      assert.ok(overHttp < 1.5, `${overHttp.toFixed(2)} times as long as plain HTTP`);
+    });
+
   it('goes on without the tracker once it knows its peers', async () => {
     const swarm = new Swarm(7, 2_000_000);
     await swarm.seed(2);

@@ -37,6 +37,8 @@ export class Visitor implements Tracker, Connections {
   readonly traits: Traits;
   readonly manager: DownloadManager;
   /** When its uplink is free again. */
+  /** How late every fragment leaves, in ms. */
+  lateMs = 0;
   busyUntil = 0;
   gone = false;
   state: TrackerState = 'connecting';
@@ -205,6 +207,12 @@ export class Visitor implements Tracker, Connections {
   }
 
   send(peer: PeerId, body: PeerMessageBody): boolean {
+    if (body?.case !== 'fragment' || this.lateMs === 0) return this.#send(peer, body);
+    this.#world.clock.after(this.lateMs, () => this.#send(peer, body));
+    return this.isOpen(peer);
+  }
+
+  #send(peer: PeerId, body: PeerMessageBody): boolean {
     const wire = this.#wires.get(peer);
     if (!wire || this.gone) return false;
     const bytes = body?.case === 'fragment' ? (body.value.data?.length ?? 0) : 0;
