@@ -28,6 +28,7 @@ import {
 } from './timing.ts';
 import { TrackerClient } from './tracker-client.ts';
 import type { LeaseGrant, PeerId, SignalInit, SwarmReply, TrackerState } from './types.ts';
+import { LEASE_BURST, LEASES_PER_SECOND, MORE_LEASES_MS } from './unsent.ts';
 
 const content = (n: number): Content => {
   const digest = new Uint8Array(20).fill(n);
@@ -497,6 +498,35 @@ describe('TrackerClient', () => {
     const grant = { first: 3, count: 2, unitBytes: 65_536 };
     say(socket, { case: 'grant', value: { content: content(2), ...grant } });
     assert.deepEqual(await grants.next(), [content(2).key, grant]);
+  });
+
+  it('asks for no more leases at once than a tracker takes, and for the others later', async () => {
+    const [client] = await openSession();
+    const contents = Array.from({ length: LEASE_BURST + 2 * LEASES_PER_SECOND }, (_, n) => {
+      const digest = Uint8Array.from({ length: 20 }, (_, i) => (i ? n >> 8 : n));
+      const id = { algorithm: HashAlgorithm.SHA1, digest };
+      return { ...id, key: contentKey(id) };
+    });
+    /** How many have been sent. */
+    const leases = async () => {
+      await Promise.resolve();
+      client.drop([content(99)]);
+      let count = 0;
+      while ((await tracker.requests.next()).case === 'lease') count++;
+      return count;
+    };
+    for (const one of contents) assert.ok(client.lease(one, ask(1)));
+    assert.equal(await leases(), LEASE_BURST);
+    const again = async () => {
+      timers.find(({ ms }) => ms === MORE_LEASES_MS)!.fire();
+      return leases();
+    };
+    assert.equal(await again(), 0);
+    now += 1_000;
+    assert.equal(await again(), LEASES_PER_SECOND);
+    now += 60_000;
+    assert.equal(await again(), LEASES_PER_SECOND);
+    assert.ok(!timers.some(({ ms }) => ms === MORE_LEASES_MS), 'none is left');
   });
 
   it('keeps no lease for another socket', async () => {

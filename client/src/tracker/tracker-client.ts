@@ -30,7 +30,7 @@ import type {
   TrackerState,
 } from './types.ts';
 import type { Held } from './unsent.ts';
-import { firstNames, Unsent } from './unsent.ts';
+import { firstNames, MORE_LEASES_MS, Unsent } from './unsent.ts';
 
 const OPEN = 1; // WebSocket.OPEN; the constructor may be missing.
 
@@ -57,6 +57,8 @@ export class TrackerClient implements Tracker {
   #flushing = false;
   #cancelPause: (() => void) | undefined;
   #cancelDeadline: (() => void) | undefined;
+  /** Until more of them may be sent. */
+  #cancelLeases: (() => void) | undefined;
 
   /** Questions without an answer, and contents held; they outlive a socket. */
   readonly #asked = new Map<string, Content>();
@@ -205,7 +207,12 @@ export class TrackerClient implements Tracker {
 
   #flush(): void {
     if (this.#unsent.want.size && !this.#cancelDeadline) this.#startDeadline();
-    for (const frame of this.#unsent.frames()) this.#socket?.send(frame);
+    for (const frame of this.#unsent.frames(this.#platform.now())) this.#socket?.send(frame);
+    if (this.#unsent.lease.size > 0)
+      this.#cancelLeases ??= this.#platform.setTimer(MORE_LEASES_MS, () => {
+        this.#cancelLeases = undefined;
+        this.#flushSoon();
+      });
   }
 
   /** To the next of this round, or to a pause before another one. */
@@ -217,7 +224,7 @@ export class TrackerClient implements Tracker {
     // the request for it, which saves a round trip (tracker.proto).
     for (const [key, content] of this.#asked) this.#unsent.want.set(key, content);
     for (const [key, holding] of this.#held) this.#unsent.have.set(key, holding);
-    const frames = this.#unsent.frames();
+    const frames = this.#unsent.frames(this.#platform.now());
     const early = this.#takeEarly(place);
     // Not after a failure: something on the way may not like it.
     const names = early || this.#failures > 0 ? [] : firstNames(frames);
@@ -361,6 +368,8 @@ export class TrackerClient implements Tracker {
 
   #dropSocket(): void {
     this.#stopDeadline();
+    this.#cancelLeases?.();
+    this.#cancelLeases = undefined;
     this.#takeEarly();
     const socket = this.#socket;
     this.#socket = this.#ownId = this.#welcomedAt = undefined;
