@@ -148,7 +148,8 @@ export class OriginUse {
 
   #count(now: number): void {
     const { bytes, from } = this.#counted;
-    if (from === 0 || now - from < LATELY_MS) return;
+    // Nothing yet: a chunk may take longer, and no rate at all would mean that nothing is asked for.
+    if (bytes === 0 || now - from < LATELY_MS) return;
     this.#lately = bytes / (now - from);
     this.#counted = { bytes: 0, from: now };
   }
