@@ -104,7 +104,7 @@ export async function fetchRange(
     new HttpError('truncated', `${url} broke off after ${loaded} bytes`, { cause });
   const broken = async (cause: unknown) => {
     // No fault of the origin's, and to ask again would be in vain.
-    if (platform.offline) {
+    if (platform.offline && !controller.signal.aborted) {
       const ended = new Promise((resolve) => controller.signal.addEventListener('abort', resolve));
       await Promise.race([platform.offline, ended]);
     }

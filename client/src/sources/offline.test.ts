@@ -66,6 +66,30 @@ describe('A fetch that fails while there is no network', () => {
     say('online');
   });
 
+  it('does not wait at all once it was given up: what hangs then fails by that', async () => {
+    const abort = new AbortController();
+    const hangs = (_: unknown, { signal }: RequestInit = {}) =>
+      new Promise<Response>((_, reject) =>
+        signal?.addEventListener('abort', () => reject(signal.reason)),
+      );
+    let stall = () => {};
+    const platform = {
+      ...browserPlatform(),
+      fetch: hangs,
+      setTimer: (_: number, run: () => void) => {
+        stall = run;
+        return () => {};
+      },
+      offline: new Promise<void>(() => {}),
+    };
+    const stalled = get('/f', {}, platform);
+    stall();
+    assert.equal(((await stalled).error as HttpError).kind, 'stalled');
+    const unwanted = get('/f', { signal: abort.signal }, platform);
+    abort.abort(new Error('not wanted'));
+    assert.equal(((await unwanted).error as Error).message, 'not wanted');
+  });
+
   it('ends when nobody wants it any more', async () => {
     const abort = new AbortController();
     const { begin } = fetching(abort.signal);
