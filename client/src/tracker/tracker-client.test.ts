@@ -241,6 +241,21 @@ describe('TrackerClient', () => {
       assert.ok(!due());
     });
 
+    it('takes no other answer for it, which may be there sooner', async () => {
+      const socket = await asking(undefined);
+      connect(tracker.url, {}, socket).want([asked, content(2)]);
+      assert.equal((await tracker.requests.next()).case, 'want');
+      const swarms = [asked, content(2)].map(({ algorithm, digest }) => ({
+        content: { algorithm, digest },
+      }));
+      hear(socket, { case: 'peers', value: { swarms } });
+      assert.equal((await replies.next()).contentKey, asked.key);
+      assert.equal((await replies.next()).contentKey, content(2).key);
+      assert.ok(!timers.some(({ ms }) => ms === RESPONSE_TIMEOUT_MS), 'nothing is due');
+      hear(socket, named(3n));
+      assert.equal((await replies.next()).holders[0]?.peer, 3n);
+    });
+
     it('hears nobody in an answer only if it has asked itself', async () => {
       const socket = await asking(0, named());
       connect(tracker.url, {}, socket).want([asked]);

@@ -4,6 +4,7 @@ import {
   decodeSessionResponse,
   encodeSessionRequest,
   SUBPROTOCOL,
+  toBase64url,
 } from '@zauberflote/proto';
 import type { Content } from '../integrity/content-id.ts';
 import type { Platform } from '../platform.ts';
@@ -48,8 +49,8 @@ export class TrackerClient implements Tracker {
   #socket: WebSocket | undefined;
   /** Until it is used or not wanted any more. */
   #early: EarlySocket | undefined;
-  /** The next Peers is for what the guard asked. */
-  #isHintDue = false;
+  /** The content alone in the Peers that are still to come for what the guard asked. */
+  #hint: string | undefined;
   #welcomedAt: number | undefined;
   #failures = 0;
   /** Sessions in a row that broke off before they had lasted. */
@@ -237,7 +238,7 @@ export class TrackerClient implements Tracker {
       return this.#lost(Number.POSITIVE_INFINITY);
     }
     this.#socket = socket;
-    this.#isHintDue = !!early?.wanted;
+    this.#hint = early?.wanted;
     socket.binaryType = 'arraybuffer';
     const opened = () => {
       if (socket.protocol !== SUBPROTOCOL) return this.#lost(Number.POSITIVE_INFINITY);
@@ -287,8 +288,10 @@ export class TrackerClient implements Tracker {
         this.#setState('open');
         break;
       case 'peers': {
-        const isHint = this.#isHintDue;
-        this.#isHintDue = false;
+        const [one, more] = body.value.swarms;
+        // It need not be the first: a tracker of several nodes answers some at once, and looks for others.
+        const isHint = !more && !!one && toBase64url(one.content!.digest) === this.#hint;
+        if (isHint) this.#hint = undefined;
         const replies = body.value.swarms
           .map(({ content, holders, ...totals }) => ({
             contentKey: contentKey(content!), // The codec checked that it is there.
@@ -349,15 +352,14 @@ export class TrackerClient implements Tracker {
 
   /** Connects again when one may be asked, and some time later by chance; to what is left of the round. */
   #pause(): void {
-    const platform = this.#platform;
     const bound = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.#failures++);
-    const now = platform.now();
+    const now = this.#platform.now();
     const due =
       Math.max(now, Math.min(...this.#places.map(({ freeAt }) => freeAt))) +
-      platform.random() * bound;
+      this.#platform.random() * bound;
     if (due === Number.POSITIVE_INFINITY) return this.#setState('unavailable');
     if (!this.#round[0]) this.#begin(due);
-    this.#cancelPause = platform.setTimer(due - now, () => this.#open());
+    this.#cancelPause = this.#platform.setTimer(due - now, () => this.#open());
     this.#setState('waiting');
   }
 
