@@ -145,6 +145,7 @@ export function holdUrl(blob: Blob): HeldUrl {
  */
 export class OutsideUrls {
   readonly #releases = new Set<() => void>();
+  readonly #byElement = new WeakMap<Element, () => void>();
   readonly #registry = new FinalizationRegistry<() => void>((release) => {
     this.#releases.delete(release);
     release();
@@ -153,7 +154,17 @@ export class OutsideUrls {
   /** @param release must not lead to `element`, which would live forever then */
   keep(element: Element, release: () => void): void {
     this.#releases.add(release);
-    this.#registry.register(element, release);
+    this.#byElement.set(element, release);
+    this.#registry.register(element, release, element);
+  }
+
+  /** What is kept for an element that is back, to be released in time. */
+  take(element: Element): () => void {
+    const release = this.#byElement.get(element) ?? (() => {});
+    this.#byElement.delete(element);
+    this.#registry.unregister(element);
+    this.#releases.delete(release);
+    return release;
   }
 
   /** Revokes all. */

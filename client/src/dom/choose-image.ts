@@ -22,8 +22,9 @@ export async function chooseImage(img: Element): Promise<Part | undefined> {
     const numbered = (part: Part) => `${pixel}#${parts.push(part) - 1}`;
     const picture = document.createElement('picture');
     // Only lazy pictures of the page have it, which the copy is not.
-    const { width } = img.getBoundingClientRect();
-    const auto = width && (img as HTMLImageElement).loading === 'lazy' ? `${width}px` : 'auto';
+    // Its layout's width: a carousel may show it scaled.
+    const { width, loading } = img as HTMLImageElement;
+    const auto = width && loading === 'lazy' ? `${width}px` : 'auto';
     for (const element of [...sourcesOf(img), img]) {
       const copy = document.createElement(element.localName);
       for (const name of ['media', 'type', 'sizes']) {

@@ -1,4 +1,6 @@
+import { ZfError } from '../errors.ts';
 import { parseCandidates } from './srcset.ts';
+import { parseUrl } from './url.ts';
 
 /** Elements that carry an asset of ours. */
 export const MARKED = '[data-zf-hash],[data-zf-fallback],[data-zf-srcset],[data-zf-poster]';
@@ -95,10 +97,11 @@ export function isResponsive(owner: Element): boolean {
 
 /** Whether the guard (see guard.js) gave an element its fallback before the client was there, and nothing has changed. */
 export function isFilledByGuard(owner: Element): boolean {
-  return [owner, ...sourcesOf(owner)].some((element) => {
-    const marks = ['fallback', 'srcset', 'poster'].map((n) => element.getAttribute(`data-zf-${n}`));
-    return 'zf' in element && element.zf === marks.join();
-  });
+  const filled = [owner, ...sourcesOf(owner)].filter((element) => 'zf' in element);
+  const isUnchanged = (element: Element & { zf?: unknown }) =>
+    ['fallback', 'srcset', 'poster'].map((n) => element.getAttribute(`data-zf-${n}`)).join() ===
+    element.zf;
+  return filled.length > 0 && filled.every(isUnchanged);
 }
 
 /**
@@ -152,4 +155,28 @@ function attributeOf(element: Element): string {
   if (element.localName === 'link') return linkRole(element) === 'preload' ? '' : 'href';
   if (element.localName === 'object') return 'data';
   return 'href' in element ? 'href' : 'src';
+}
+
+/** Whether a media element may be able to play a source. */
+export function mayPlay(media: HTMLMediaElement, source: Element): boolean {
+  const query = source.getAttribute('media');
+  if (query && !globalThis.matchMedia(query).matches) return false;
+  const type = source.getAttribute('type');
+  return !type || media.canPlayType(type) !== '';
+}
+
+/**
+ * What a part names, if it can be had at all.
+ * @throws {ZfError} `bad-hash`, `bad-fallback`
+ */
+export function checked({ hash, fallback }: Part, base: string): { hash: string; url: string } {
+  if (!hash?.trim()) throw new ZfError('bad-hash', 'data-zf-hash is missing');
+  if (!fallback?.trim()) throw new ZfError('bad-fallback', 'data-zf-fallback is missing');
+  const url = parseUrl(fallback, base);
+  if (!url || !/^https?:$/.test(url.protocol))
+    throw new ZfError(
+      'bad-fallback',
+      `data-zf-fallback="${fallback}" is not a URL of http or https`,
+    );
+  return { hash, url: url.href };
 }

@@ -198,4 +198,100 @@ describe('the injection layer under a framework', () => {
     await page.until('[...box.children].every((e, i) => e.naturalWidth === i + 1)');
     assert.ok(!page.site.requests.includes('/many399.svg'));
   });
+
+  it('gives back more than once what was out of the page, or stayed because nothing better was to be had', async () => {
+    const gone = `/gone ${page.site.hash('/never.js')}`;
+    await page.open(
+      `<div id="box"><img id="a" ${page.site.mark('/red.png')}></div><picture>` +
+        `<source id="s" media="(max-width: 1px)" data-zf-srcset="${gone}"><img id="b" ${page.site.mark('/green.png')}></picture>`,
+    );
+    await page.until(`${loaded('a')} && ${loaded('b')}`);
+    await page.get('(() => { globalThis.kept = a; kept.remove() })()');
+    await page.settle();
+    await page.get(`(() => { box.append(kept); s.media = 'all' })()`);
+    await page.until(failed('b'));
+    for (let time = 0; time < 2; time++) {
+      await page.get(`(() => { for (const e of [a, b]) e.removeAttribute('src') })()`);
+      await page.until('a.naturalWidth === 2 && b.naturalWidth === 4');
+    }
+  });
+
+  it('chooses again only for what was changed', async () => {
+    const srcset = `data-zf-srcset="/red.png ${page.site.hash('/red.png')} 2w"`;
+    await page.open(`<img id="a" sizes="2px" ${srcset}><img id="b"><style id="c"></style>`);
+    await page.until(loaded('a'));
+    await page.get(`(() => {
+      globalThis.probes = 0;
+      const make = document.createElement;
+      document.createElement = (name) => (probes++, make.call(document, name));
+      b.sizes = '9px';
+      c.media = 'print';
+    })()`);
+    await page.get('new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)))');
+    assert.equal(await page.get('probes'), 0);
+  });
+
+  it('updates what the guard filled in part when another part is changed', async () => {
+    const source = `<source id="s" media="(max-width: 1px)" data-zf-srcset="/red.png ${page.site.hash('/red.png')}">`;
+    const picture = `<picture>${source}<img id="a" ${page.site.mark('/red.png')}></picture>`;
+    await page.open('<div id="box"></div>');
+    await page.get(`(() => {
+      box.innerHTML = ${JSON.stringify(picture)};
+      for (const e of [s, a]) e.zf = [e.dataset.zfFallback, e.dataset.zfSrcset, undefined].join();
+      a.src = '/red.png';
+    })()`);
+    await page.settle();
+    assert.equal(await page.get('a.getAttribute("src")'), '/red.png');
+    const next = JSON.stringify({ zfHash: page.site.hash('/blue.png'), zfFallback: '/blue.png' });
+    await page.get(`void Object.assign(a.dataset, ${next})`);
+    await page.until('a.naturalWidth === 8');
+  });
+
+  it('shows what is wanted in the end, and keeps no URL, whatever a page did (any seed)', async () => {
+    const files = ['/red.png', '/green.png', '/blue.png', '/a.svg'];
+    const marks = files.map((path) => [path, page.site.hash(path)]);
+    const gone = ['/gone', page.site.hash('/never.js')];
+    await page.open('<div id="box"></div>');
+    for (const seed of [1, 2, 3]) {
+      await page.get(`(async () => {
+        let state = ${seed};
+        const random = (n) => (state = (state * 1103515245 + 12345) & 0x7fffffff, (state >> 8) % n);
+        const [marks, widths] = [${JSON.stringify(marks)}, [2, 4, 8, 7]];
+        const source = '<source media="(max-width: 1px)" data-zf-srcset="' + marks[3].join(' ') + '">';
+        box.innerHTML = '<p><img></p>'.repeat(6) + ('<picture>' + source + '<img></picture>').repeat(3);
+        const [images, rows] = [[...box.querySelectorAll('img')], [...box.children]];
+        const clear = ({ dataset }) => ['zfHash', 'zfFallback', 'zfSrcset'].forEach((name) => delete dataset[name]);
+        const mark = (image, mark) => {
+          clear(image);
+          if (random(3) === 0) image.dataset.zfSrcset = mark.join(' ');
+          else [image.dataset.zfFallback, image.dataset.zfHash] = mark;
+        };
+        const change = [
+          (image) => mark(image, marks[random(4)]),
+          (image) => mark(image, marks[random(4)]),
+          (image) => mark(image, ${JSON.stringify(gone)}),
+          clear,
+          (image) => ['src', 'srcset'].forEach((name) => image.removeAttribute(name)),
+          (image) => image.parentNode.remove(),
+          (image) => box.append(image.parentNode),
+        ];
+        for (let i = 0; i < 300; i++) {
+          change[random(change.length)](images[random(images.length)]);
+          if (random(3) === 0) await new Promise((resolve) => setTimeout(resolve, random(8)));
+        }
+        box.append(...rows);
+        globalThis.wanted = images.map((image) => {
+          const chosen = random(6);
+          if (chosen < 4) mark(image, marks[chosen]);
+          else clear(image);
+          return widths[chosen] ?? 0;
+        });
+      })()`);
+      await page.until(
+        'String([...box.querySelectorAll("img")].map((e) => e.naturalWidth)) === String(wanted)',
+      );
+      await page.get('box.replaceChildren()');
+      await page.get(`until(async () => (await gc({ execution: 'async' }), urls.size === 0))`);
+    }
+  });
 });

@@ -86,12 +86,14 @@ describe('the injection layer', () => {
         .replaceAll(/" data-zf-hash="([^"]*)"/g, ' $1');
       await page.open(
         `<img id="a" loading="lazy" width="90" height="90" sizes="auto, 100vw" data-zf-srcset="${srcset}">` +
-          `<img id="b" width="90" height="90" sizes="auto, 800px" data-zf-srcset="${srcset}">`,
+          `<img id="b" width="90" height="90" sizes="auto, 800px" data-zf-srcset="${srcset}">` +
+          `<img id="c" loading="lazy" width="900" height="9" style="transform: scale(0.01)" sizes="auto" data-zf-srcset="${srcset}">`,
       );
-      await page.until(`${loaded('a')} && ${loaded('b')}`);
-      // Of others it is no size.
-      assert.deepEqual(await page.get('[a, b].map(({ srcset }) => srcset.split(" ")[1])'), [
+      await page.until(`${loaded('a')} && ${loaded('b')} && ${loaded('c')}`);
+      // Of others it is no size; and how a picture is drawn is none.
+      assert.deepEqual(await page.get('[a, b, c].map(({ srcset }) => srcset.split(" ")[1])'), [
         '100w',
+        '1000w',
         '1000w',
       ]);
     });

@@ -34,6 +34,7 @@ import { ZfError } from '../errors.ts';
 import { type Asset, Assets, OutsideUrls } from './assets.ts';
 import { chooseImage } from './choose-image.ts';
 import {
+  checked,
   describe,
   isElement,
   isFilledByGuard,
@@ -42,6 +43,7 @@ import {
   isScript,
   isShadowRoot,
   MARKED,
+  mayPlay,
   ownerOf,
   ownersUnder,
   ownPart,
@@ -58,8 +60,7 @@ import { Nearness, playWanted, postponement } from './postpone.ts';
 import { type Place, parsed, ScriptOrder, scriptKind, untilTurn } from './scripts.ts';
 import { isFrame, isStylesheet, show, showAgain, unshow, urlFor, whenLoaded } from './show.ts';
 import { onDemand, type StylesheetLibrary } from './stylesheet-library.ts';
-import { parseUrl } from './url.ts';
-import { Use } from './use.ts';
+import { isSame, Use } from './use.ts';
 
 const OBSERVED = { subtree: true, childList: true, attributeFilter: WATCHED };
 
@@ -132,10 +133,12 @@ export class Injector {
 
   #changed(records: MutationRecord[]): void {
     const touched = new Set<Element>();
+    const resized = new Set<Element>();
     const touch = (owner: Element | null) => owner && touched.add(owner);
     for (const { type, target, attributeName, addedNodes, removedNodes } of records) {
-      if (type === 'attributes') touch(ownerOf(target as Element));
-      if (attributeName === 'sizes' || attributeName === 'media') this.#resized();
+      const changed = type === 'attributes' ? ownerOf(target as Element) : null;
+      touch(changed);
+      if (changed && /^(?:sizes|media)$/.test(attributeName!)) resized.add(changed);
       for (const node of addedNodes) this.#manifests.collect(node);
       for (const node of [...removedNodes, ...addedNodes]) {
         for (const owner of ownersUnder(node)) touch(owner);
@@ -153,6 +156,7 @@ export class Injector {
       if (owner.isConnected) this.#update(owner);
       else this.#remove(owner);
     }
+    for (const owner of resized) void this.#chooseAgain(this.#uses.main.get(owner));
   }
 
   /** Starts what an element newly wants. */
@@ -161,11 +165,8 @@ export class Injector {
     for (const slot of ['main', 'poster'] as const) {
       const wish = wishOf(owner, slot);
       let old = this.#uses[slot].get(owner);
-      if (!old && slot === 'main') {
-        // It was out for a while.
-        old = this.#finished.get(owner);
-        if (old) this.#uses.main.set(owner, old);
-      }
+      const before = !old && slot === 'main' && this.#finished.get(owner);
+      if (before) old = this.#isBack(before);
       const same = old && isSame(old, wish);
       if (wish === undefined) {
         if (!old) continue;
@@ -174,8 +175,18 @@ export class Injector {
         this.#unshow(old);
       } else if (!same || (old?.state === 'waiting' && !postponement(owner)))
         this.#start(owner, slot, wish, old);
-      else if (old?.state === 'shown') showAgain(old);
+      else if (old && /shown|failed/.test(old.state)) showAgain(old);
     }
+  }
+
+  /** Of an element that was out for a while. */
+  #isBack(before: Use): Use {
+    const use = new Use(before.owner, before.slot, before.wish, before);
+    const release = this.#outside.take(use.owner);
+    use.hold(() => this.#letGo(use, release));
+    use.settle('shown');
+    this.#uses.main.set(use.owner, use);
+    return use;
   }
 
   #remove(owner: Element): void {
@@ -183,20 +194,27 @@ export class Injector {
       const use = uses.get(owner);
       if (!use) continue;
       uses.delete(owner);
+      if (!this.#isFinished(use)) this.#unshow(use);
       use.end();
-      if (this.#finished.get(owner)?.wish !== use.wish) this.#unshow(use);
     }
+  }
+
+  /** Whether what a use shows was loaded for good. */
+  #isFinished({ owner, wish, shown }: Use): boolean {
+    const finished = this.#finished.get(owner);
+    return finished?.wish === wish && finished.shown === shown;
   }
 
   #unshow(use: Use, stops = false): void {
     unshow(use, stops);
+    use.shown = undefined;
     this.#finished.delete(use.owner);
   }
 
   /** Of an object URL. A picture that is only taken out for a while stays as it is. */
-  #letGo({ owner, wish }: Use, release: () => void): void {
-    const isTakenOut = owner.localName === 'img' && !owner.isConnected;
-    if (isTakenOut && this.#finished.get(owner)?.wish === wish) this.#outside.keep(owner, release);
+  #letGo(use: Use, release: () => void): void {
+    const isTakenOut = use.owner.localName === 'img' && !use.owner.isConnected;
+    if (isTakenOut && this.#isFinished(use)) this.#outside.keep(use.owner, release);
     else release();
   }
 
@@ -278,7 +296,12 @@ export class Injector {
     let part = { ...ownPart(use.owner), attribute: use.slot === 'poster' ? 'poster' : '' };
     let progress = NO_PROGRESS;
     try {
-      const chosen = await choose();
+      let chosen = await choose();
+      if (!chosen && use.shown && !use.signal.aborted) {
+        // What was shown so far may have been taken for what the page shows itself.
+        this.#unshow(use);
+        chosen = await choose();
+      }
       if (!chosen) return use.settle('shown');
       part = chosen;
       const { hash, url } = checked(part, this.#document.baseURI);
@@ -356,12 +379,12 @@ export class Injector {
   readonly #resized = () => {
     cancelAnimationFrame(this.#frame);
     this.#frame = requestAnimationFrame(() => {
-      for (const use of this.#uses.main.values())
-        if (use.state === 'shown' && isResponsive(use.owner)) void this.#chooseAgain(use);
+      for (const use of this.#uses.main.values()) void this.#chooseAgain(use);
     });
   };
 
-  async #chooseAgain(use: Use): Promise<void> {
+  async #chooseAgain(use: Use | undefined): Promise<void> {
+    if (use?.state !== 'shown' || !isResponsive(use.owner)) return;
     const part = await chooseImage(use.owner).catch(() => undefined);
     const shown = use.shown?.part;
     if (!part || part.hash === shown?.hash || this.#uses.main.get(use.owner) !== use) return;
@@ -370,29 +393,4 @@ export class Injector {
       if (size(part) <= size(shown)) return;
     this.#start(use.owner, use.slot, use.wish, use);
   }
-}
-
-/** Further sources of a media element change nothing as long as an earlier one is tried or plays. */
-function isSame({ owner, state, wish: old }: Use, wish: string | undefined): boolean {
-  return old === wish || (isMedia(owner) && state !== 'failed' && !!wish?.startsWith(old));
-}
-
-/** @throws {ZfError} `bad-hash`, `bad-fallback` */
-function checked({ hash, fallback }: Part, base: string): { hash: string; url: string } {
-  if (!hash?.trim()) throw new ZfError('bad-hash', 'data-zf-hash is missing');
-  if (!fallback?.trim()) throw new ZfError('bad-fallback', 'data-zf-fallback is missing');
-  const url = parseUrl(fallback, base);
-  if (!url || !/^https?:$/.test(url.protocol))
-    throw new ZfError(
-      'bad-fallback',
-      `data-zf-fallback="${fallback}" is not a URL of http or https`,
-    );
-  return { hash, url: url.href };
-}
-
-function mayPlay(media: HTMLMediaElement, source: Element): boolean {
-  const query = source.getAttribute('media');
-  if (query && !globalThis.matchMedia(query).matches) return false;
-  const type = source.getAttribute('type');
-  return !type || media.canPlayType(type) !== '';
 }

@@ -63,6 +63,9 @@ export function isFrame(element: Element, url: string): boolean {
 /** Sets the attribute that shows an asset; everything it needs around it, too. */
 export function show(use: Use, part: Part, url: string): void {
   const value = part.attribute === 'srcset' ? `${url} ${part.descriptor}`.trim() : url;
+  const old = use.shown?.part;
+  // Elsewhere it would still be what is shown: a srcset goes before a src.
+  if (old?.target !== part.target || old.attribute !== part.attribute) unshow(use);
   setAttributes(use.owner, part, value);
   use.settle('shown', { part, value });
   if (url.startsWith('blob:')) fallBackOnError(use, part, url);

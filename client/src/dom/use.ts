@@ -1,4 +1,4 @@
-import type { Part, Slot } from './elements.ts';
+import { isMedia, type Part, type Slot } from './elements.ts';
 
 /** What is shown, and the attribute's value that shows it. */
 export interface Shown {
@@ -61,7 +61,8 @@ export class Use {
     this.state = state;
     this.shown = shown;
     this.started();
-    for (const release of this.#inherited.splice(0)) release();
+    // Of what is shown on, the URL has to live on.
+    if (state === 'shown' || this.isNew) for (const release of this.#inherited.splice(0)) release();
   }
 
   end(): void {
@@ -69,4 +70,9 @@ export class Use {
     this.started();
     for (const release of [...this.#holds.splice(0), ...this.#inherited.splice(0)]) release();
   }
+}
+
+/** Further sources of a media element change nothing as long as an earlier one is tried or plays. */
+export function isSame({ owner, state, wish: old }: Use, wish: string | undefined): boolean {
+  return old === wish || (isMedia(owner) && state !== 'failed' && !!wish?.startsWith(old));
 }
