@@ -175,6 +175,33 @@ describe('tracker over real sockets', () => {
     });
   });
 
+  it('forgets a peer that says it closes, though its connection has not ended', async () => {
+    const socket = await openRaw(tracker.port);
+    socket.allowHalfOpen = true;
+    // Under 126 bytes, and a mask of zeros.
+    const write = (opcode: number, payload: Uint8Array) =>
+      socket.write(Buffer.of(0x80 | opcode, 0x80 | payload.length, 0, 0, 0, 0, ...payload));
+    write(2, encodeSessionRequest(have([1])));
+    const asker = await open();
+    const named = async () => {
+      const reply = await asker.ask(want([1]));
+      assert.ok(reply.case === 'peers');
+      return reply.value.swarms[0]!.holders;
+    };
+    let holders = await named();
+    while (holders.length === 0) holders = await named();
+    write(8, new Uint8Array());
+    const received: Buffer[] = [];
+    socket.on('data', (data) => received.push(data));
+    await once(socket, 'end');
+    assert.ok(Buffer.concat(received).subarray(-2).equals(Buffer.of(0x88, 0)));
+    const reply = await asker.ask(signal('offer', holders[0]!.peerId, 1));
+    assert.ok(reply.case === 'undeliverable');
+    assert.equal(reply.value.reason, 1);
+    assert.equal(tracker.stats().peers, 1);
+    socket.end();
+  });
+
   it('takes a message of the largest size', async () => {
     const client = await open();
     const body = encodeSessionRequest(want([1]));

@@ -278,6 +278,8 @@ export async function startTracker({
       };
       socket.on('error', closed);
       socket.on('close', closed);
+      // The end of the connection may come much later: what was sent to it until then would be lost.
+      socket.onClosing = closed;
       socket.on('message', (data, isBinary) => turns.receive(socket, data as Buffer, isBinary));
       socket.onTooLarge = () => {
         const message = `a message is larger than ${MAX_SESSION_MESSAGE_BYTES} bytes`;

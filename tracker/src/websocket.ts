@@ -8,6 +8,8 @@ import type { Socket } from './sessions.ts';
 export class SessionSocket extends WebSocket implements Socket, Parkable {
   /** Is to end the session, because a message is too large. */
   onTooLarge: () => void = () => {};
+  /** Nothing can be sent to it any more: one side said that it closes. */
+  onClosing: () => void = () => {};
   #held: NodeJS.Timeout | undefined;
   #parked = false;
 
@@ -30,6 +32,8 @@ export class SessionSocket extends WebSocket implements Socket, Parkable {
   // here can the Error be sent first, and our own code be used.
   override close(code?: number, reason?: string | Buffer): void {
     if (code === 1009 && reason === undefined) return this.onTooLarge();
+    // ws calls this, too, when it has read the client's close frame.
+    this.onClosing();
     super.close(code, reason);
     // Else the end of the closing handshake would have to wait, too.
     clearTimeout(this.#held);
