@@ -136,7 +136,7 @@ describe('lab/sim: a swarm', () => {
   it('takes one leecher the time of one link and the round trips before it', () => {
     // Fast enough that the origin is not asked to help, and so near that word of the first bytes comes
     // before a fragment has left.
-    const up = 400_000;
+    const up = 1_000_000;
     const rttMs = 20;
     const { result } = simulate(
       scenario({
@@ -166,6 +166,37 @@ describe('lab/sim: a swarm', () => {
     const expected = (2 + 2) * rttMs + ((bytes + headers) / DEFAULTS.originBytesPerSecond) * 1_000;
     close(result.timeMs?.max, expected, 2);
     close(result.ofFluidLimit?.mean, expected / 12_288, 0.001);
+  });
+
+  it('gets a visitor of a slow seeder what the origin has time to send', () => {
+    const origin = 1_000_000;
+    const slow = { peers: 1, seeders: 1, peerUpBytesPerSecond: 30_000 };
+    const { result } = simulate(scenario({ ...slow, originBytesPerSecond: origin }));
+    const alone = (bytes / origin) * 1_000 + 2 * DEFAULTS.rttMs;
+    assert.ok(result.timeMs!.max <= 2.5 * alone, `${result.timeMs?.max} ms, ${alone} without us`);
+  });
+
+  for (const [seeders, up, size] of [
+    [1, 30_000, 100_000],
+    [1, 30_000, 300_000],
+    [3, 125_000, 1_000_000],
+  ] as const)
+    it(`makes no visitor of ${seeders} at ${up} B/s wait for ${size} bytes from a slower origin`, () => {
+      const least = (size / up / seeders) * 1_000 + 15 * DEFAULTS.rttMs;
+      for (const origin of [500, 2_000, 5_000])
+        for (let seed = 1; seed <= 4; seed++) {
+          const slow = { seeders, peerUpBytesPerSecond: up, originBytesPerSecond: origin };
+          const { result } = simulate(scenario({ ...slow, peers: 1, bytes: size, seed }));
+          const what = `origin ${origin} B/s, seed ${seed}: ${result.timeMs?.max} ms for ${least}`;
+          assert.ok(result.timeMs!.max <= 1.1 * least, what);
+        }
+    });
+
+  it('leaves a crowd to its seeders when they are not that slow', () => {
+    const { result } = simulate(
+      scenario({ peers: 10, seeders: 3, peerUpBytesPerSecond: 125_000, arrivalMs: 2_000 }),
+    );
+    assert.ok(result.originCopies < 0.1, `${result.originCopies} copies`);
   });
 
   it('spends the time on a slow downlink too', () => {
@@ -437,7 +468,7 @@ describe('lab/sim: agreement with the real lab', () => {
       memoryBytes: 0,
       shaper: 'tc',
       options: {
-        peerUp: 400_000,
+        peerUp: 1_000_000,
         peerDown: 0,
         rttMs: 20,
         loss: 0,
@@ -455,8 +486,8 @@ describe('lab/sim: agreement with the real lab', () => {
 
   it('simulates the cell as it was, headers and page included', () => {
     const { simulatedMs, error } = compare(summary({}), { ...cell, meanMs: 9_000 });
-    // 786,432 bytes at 400 KB/s with the headers of a data channel take 2147 ms.
-    close(simulatedMs, 2_147 + 10 * 20 + 3 * 20 + 44, 50);
+    // 786,432 bytes at 1 MB/s with the headers of a data channel take 859 ms.
+    close(simulatedMs, 859 + 10 * 20 + 3 * 20 + 44, 50);
     close(error, simulatedMs / 9_000 - 1, 1e-9);
   });
 

@@ -1,6 +1,7 @@
 import type { Candidates } from './candidates.ts';
 import type { Chunks } from './chunks.ts';
 import { holdsChunk } from './holdings.ts';
+import type { Awaited } from './origin.ts';
 import type { OpenRequest, Peer } from './peers.ts';
 import type { Requests } from './requests.ts';
 import { busyMs, rateOf } from './requests.ts';
@@ -44,7 +45,7 @@ export class Assignment {
   }
 
   /** Hands out chunks, to whoever should be done with what it has first. */
-  proceed(now: number, random: () => number): void {
+  proceed(now: number, random: () => number, awaited: () => readonly Awaited[]): void {
     const chunks = this.#chunks;
     if (!chunks || this.#candidates.areMute) return;
     const mayMove = now >= this.#movedAt + MOVE_MS;
@@ -62,7 +63,9 @@ export class Assignment {
       for (let i = 0; i < ready.length; i++)
         if (isRather(ready[i] as Peer, ready[next] as Peer)) next = i;
       const peer = ready[next] as Peer;
-      const chunk = this.#choose(peer, chunks, random, movable, now);
+      const chunk =
+        this.#choose(peer, chunks, random, movable, now) ??
+        (mayMove ? this.#awaited(peer, chunks, awaited(), now) : undefined);
       if (chunk !== undefined) {
         this.#requests.send(peer, chunk, now);
         if (mayMove) movable = this.#movable(chunks);
@@ -96,6 +99,33 @@ export class Assignment {
   #isPromised(peer: Peer, chunk: number, now: number): boolean {
     if (!peer.coming?.has(chunk) || now < (peer.busyWith.get(chunk) ?? 0)) return false;
     return !this.#candidates.open.some((other) => has(other, chunk, now));
+  }
+
+  /** A chunk that the origin sends, and this peer should much sooner: both do until one is done. */
+  #awaited(
+    peer: Peer,
+    chunks: Chunks,
+    awaited: readonly Awaited[],
+    now: number,
+  ): number | undefined {
+    let best: number | undefined;
+    let most = 0;
+    for (const { chunk, ms } of peer.timeouts === 0 ? awaited : []) {
+      const own = (peer.inFlight + chunks.length(chunk)) / rateOf(peer);
+      const gain = ms - MOVE_FACTOR * own - MOVE_GAIN_MS;
+      const isFree = chunks.askers(chunk) === 0 && chunks.isMissing(chunk);
+      if (gain > most && isFree && has(peer, chunk, now)) [best, most] = [chunk, gain];
+    }
+    return best;
+  }
+
+  /** See {@link Swarm.waiting}. */
+  waiting(leastMs: number): ReadonlySet<number> {
+    const movable = this.#chunks ? this.#movable(this.#chunks) : [];
+    const waiting = movable.filter(
+      ({ ms, request }) => ms >= leastMs && request.coverage.received === 0,
+    );
+    return new Set(waiting.map(({ request }) => request.chunk));
   }
 
   /** What open peers were asked for and take so long to send that another might be worth asking. */

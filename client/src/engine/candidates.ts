@@ -16,6 +16,8 @@ interface Sorted {
   readonly connecting: number;
   /** Whether a candidate is said to have the whole; how many engaged ones are. */
   readonly hasSeeder: boolean;
+  /** Whether one is said to have a part, or nothing yet. */
+  readonly hasLeecher: boolean;
   readonly engagedSeeders: number;
 }
 
@@ -118,6 +120,7 @@ export class Candidates {
       connected: all.filter(({ state }) => state === 'open'),
       connecting: all.filter(({ state }) => state === 'connecting').length,
       hasSeeder: candidates.some(({ has }) => has === 'all'),
+      hasLeecher: candidates.some(({ has }) => has !== 'all'),
       engagedSeeders: engaged.filter(({ has }) => has === 'all').length,
     };
   }

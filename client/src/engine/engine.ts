@@ -187,7 +187,8 @@ export class DownloadEngine {
     if (this.#peersAre === 'trusted' && this.#swarm.expire(now)) this.#hopeAt = now;
     this.#chooseSize();
     if (this.#chunks?.complete) return this.#finish();
-    if (this.#peersAre === 'trusted') this.#swarm.proceed(now, random);
+    if (this.#peersAre === 'trusted')
+      this.#swarm.proceed(now, random, () => this.#origin.awaited(now));
     this.#origin.proceed(this.#situation(), now, random);
     if (this.#originIsOut() && this.#checking.size === 0 && this.#isHopeless()) {
       this.#phase = 'failed';

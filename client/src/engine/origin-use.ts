@@ -3,12 +3,15 @@ import type { Need, Origin, Situation } from './origin.ts';
 import type { Swarm } from './swarm.ts';
 import {
   ASK_PATIENCE_MS,
+  HELPED_SEEDERS_MS,
   LATELY_MS,
+  MIN_RANGE_BYTES,
   OPENING_MS,
   SEEDER_PATIENCE_MS,
   SLOW_PARTIAL_MS,
   SLOW_SEEDERS_MS,
   STALL_PATIENCE_MS,
+  WINDOW_MS,
 } from './tuning.ts';
 import type { TrackerReach } from './types.ts';
 
@@ -112,8 +115,13 @@ export class OriginUse {
       return now < this.#startedAt + ASK_PATIENCE_MS ? 'lease' : 'free';
     const isEarly = hasSeeders && now < this.#startedAt + SEEDER_PATIENCE_MS;
     const areSettling = isEarly && this.#swarm.isSettling(now);
-    const areSoonDone = areSettling || this.#leftMs(chunks) < SLOW_SEEDERS_MS;
-    if (hasSeeders && !this.#peersStall(now) && areSoonDone) return 'no';
+    const leftMs = this.#leftMs(chunks);
+    const areSoonDone = areSettling || leftMs < SLOW_SEEDERS_MS;
+    if (hasSeeders && !this.#peersStall(now) && areSoonDone) {
+      // Only by the tracker's leave, which sees to it that no two fetch the same.
+      const mayBorrow = this.reach === 'there' && !isWhole && !leases.isMute(now);
+      return mayBorrow && !areSettling && leftMs >= this.#patienceMs ? 'lease' : 'no';
+    }
     if (this.reach !== 'there') return 'free';
     // Refused although nobody is named: the tracker lends only to those who serve others.
     const isLeftAlone = isWhole || leases.isTurnedAway || leases.isMute(now);
@@ -129,15 +137,38 @@ export class OriginUse {
   share(chunks: Chunks | undefined, now: number): Pick<Situation, 'wants' | 'areSlow'> {
     let slow: boolean | undefined;
     const areSlow = () => {
-      const most = this.#swarm.hasSeeders ? SLOW_SEEDERS_MS : SLOW_PARTIAL_MS;
+      const most = this.#swarm.hasSeeders ? this.#patienceMs : SLOW_PARTIAL_MS;
       slow ??= chunks !== undefined && this.#backlogMs(chunks) >= most;
       return slow;
+    };
+    let waiting: ReadonlySet<number> | undefined;
+    const isWaiting = (chunk: number) => {
+      waiting ??= this.#swarm.waiting(this.#inLineMs);
+      return waiting.has(chunk);
     };
     const wants = (chunk: number) =>
       this.#peersStall(now) ||
       !this.#swarm.isAvailable(chunk) ||
-      (areSlow() && chunks?.askers(chunk) === 0);
+      (areSlow() && (chunks?.askers(chunk) === 0 || isWaiting(chunk)));
     return { wants, areSlow };
+  }
+
+  /**
+   * A download that still takes so long from seeders gets help. Of a crowd, which the origin has to serve as
+   * well, each waits longer for it.
+   */
+  get #patienceMs(): number {
+    return this.#swarm.hasLeechers ? SLOW_SEEDERS_MS : HELPED_SEEDERS_MS;
+  }
+
+  /**
+   * What waits so long in a peer's line is asked of the origin, too: no less than a range takes there. As long as that
+   * is not known, a crowd leaves it to the peers.
+   */
+  get #inLineMs(): number {
+    const { rate } = this.#origin;
+    const unknown = this.#swarm.hasLeechers ? Number.POSITIVE_INFINITY : 0;
+    return Math.max(WINDOW_MS, rate > 0 ? MIN_RANGE_BYTES / rate : unknown);
   }
 
   /** Whether peers had time enough for another chunk and gave none. */

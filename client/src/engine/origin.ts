@@ -1,7 +1,7 @@
 import { Bitfield } from './bitfield.ts';
 import type { Chunks } from './chunks.ts';
 import { Leases } from './leases.ts';
-import { doneBetween, markComing, type Range } from './range.ts';
+import { chunksToCome, doneBetween, markComing, type Range } from './range.ts';
 import { RangeRate } from './range-rate.ts';
 import {
   ALONE_RANGE_MS,
@@ -39,6 +39,12 @@ export interface Situation {
   arePeersIdle(): boolean;
   /** Whether a peer is known that may give it, now or later. */
   readonly hasOthers: boolean;
+}
+
+/** A chunk on its way from the origin, and how many ms it should still take. */
+export interface Awaited {
+  readonly chunk: number;
+  readonly ms: number;
 }
 
 /**
@@ -87,6 +93,11 @@ export class Origin {
     return this.#ranges.size > 0;
   }
 
+  /** Bytes per ms that it gives, 0 if nothing is known. */
+  get rate(): number {
+    return this.#rate.affordable(1);
+  }
+
   /** Whether only the whole file, start to end, is to be had. */
   get isWhole(): boolean {
     return this.#serves === 'whole';
@@ -125,6 +136,19 @@ export class Origin {
 
   has(range: number): boolean {
     return this.#ranges.has(range);
+  }
+
+  /** What is on its way from it. A range of which nothing comes is taken to need as long again. */
+  awaited(now: number): Awaited[] {
+    const awaited: Awaited[] = [];
+    if (!this.#chunks) return awaited;
+    const { chunkSize, size } = this.#chunks.layout;
+    for (const range of this.#ranges.values())
+      for (const chunk of chunksToCome(range, this.#chunks.layout)) {
+        const ms = this.#rate.remainingMs(Math.min((chunk + 1) * chunkSize, size) - range.at);
+        awaited.push({ chunk, ms: Math.max(now - range.heardAt, Number.isFinite(ms) ? ms : 0) });
+      }
+    return awaited;
   }
 
   /** Up to where a range has come, in bytes from the start of the content. */

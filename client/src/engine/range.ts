@@ -33,10 +33,13 @@ export function doneBetween(
   return done;
 }
 
-/** Notes that the chunks still to come of a range are, or are not, on their way. */
-export function markComing({ at, end }: Range, chunks: Chunks, coming: boolean): void {
-  const { chunkSize, size, count } = chunks.layout;
+/** Chunks of which not all has come by a range. */
+export function* chunksToCome({ at, end }: Range, { chunkSize, size, count }: Layout) {
   const last = Math.min(Math.ceil(Math.min(end, size) / chunkSize), count);
-  for (let chunk = Math.floor(at / chunkSize); chunk < last; chunk++)
-    chunks.setComing(chunk, coming);
+  for (let chunk = Math.floor(at / chunkSize); chunk < last; chunk++) yield chunk;
+}
+
+/** Notes that the chunks still to come of a range are, or are not, on their way. */
+export function markComing(range: Range, chunks: Chunks, coming: boolean): void {
+  for (const chunk of chunksToCome(range, chunks.layout)) chunks.setComing(chunk, coming);
 }

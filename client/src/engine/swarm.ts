@@ -2,6 +2,7 @@ import { Assignment } from './assignment.ts';
 import { Candidates } from './candidates.ts';
 import type { Chunks } from './chunks.ts';
 import { Holdings, holdsChunk } from './holdings.ts';
+import type { Awaited } from './origin.ts';
 import type { Peer } from './peers.ts';
 import { dueAt, dueFirst, Requests } from './requests.ts';
 import {
@@ -71,6 +72,11 @@ export class Swarm {
   /** Whether one of them is said to have the whole. */
   get hasSeeders(): boolean {
     return this.#candidates.sorted.hasSeeder;
+  }
+
+  /** Whether any of them has a part, and so downloads it, too. */
+  get hasLeechers(): boolean {
+    return this.#candidates.sorted.hasLeecher;
   }
 
   /** Whether an open peer has it all, lets no request pass, refuses none, and is asked for nothing. */
@@ -151,10 +157,10 @@ export class Swarm {
   }
 
   /** Opens connections and hands out requests, as far as there is anything to do. */
-  proceed(now: number, random: () => number): void {
+  proceed(now: number, random: () => number, awaited: () => readonly Awaited[]): void {
     this.#connect(now, random);
     for (const peer of this.#candidates.open) this.#holdings.greet(peer);
-    this.#assignment.proceed(now, random);
+    this.#assignment.proceed(now, random, awaited);
   }
 
   /** @returns whether it is of use here */
@@ -238,6 +244,11 @@ export class Swarm {
       const request = peer.requests.get(chunk);
       if (request) this.#requests.giveUp(peer, request);
     }
+  }
+
+  /** Chunks that one peer each was asked for, has not begun to send, and should need so long for, in ms. */
+  waiting(leastMs: number): ReadonlySet<number> {
+    return this.#assignment.waiting(leastMs);
   }
 
   /** The chunk may be given to others. */
