@@ -152,4 +152,14 @@ describe('the load balancer of compose.yaml', function () {
     for (const origin of sites) await (await Client.open(balancer.url, { origin })).leave();
     for (const client of [asker, ...holders]) client.socket.terminate();
   });
+
+  it('leads all to one that has come back when the other one goes, as when both are updated in turn', async () => {
+    const { port } = new URL(trackers[0]!.url);
+    trackers[0] = await TrackerProcess.start('--port', port);
+    await trackers[1]!.end();
+    // None of them leaves: nginx takes for a success only what has ended.
+    const urls = Array.from({ length: 8 }, (_, i) => `https://site-${i}.example`);
+    const clients = await Promise.all(urls.map((origin) => Client.open(balancer.url, { origin })));
+    for (const client of clients) client.socket.terminate();
+  });
 });
