@@ -50,6 +50,17 @@ describe('zauberflote-tracker', () => {
       assert.deepEqual(await exit, [0, null]);
     });
 
+  it('goes on at SIGHUP, which means for others that they should read their files again', async () => {
+    const { child, url } = await start('--port', '0', '--host', '127.0.0.1');
+    const exit = once(child, 'exit');
+    const client = await Client.open(url);
+    child.kill('SIGHUP');
+    for (const n of [1, 2, 3]) assert.equal((await client.ask(want([n]))).case, 'peers');
+    child.kill();
+    assert.equal((await client.ended()).code, 6);
+    assert.deepEqual(await exit, [0, null]);
+  });
+
   it('ends at once at the second signal', async () => {
     const { child, url } = await start(
       '--port',

@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { isatty } from 'node:tty';
 import manifest from '../package.json' with { type: 'json' };
 import { KeyError } from './access/keys.ts';
 import { makeToken } from './access/token-command.ts';
@@ -44,6 +45,12 @@ export async function main(args: readonly string[]): Promise<void> {
         process.once(signal, () => process.exit(128 + constants.signals[signal]));
         void tracker.close();
       });
+    // The terminal has gone that it was started at. Else somebody means to have it read its files again, which it
+    // does by itself; and systemd takes an end by this signal for one that was wanted, and would not start it again.
+    const isAtTerminal = isatty(0);
+    process.on('SIGHUP', () => {
+      if (isAtTerminal) void tracker.close();
+    });
     // After that, as who reads it may send one.
     console.log(`Zauberflöte tracker listening on ${tracker.url}`);
   } catch (error) {
