@@ -99,7 +99,11 @@ describe('configuration', () => {
       says: /key in \S+tracker.json 'maxPeers'; did you mean max-peers\?/,
     },
     { what: 'a wrong key', content: { port: '80' }, says: /port in \S+ takes .*, not '80'/ },
-    { what: 'a file that is no JSON', content: '{', says: /configuration file cannot be used/ },
+    {
+      what: 'a file that is no JSON',
+      content: '{',
+      says: /configuration file \/.* cannot be used/,
+    },
     { what: 'a file that is no object', content: [], says: /has to be a JSON object/ },
     {
       what: 'sites that are none, as of a variable that is not set',

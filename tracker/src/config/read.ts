@@ -113,7 +113,9 @@ function readFile(path: string): Values {
   try {
     content = JSON.parse(readFileSync(path, 'utf8').replace(/^\uFEFF/, ''));
   } catch (error) {
-    throw new ConfigError(`the configuration file cannot be used: ${(error as Error).message}`);
+    throw new ConfigError(
+      `the configuration file ${path} cannot be used: ${(error as Error).message}`,
+    );
   }
   if (typeof content !== 'object' || content === null || Array.isArray(content))
     throw new ConfigError(`${path} has to be a JSON object such as {"port": 8080}`);
