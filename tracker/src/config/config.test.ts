@@ -126,6 +126,16 @@ describe('configuration', () => {
       says: /--publish-keys-file and --published-file are needed both/,
     },
     {
+      what: 'an address in brackets',
+      args: ['--host', '[::1]'],
+      says: /^--host has to be an address or a name alone, .* without brackets/,
+    },
+    {
+      what: 'an address with a port',
+      args: ['--admin-port', '8081', '--admin-host', '127.0.0.1:8081'],
+      says: /^--admin-host has to be an address or a name alone, .* without a port$/,
+    },
+    {
       what: 'Redis without a scheme',
       args: ['--redis', 'localhost:6379'],
       says: /^--redis has to be such as redis:\/\/host:6379/,
@@ -161,6 +171,11 @@ describe('configuration', () => {
       says: /--redis-password-file is of no use without --redis/,
     },
     { what: 'no file', args: ['--config', '/nowhere'], says: /ENOENT.*'\/nowhere'/ },
+    {
+      what: 'a host for the operator without a port',
+      env: { ZF_ADMIN_HOST: '0.0.0.0' },
+      says: /--admin-host is of no use without --admin-port/,
+    },
   ] as const)
     it(`refuses ${what}`, () => {
       const all = content === undefined ? args : ['--config', file(content)];

@@ -36,13 +36,13 @@ export function readConfig(
   const flags = readFlags(args);
   if (flags.command) return { kind: flags.command };
   const file = flags.file ?? env[CONFIG_VARIABLE];
-  // Each value was checked against its setting.
-  const config = {
-    ...DEFAULTS,
+  const given = {
     ...(file === undefined ? {} : readFile(file)),
     ...readEnvironment(env),
     ...flags.values,
-  } as Config;
+  };
+  // Each value was checked against its setting.
+  const config = { ...DEFAULTS, ...given } as Config;
   if (config.tokenAudience !== undefined && !config.tokenKeysFile && !config.publishKeysFile)
     throw new ConfigError(
       '--token-audience asks for no tokens without --token-keys-file or --publish-keys-file',
@@ -51,6 +51,8 @@ export function readConfig(
     throw new ConfigError('--tls-cert-file and --tls-key-file are needed both');
   if ((config.publishKeysFile === undefined) !== (config.publishedFile === undefined))
     throw new ConfigError('--publish-keys-file and --published-file are needed both');
+  if (given.adminHost !== undefined && config.adminPort === undefined)
+    throw new ConfigError('--admin-host is of no use without --admin-port');
   if (config.redisPasswordFile !== undefined && config.redis === undefined)
     throw new ConfigError('--redis-password-file is of no use without --redis');
   if (config.redis !== undefined && config.redisPasswordFile === undefined)

@@ -4,6 +4,7 @@
  * `ZF_MAX_PEERS` and the key `max-peers` of the file.
  */
 
+import { isIP } from 'node:net';
 import { MAX_HOLDERS_PER_SWARM } from '@zauberflote/proto';
 import { isNetwork } from '../abuse/address.ts';
 import { isOriginPattern } from '../abuse/origins.ts';
@@ -64,6 +65,13 @@ interface SettingsByKey {
 
 export type Setting = SettingsByKey[string];
 
+/** What could be no name, and so is no name that might be known later. */
+function hostProblem(value: string): string | undefined {
+  return isIP(value) === 0 && /[[\]:/\s]/.test(value)
+    ? 'has to be an address or a name alone, such as ::1, without brackets and without a port'
+    : undefined;
+}
+
 function redisProblem(value: string): string | undefined {
   const url = URL.parse(value);
   if (!url || !['redis:', 'rediss:'].includes(url.protocol) || url.hostname === '')
@@ -89,6 +97,7 @@ export const SETTINGS = {
     group: 'Listening',
     placeholder: 'HOST',
     default: undefined,
+    problem: hostProblem,
     help: 'address or name to listen on; without it every address of this machine',
   },
   tlsCertFile: {
@@ -116,6 +125,7 @@ export const SETTINGS = {
     group: 'Operations',
     placeholder: 'HOST',
     default: '127.0.0.1',
+    problem: hostProblem,
     help: 'address or name that it listens on',
   },
   logLevel: {
