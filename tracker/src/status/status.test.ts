@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { runInNewContext } from 'node:vm';
 import { contentKey, HashAlgorithm } from '@zauberflote/proto';
 import fc from 'fast-check';
 import { Client } from '../../test-support/client.ts';
@@ -75,6 +76,37 @@ describe('status of a tracker', () => {
     assert.equal((await get('/', { method: 'HEAD' })).status, 200);
     assert.equal((await get('/nothing')).status, 404);
     assert.equal((await fetch(`http://127.0.0.1:${tracker.port}/status.json`)).status, 404);
+  });
+
+  it('does not show for long what a tracker said that hangs', async () => {
+    const [, script = ''] = /<script>(.*)<\/script>/s.exec(await (await get('/')).text()) ?? [];
+    const element = () => ({ append() {}, insertAdjacentHTML() {}, textContent: 'ready' });
+    const status = element();
+    let isLate: (() => void) | undefined;
+    const again = new Promise<void>((resolve) => {
+      runInNewContext(script, {
+        document: {
+          getElementById: (id: string) => (id === 'status' ? status : element()),
+          createElement: element,
+        },
+        AbortSignal: {
+          timeout: () => ({
+            set late(act: () => void) {
+              isLate = act;
+            },
+          }),
+        },
+        fetch: (_: string, { signal }: { signal?: { late: () => void } }) =>
+          new Promise((_, reject) => {
+            if (signal) signal.late = () => reject(new Error('late'));
+          }),
+        setTimeout: () => resolve(),
+      });
+    });
+    assert.ok(isLate, 'there is a time in which it has to answer');
+    isLate();
+    await again;
+    assert.equal(status.textContent, 'not reachable');
   });
 
   it('lists as a sort would', () => {
