@@ -9,12 +9,17 @@ import { aboutScenario, commandOf } from './words.ts';
 function summaryOf(args: readonly string[]): Summary {
   const options = parseOptions(args);
   assert.ok(options !== 'help');
-  const { scenario, setup, scriptFrom, seed, shaper } = options;
+  const { scenario, setup, scriptFrom, seed, shaper, timeoutMs } = options;
   return {
     scenario: scenario.name,
     verdict: 'ok',
     why: [],
-    conditions: { ...CONDITIONS, shaper, seed, options: { ...setup, scriptFrom } },
+    conditions: {
+      ...CONDITIONS,
+      shaper,
+      seed,
+      options: { ...setup, scriptFrom, ...(timeoutMs !== undefined && { timeoutMs }) },
+    },
     cells: [],
   };
 }
@@ -30,6 +35,11 @@ describe('the command that runs a scenario again', () => {
     ['lone', '--script-from', 'origin', '--rate', '0,64KB', '--seed', '12'],
     ['fig3', '--seeders', '3', '--leechers', '1', '--modes', 'zauberflote'],
     ['fig3', '--n', '2', '--shaper', 'proxy'],
+    // Takes away what the scenario has by itself.
+    ['first-byte', '--rtt', '0'],
+    ['churn', '--peer-up', '0'],
+    ['flash', '--timeout', '5s'],
+    ['flash', '--timeout', '1.0005s'],
   ];
   for (const args of [...all, ...special])
     it(`means the same as ${args.join(' ')}`, () => {

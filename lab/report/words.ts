@@ -1,6 +1,7 @@
 /** What a reader is told about a scenario, its verdict and how to run it again. */
 import type { Mark } from '../modes/marks.ts';
 import type { Conditions, Summary } from '../results.ts';
+import { SCENARIOS as SETUPS } from '../scenarios/index.ts';
 
 const SCENARIOS: Readonly<Record<string, string>> = {
   fig2: 'Figure 2 of the paper: load time over the numbers of seeders and leechers.',
@@ -59,10 +60,17 @@ const FLAGS: Readonly<Record<string, readonly [flag: string, write: (value: unkn
     modes: ['--modes', String],
     runs: ['--runs', String],
     scriptFrom: ['--script-from', String],
+    timeoutMs: ['--timeout', (ms) => `${ms}ms`],
   };
 
-/** Written only where they limit something; 0 stands for none. */
-const ZERO_IS_NONE = new Set(['peerUp', 'peerDown', 'rttMs', 'loss']);
+/** 0 stands for none of them, and is written only where the scenario has some by itself. */
+const ZERO_IS_NONE = ['peerUp', 'peerDown', 'rttMs', 'loss'] as const;
+
+/** Those of a scenario that 0 takes away. */
+function nonZero(scenario: string): Set<string> {
+  const setup = SETUPS.find(({ name }) => name === scenario)?.setup;
+  return new Set(ZERO_IS_NONE.filter((name) => setup && setup[name] !== 0));
+}
 
 function gridFlags(cells: unknown): string[] {
   if (!Array.isArray(cells) || cells.length === 0) return [];
@@ -85,10 +93,11 @@ function gridFlags(cells: unknown): string[] {
 export function commandOf({ scenario, conditions }: Summary): string {
   const { options, shaper, seed } = conditions;
   const words = ['npm run bench --', quoted(scenario), ...gridFlags(options.cells)];
+  const limited = nonZero(scenario);
   for (const [name, [flag, write]] of Object.entries(FLAGS)) {
     const value = options[name];
     if (value === undefined || value === null) continue;
-    if (value === 0 && ZERO_IS_NONE.has(name)) continue;
+    if (value === 0 && ZERO_IS_NONE.some((none) => none === name) && !limited.has(name)) continue;
     words.push(flag, quoted(write(value)));
   }
   return [...words, '--shaper', quoted(shaper), '--seed', String(seed)].join(' ');

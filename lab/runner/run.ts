@@ -92,6 +92,7 @@ export async function runBench(options: BenchOptions, around: Surroundings): Pro
       options: {
         ...setup,
         scriptFrom: options.scriptFrom,
+        ...(options.timeoutMs !== undefined && { timeoutMs: options.timeoutMs }),
         site: scenario.site,
         assetBytes,
         fromOrigin: extra,
