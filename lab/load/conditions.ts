@@ -1,8 +1,7 @@
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { cpus, loadavg, release, totalmem } from 'node:os';
 import type { Conditions } from '../results.ts';
-import { MEASURED } from '../runner/conditions.ts';
+import { checkout } from '../runner/conditions.ts';
 
 /** Under what something was measured without a network: {@link Conditions} without its links. */
 export type LoadConditions = Omit<Conditions, 'shaper' | 'links'> & {
@@ -15,16 +14,16 @@ export type LoadConditions = Omit<Conditions, 'shaper' | 'links'> & {
 /** What has to be looked at before a run: files may change while it takes its hour. */
 export interface Start {
   readonly commit: string;
-  readonly dirty: boolean;
+  /** Null where git cannot tell. */
+  readonly dirty: boolean | null;
+  /** Why it cannot. */
+  readonly notes: readonly string[];
   readonly load: number;
 }
 
-export function start(): Start {
-  return {
-    commit: git('rev-parse', 'HEAD') || 'unknown',
-    dirty: git('status', '--porcelain', ...MEASURED) !== '',
-    load: loadavg()[0] as number,
-  };
+/** @param folder of the checkout @default the one this is in */
+export function start(folder?: string): Start {
+  return { ...checkout(folder), load: loadavg()[0] as number };
 }
 
 export interface Run {
@@ -53,25 +52,11 @@ export function conditions({ packages, seed, options, started, notes }: Run): Lo
     loadAverage: { before: started.load, after: loadavg()[0] as number },
     options,
     seed,
-    notes,
+    notes: [...started.notes, ...notes],
   };
 }
 
 function version(path: string): string {
   const text = readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
   return (JSON.parse(text) as { version: string }).version;
-}
-
-/** Output of git; empty where there is no git or no repository. */
-function git(...args: string[]): string {
-  const cwd = new URL('.', import.meta.url);
-  try {
-    return execFileSync('git', args, {
-      cwd,
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    }).trim();
-  } catch {
-    return '';
-  }
 }
