@@ -115,6 +115,8 @@ export interface Conditions {
   readonly versions: Readonly<Record<string, string>>;
   readonly kernel: string;
   readonly cores: number;
+  /** Not in results of before it was recorded. */
+  readonly processor?: string;
   readonly memoryBytes: number;
   /** Load averages of one minute, before and after; not in results of before they were recorded. */
   readonly loadBefore?: number;

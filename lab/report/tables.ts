@@ -141,7 +141,8 @@ function valueText(value: unknown): string {
 }
 
 export function conditionsTable(conditions: Conditions): Markup {
-  const { date, kernel, cores, memoryBytes, shaper, seed, versions, options } = conditions;
+  const { date, kernel, cores, processor, memoryBytes, shaper, seed, versions, options } =
+    conditions;
   const load = loadAverageOf(conditions.loadBefore, conditions.loadAfter, cores);
   return table(
     'Conditions',
@@ -151,6 +152,7 @@ export function conditionsTable(conditions: Conditions): Markup {
       ['Commit', commitOf(conditions)],
       ['Kernel', kernel],
       ['Cores', cores],
+      ...(processor === undefined ? [] : [['Processor', processor] as const]),
       ['Memory', `${(memoryBytes / 2 ** 30).toFixed(1)} GiB`],
       ...(load === null ? [] : [['Load', load]]),
       ['Shaper', shaper],

@@ -50,6 +50,7 @@ export function checkout(folder = ROOT): {
 
 /** What of {@link import('../results.ts').Conditions} is known before anything has run. */
 export function machine(programs: BrowserPrograms) {
+  const processors = cpus();
   return {
     date: new Date().toISOString(),
     versions: {
@@ -61,7 +62,8 @@ export function machine(programs: BrowserPrograms) {
       'bittorrent-tracker': packageVersion('bittorrent-tracker'),
     },
     kernel: `${type()} ${release()}`,
-    cores: cpus().length,
+    cores: processors.length,
+    processor: processors[0]?.model ?? 'unknown',
     memoryBytes: totalmem(),
   };
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MARKS } from '../modes/marks.ts';
@@ -63,6 +63,8 @@ describe('The lab, with real browsers', function () {
       '1',
       '--modes',
       'http,zauberflote',
+      '--timeout',
+      '60s',
     ];
     const { summary, rows, log } = await bench(args);
     assert.equal(summary.verdict, 'ok', summary.why.join('\n'));
@@ -93,7 +95,9 @@ describe('The lab, with real browsers', function () {
       assert.ok(times[0]! > 0 && times.at(-1)! < (loadMs ?? 0), JSON.stringify(marks));
       assert.equal(firstPeerByteMs, marks.firstByte ?? null);
     }
-    const { links, shaper, versions, loadBefore, loadAfter } = summary.conditions;
+    const { links, shaper, versions, loadBefore, loadAfter, options } = summary.conditions;
+    assert.equal(options.timeoutMs, 60_000);
+    assert.equal(summary.conditions.processor, cpus()[0]?.model);
     for (const load of [loadBefore, loadAfter]) assert.ok((load ?? -1) >= 0, String(load));
     assert.equal(shaper, SHAPER);
     assert.deepEqual(
