@@ -66,6 +66,7 @@ describe('The options of the bench', () => {
     [['churn', '--seeders', '20', '--peer-up', '0'], /killing some seeders needs a browser/],
     [['fig3', '--rate', 'fast'], /--rate: 'fast' is no rate: give bytes per second as 64KB/],
     [['fig3', '--rate', '3'], /--rate: '3' is too slow/],
+    [['fig3', '--rate', '0.4'], /--rate: '0.4' is too slow/],
     [['fig3', '--rate', '-1'], /--rate/],
     [['fig3', '--n', '0'], /--n: '0' is no whole number from 1 to 200/],
     [['fig3', '--n', '1', '--seeders', '2'], /--n stands for both/],

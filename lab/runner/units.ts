@@ -10,14 +10,15 @@ export function parseRate(text: string): number {
   const [, number, unit = ''] = /^(\d+(?:\.\d+)?)\s*(B|KB|MB)?(?:\/s)?$/i.exec(text) ?? [];
   if (number === undefined)
     throw new Error(`'${text}' is no rate: give bytes per second as 64KB or 1.5MB, 0 for no limit`);
-  const rate = Math.round(Number(number) * (FACTORS[unit.toUpperCase()] as number));
+  const rate = Number(number) * (FACTORS[unit.toUpperCase()] as number);
+  // Before it is rounded: 0.4 is not 0, which is no limit.
   if (rate !== 0 && rate < 1000)
     throw new Error(`'${text}' is too slow to measure: give at least 1KB, or 0 for no limit`);
   if (rate > MOST_RATE)
     throw new Error(
       `'${text}' is more than this can limit: give at most 1000MB, or 0 for no limit`,
     );
-  return rate;
+  return Math.round(rate);
 }
 
 /** "50ms", "0.2s", "50". @returns ms */
