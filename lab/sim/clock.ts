@@ -7,6 +7,13 @@ interface Due {
   dead: boolean;
 }
 
+/** Something is still to happen when all should be over. */
+export class NotAtRest extends Error {
+  constructor(limitMs: number) {
+    super(`not at rest after ${limitMs} ms of virtual time`);
+  }
+}
+
 /**
  * Virtual time in milliseconds. Synchronous, with a binary heap: unlike `lab/swarm/clock.ts` nothing
  * here waits for real promises, and there are millions of events.
@@ -41,7 +48,7 @@ export class Clock {
    * @param limitMs time after which it fails instead, so that a bug cannot run for ever
    */
   run(limitMs: number): void {
-    if (this.advance(limitMs)) throw new Error(`not at rest after ${limitMs} ms of virtual time`);
+    if (this.advance(limitMs)) throw new NotAtRest(limitMs);
   }
 
   /** Runs what is due up to a time. @returns whether anything is left to happen after it */

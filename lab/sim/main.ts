@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { conditions, start } from '../load/conditions.ts';
 import { checkOut } from '../load/out.ts';
 import { showRate } from '../runner/units.ts';
+import { NotAtRest } from './clock.ts';
 import { parse, USAGE } from './options.ts';
 import type { Distribution, Result } from './simulate.ts';
 import { simulate } from './simulate.ts';
@@ -24,7 +25,14 @@ function main(args: readonly string[]): void {
   const started = start();
   const began = performance.now();
   const cpu = process.cpuUsage();
-  const { result, world, engine } = simulate(scenario, beside);
+  let simulated: ReturnType<typeof simulate>;
+  try {
+    simulated = simulate(scenario, beside);
+  } catch (error) {
+    if (!(error instanceof NotAtRest)) throw error;
+    return fail(1, `${error.message}: rates are too low for these bytes, or times too long`);
+  }
+  const { result, world, engine } = simulated;
   const { user, system } = process.cpuUsage(cpu);
   const cpuMs = (user + system) / 1_000;
   // What differs from run to run is apart from what does not.

@@ -103,7 +103,15 @@ export function parse(args: readonly string[]): Command {
 /** A rate in bytes, as everywhere in the lab, or in bits, as lines are sold. */
 function rate(text: string): number {
   const bits = /^(\d+(?:\.\d+)?)\s*([kM])bit(?:\/s)?$/.exec(text);
-  return bits ? (Number(bits[1]) * (bits[2] === 'M' ? 1e6 : 1e3)) / 8 : parseRate(text);
+  if (!bits) return parseRate(text);
+  const bytes = (Number(bits[1]) * (bits[2] === 'M' ? 1e6 : 1e3)) / 8;
+  // What is out of the limits of the one is so in the other; it need not be a whole number of bytes.
+  try {
+    parseRate(`${bytes}B`);
+  } catch {
+    throw new Error(`'${text}' is out of range: give 8kbit to 8000Mbit, or 0 for no limit`);
+  }
+  return bytes;
 }
 
 function share(text: string): number {

@@ -391,6 +391,9 @@ describe('lab/sim: the command', () => {
     ['--peers 0', /--peers: '0' is no whole number from 1/],
     ['--rtt fast', /--rtt: 'fast' is no time/],
     ['--peer-up 2Gbit', /--peer-up: '2Gbit' is no rate/],
+    ['--peer-up 7.9kbit', /--peer-up: '7.9kbit' is out of range: give 8kbit to 8000Mbit/],
+    ['--origin-rate 0.001kbit', /--origin-rate: '0.001kbit' is out of range/],
+    ['--peer-down 8001Mbit', /--peer-down: '8001Mbit' is out of range/],
     ['--churn 1.5', /--churn: '1.5' is not from 0 to 1/],
     ['--leechers 3', /--leechers/],
   ] as const)
@@ -426,6 +429,13 @@ describe('lab/sim: the command', () => {
     const args = [MAIN, '--peers', '3', '--arrival', '0', '--churn', '0'];
     const text = execFileSync(process.execPath, args, { encoding: 'utf8' });
     assert.match(text, /^of fluid limit +mean .*× of 12\.29 s$/m);
+  });
+
+  it('ends with 1 where nothing comes to rest, and says so in a line', () => {
+    const args = [MAIN, '--peers', '2', '--rtt', '99999999s'];
+    const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+    assert.equal(status, 1);
+    assert.match(stderr, /^sim: not at rest after 2592000000 ms of virtual time: .*\n$/);
   });
 
   it('ends with 2 on wrong options, and says where help is', () => {
