@@ -51,7 +51,7 @@ export interface LinkMeasurement {
   readonly setBytesPerSecond: number;
   /**
    * Payload bytes per second of a TCP transfer, converted to what the shaper counts. The median
-   * of three where the first was off by more than MAX_LINK_ERROR.
+   * of five where the first was off by more than MAX_LINK_ERROR.
    */
   readonly measuredBytesPerSecond: number;
   /** measured / set - 1. */
