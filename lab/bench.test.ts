@@ -7,6 +7,14 @@ import { fileURLToPath } from 'node:url';
 
 const BENCH = fileURLToPath(new URL('bench.ts', import.meta.url));
 
+describe('Wrong options of a bench', () => {
+  it('end it with 2, and a way to its help that works where Node is too old for it', () => {
+    const { status, stderr } = spawnSync(process.execPath, [BENCH, 'none'], { encoding: 'utf8' });
+    assert.equal(status, 2);
+    assert.match(stderr, /^bench: no scenario is called 'none'.*\nTry: npm run bench -- --help\n$/);
+  });
+});
+
 describe('The folder for the results of a bench', () => {
   for (const trace of ['results.jsonl', 'summary.json', 'access-origin.log'])
     it(`is refused where another run has left its ${trace}`, () => {

@@ -17,7 +17,7 @@ async function main(args: readonly string[]): Promise<number> {
   try {
     options = parseOptions(args);
   } catch (error) {
-    console.error(`bench: ${(error as Error).message}\nTry: node lab/bench.ts --help`);
+    console.error(`bench: ${(error as Error).message}\nTry: npm run bench -- --help`);
     return 2;
   }
   if (options === 'help') {

@@ -28,7 +28,7 @@ const SITES = {
 /** Most visitors of one kind: with more, a laptop does nothing but swap. */
 const MOST_PEERS = 200;
 
-export const USAGE = `Usage: node lab/bench.ts SCENARIO [options]
+export const USAGE = `Usage: npm run bench -- SCENARIO [options]
 
 Real browsers load a real site over a shaped network, in several modes side by side.
 
