@@ -32,4 +32,22 @@ describe('The folder for the results of a bench', () => {
         rmSync(dir, { recursive: true, force: true });
       }
     });
+
+  it('is as it was before where there is no browser', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'zf-bench-out-'));
+    try {
+      for (const out of [dir, join(dir, 'new')]) {
+        const { status, stderr } = spawnSync(process.execPath, [BENCH, 'lone', '--out', out], {
+          encoding: 'utf8',
+          timeout: 20_000,
+          env: { ...process.env, CHROME_BIN: join(dir, 'none') },
+        });
+        assert.equal(status, 3, stderr);
+        assert.match(stderr, /^bench: CHROME_BIN is .*, which is not a program.*\n$/);
+        assert.deepEqual(readdirSync(dir), []);
+      }
+    } finally {
+      rmSync(dir, { recursive: true, force: true });
+    }
+  });
 });

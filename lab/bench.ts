@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
+import { findBrowser } from './browsers/programs.ts';
 import { createNet } from './net/index.ts';
 import type { Net } from './net/types.ts';
 import { Unsupported } from './net/unsupported.ts';
@@ -31,6 +32,8 @@ async function main(args: readonly string[]): Promise<number> {
     options.out ?? join(import.meta.dirname, 'out', `${options.scenario.name}-${now}`),
   );
   checkScripts();
+  // Before the folder is taken: what cannot begin must not keep the next one from it.
+  const programs = findBrowser();
   const unfit = claim(out);
   if (unfit !== undefined) {
     console.error(`bench: --out: ${out} ${unfit}; name another folder`);
@@ -52,6 +55,7 @@ async function main(args: readonly string[]): Promise<number> {
       nets.add(net);
       return net;
     },
+    programs,
     dir,
     out,
     log,

@@ -55,7 +55,13 @@ export function findBrowser(
   env: Readonly<Record<string, string | undefined>> = process.env,
   from: string = import.meta.url,
 ): BrowserPrograms {
-  const [chrome, fromPath] = NEEDS.map((need) => find(need, env));
+  const [chrome, fromPath] = NEEDS.map((need) => {
+    try {
+      return find(need, env);
+    } catch (error) {
+      throw new Unsupported((error as Error).message);
+    }
+  });
   if (!chrome)
     throw new Unsupported('there is no Chromium or Chrome: run node scripts/debian-packages.ts');
   const paths = env.CHROMEDRIVER ? [fromPath] : [fromPackage(from), fromPath];

@@ -1,6 +1,6 @@
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type BrowserPrograms, findBrowser } from '../browsers/programs.ts';
+import type { BrowserPrograms } from '../browsers/programs.ts';
 import { modeOf } from '../modes/index.ts';
 import { otherOwners } from '../net/namespaces.ts';
 import type { LinkMeasurement, Net } from '../net/types.ts';
@@ -23,6 +23,7 @@ import { showRate } from './units.ts';
 
 export interface Surroundings {
   readonly createNet: (options: { shaper: 'auto' | 'tc' | 'proxy'; seed: number }) => Promise<Net>;
+  readonly programs: BrowserPrograms;
   /** Temporary folder; the caller removes it. */
   readonly dir: string;
   /** For the results. */
@@ -50,13 +51,12 @@ const NOTES: readonly string[] = [
 /**
  * Runs an experiment and writes its results. What cannot be run here is a verdict, not an error, and
  * so is what fails on the way: what was measured until then is written.
- * @throws {Unsupported} where there is no browser: without one there is nothing to write
  */
 export async function runBench(options: BenchOptions, around: Surroundings): Promise<Summary> {
   const { scenario, setup, seed } = options;
+  const { programs } = around;
   const loadBefore = loadAverage();
   mkdirSync(around.out, { recursive: true });
-  const programs = findBrowser();
   around.log(`Chromium ${programs.chromeVersion}, chromedriver ${programs.chromedriverVersion}`);
   const assets = await siteOf(scenario.site);
   const { notes: gitNotes, ...commit } = checkout();

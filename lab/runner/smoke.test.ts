@@ -4,6 +4,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { findBrowser } from '../browsers/programs.ts';
 import { MARKS } from '../modes/marks.ts';
 import { createNet } from '../net/index.ts';
 import { asOrdinaryUser } from '../net/ordinary-user.ts';
@@ -40,6 +41,7 @@ describe('The lab, with real browsers', function () {
     const log: string[] = [];
     const summary = await runBench(options, {
       createNet: createNetLike,
+      programs: findBrowser(),
       dir,
       out,
       log: (line) => log.push(line),
@@ -156,6 +158,7 @@ describe('The lab, with real browsers', function () {
     const options = parseOptions(['nat', '--quick']);
     assert.ok(options !== 'help');
     return runBench(options, {
+      programs: findBrowser(),
       createNet: async () => {
         const lacking = async () => Promise.reject(error);
         const none = { shaper: 'tc' as const, why: 'it is a test', driverAddress: '10.77.0.1' };
