@@ -1,16 +1,20 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { findBrowser } from './browsers/programs.ts';
 import { createNet } from './net/index.ts';
 import type { Net } from './net/types.ts';
 import { Unsupported } from './net/unsupported.ts';
 import { checkScripts } from './origin/scripts.ts';
+import type { Summary } from './results.ts';
 import { type BenchOptions, parseOptions, USAGE } from './runner/options.ts';
 import { runBench } from './runner/run.ts';
 import { temporary } from './runner/temporary.ts';
 import { showTime } from './runner/units.ts';
 
 const EXIT = { ok: 0, failed: 1, void: 1, unsupported: 3 } as const;
+/** What was measured is written in less when a signal ends it, in ms. */
+const WRITING_MS = 10_000;
 const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
 async function main(args: readonly string[]): Promise<number> {
@@ -43,13 +47,16 @@ async function main(args: readonly string[]): Promise<number> {
   const dir = temporary();
   const nets = new Set<Net>();
   const ending = new AbortController();
+  let bench: Promise<Summary> | undefined;
   for (const [signal, code] of Object.entries(SIGNALS))
     process.once(signal, () => {
       ending.abort(new Error(`ended by ${signal}`));
       log(`${signal}: cleaning up; what was measured so far is in ${relative('', out)}`);
-      void Promise.allSettled([...nets].map((net) => net.close())).then(() => process.exit(code));
+      void Promise.allSettled([...nets].map((net) => net.close()))
+        .then(() => Promise.race([bench?.catch(() => {}), sleep(WRITING_MS)]))
+        .then(() => process.exit(code));
     });
-  const summary = await runBench(options, {
+  bench = runBench(options, {
     createNet: async (netOptions) => {
       const net = await createNet(netOptions);
       nets.add(net);
@@ -60,11 +67,8 @@ async function main(args: readonly string[]): Promise<number> {
     out,
     log,
     signal: ending.signal,
-  }).catch((error) => {
-    // Everything fails that was under way; the handler of the signal ends this process.
-    if (ending.signal.aborted) return new Promise<never>(() => {});
-    throw error;
   });
+  const summary = await bench;
   for (const line of summary.why) console.log(`- ${line}`);
   log(`${summary.scenario}: ${summary.verdict}. ${join(relative('', out), 'report.html')}`);
   return EXIT[summary.verdict];

@@ -20,11 +20,13 @@ export function standalone(figure: Figure): string {
  * where a browser can be started, `figures/*.png`. Without one it says so on stderr.
  *
  * @param dir is made if it is not there
+ * @param signal aborted: no browser is started
  */
 export async function writeReport(
   dir: string,
   summary: Summary,
   rows: readonly ResultRow[],
+  signal?: AbortSignal,
 ): Promise<void> {
   const figures = figuresOf(summary, rows);
   const folder = join(dir, 'figures');
@@ -36,7 +38,7 @@ export async function writeReport(
     await writeFile(path, standalone(figure));
     svgs.push(path);
   }
-  if (svgs.length === 0) return;
+  if (svgs.length === 0 || signal?.aborted) return;
   // The figures are there as SVG; a report must not fail for want of a second form of them.
   await renderPngs(svgs).catch((error: Error) =>
     console.warn(`figures only as SVG, not as PNG: ${error.message}`),

@@ -50,7 +50,7 @@ const NOTES: readonly string[] = [
 
 /**
  * Runs an experiment and writes its results. What cannot be run here is a verdict, not an error, and
- * so is what fails on the way: what was measured until then is written.
+ * so is what fails on the way, or is ended by its signal: what was measured until then is written.
  */
 export async function runBench(options: BenchOptions, around: Surroundings): Promise<Summary> {
   const { scenario, setup, seed } = options;
@@ -67,9 +67,10 @@ export async function runBench(options: BenchOptions, around: Surroundings): Pro
   try {
     for (const rate of setup.rates) await bench.network(rate);
   } catch (error) {
-    around.signal.throwIfAborted();
     const { message, stack } = error as Error;
-    if (error instanceof Unsupported && bench.trials.length === 0) unsupported = message;
+    // Everything fails that was under way when it was ended.
+    if (around.signal.aborted) failure = `ended early: ${around.signal.reason.message}`;
+    else if (error instanceof Unsupported && bench.trials.length === 0) unsupported = message;
     else {
       failure = `ended early: ${message}`;
       around.log(String(stack));
@@ -116,7 +117,7 @@ export async function runBench(options: BenchOptions, around: Surroundings): Pro
     ),
   };
   writeFileSync(join(around.out, 'summary.json'), `${JSON.stringify(summary, null, 2)}\n`);
-  await writeReport(around.out, summary, rows);
+  await writeReport(around.out, summary, rows, around.signal);
   return summary;
 }
 

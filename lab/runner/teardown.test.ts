@@ -80,6 +80,10 @@ describe('A bench that is ended', function () {
     child.kill('SIGINT');
     const [code] = await once(child, 'exit');
     assert.equal(code, 130);
+    const { verdict, why, conditions } = JSON.parse(read(join(dir, 'out', 'summary.json')));
+    assert.deepEqual([verdict, why[0]], ['failed', 'ended early: ended by SIGINT']);
+    assert.equal(conditions.options.runs, 9);
+    assert.match(read(join(dir, 'out', 'report.html')), /ended by SIGINT/);
     await nothingIsLeft(child.pid);
   });
 
