@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { commandOf, keep, MEASUREMENTS, parse, unfitToKeep } from './measure.ts';
 import { parseOptions } from './runner/options.ts';
 
@@ -67,6 +71,44 @@ describe('What npm run measure keeps', () => {
       assert.deepEqual(readdirSync(join(place, 'figures')), ['a.svg']);
       assert.equal(readFileSync(join(place, 'trials.jsonl'), 'utf8'), 'trials.jsonl');
     } finally {
+      rmSync(dir, { recursive: true, force: true });
+    }
+  });
+});
+
+describe('npm run measure that is ended', () => {
+  it('ends what is under way, and keeps nothing of it', async function () {
+    if (process.platform !== 'linux') return this.skip();
+    this.timeout(60_000);
+    const dir = mkdtempSync(join(tmpdir(), 'zf-measure-test-'));
+    const program = fileURLToPath(new URL('measure.ts', import.meta.url));
+    // Ten minutes, and of a single process.
+    const child = spawn(process.execPath, [program, '--only', 'sim-10000'], {
+      env: { ...process.env, TMPDIR: dir },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    let said = '';
+    child.stdout.on('data', (data) => (said += data));
+    const children = () =>
+      readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').split(' ')[0];
+    let one = '';
+    try {
+      for (const end = Date.now() + 30_000; one === ''; await sleep(50)) {
+        assert.ok(Date.now() < end && child.exitCode === null, `nothing began: ${said}`);
+        one = children() ?? '';
+      }
+      child.kill('SIGTERM');
+      const [code] = await once(child, 'exit');
+      assert.equal(code, 1);
+      assert.match(said, /kept: nothing\nnot kept: sim-10000 \(it ended with SIGTERM/);
+      assert.throws(() => process.kill(Number(one), 0), /ESRCH/);
+    } finally {
+      child.kill('SIGKILL');
+      try {
+        process.kill(Number(one || child.pid), 'SIGKILL');
+      } catch {
+        // It has ended, as it should.
+      }
       rmSync(dir, { recursive: true, force: true });
     }
   });

@@ -169,6 +169,9 @@ export function commandOf(
   return ['lab/bench.ts', ...words, '--shaper', 'tc', '--out', out];
 }
 
+/** Signals of which the one under way knows nothing: it would go on by itself. */
+const TOLD_ALONE = ['SIGTERM', 'SIGHUP'] as const;
+
 /** Puts what is committed of a result in the place of the one before, which stays until all of it is there. */
 export function keep(out: string, place: string): void {
   const next = `${place}.new`;
@@ -210,9 +213,12 @@ async function measure(one: Measurement, runs: string | undefined, out: string, 
     () => child.kill('SIGKILL'),
     Math.min(end - Date.now() + CLEANING_MS, 2 ** 31 - 1),
   );
+  const stop = () => child.kill('SIGTERM');
+  for (const name of TOLD_ALONE) process.on(name, stop);
   const [code, signal] = await once(child, 'exit').finally(() => {
     clearTimeout(late);
     clearTimeout(dead);
+    for (const name of TOLD_ALONE) process.off(name, stop);
   });
   if (Date.now() >= end) return 'the time was over';
   if (printed) writeFileSync(join(out, one.other!.at(-1)!), said);
@@ -244,7 +250,7 @@ async function main(args: readonly string[]): Promise<number> {
   const lost: string[] = [];
   let ended = false;
   // The one under way gets the terminal's Ctrl-C itself; what is done is told all the same.
-  process.on('SIGINT', () => (ended = true));
+  for (const name of ['SIGINT', ...TOLD_ALONE] as const) process.on(name, () => (ended = true));
   for (const one of chosen) {
     if (dryRun) {
       console.log(`node ${commandOf(one, runs, 'DIR').join(' ')}`);
