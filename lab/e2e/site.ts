@@ -36,6 +36,10 @@ export class Site {
   pageCaching: 'no-store' | 'no-cache' = 'no-store';
   /** Asset bytes sent since {@link reset}. */
   assetBytes = 0;
+  /** Time before each range of an asset is answered, in ms; undefined: whole assets are sent, at once. */
+  rangeDelay: number | undefined;
+  /** Paths of assets and the ranges asked, in the order they came, while `rangeDelay` is set. */
+  readonly asked: string[] = [];
   readonly #server = createServer((request, response) => this.#answer(request, response));
 
   async start(): Promise<this> {
@@ -97,9 +101,22 @@ export class Site {
     else if (!this.up) response.writeHead(503).end();
     else {
       const file = this.files.get(pathname) as Uint8Array;
+      const { range } = request.headers;
+      if (this.rangeDelay !== undefined && range)
+        return this.#answerRange(`${pathname} ${range}`, file, response);
       this.assetBytes += file.length;
       response.writeHead(200, { ...headers, 'content-length': file.length }).end(file);
     }
+  }
+
+  #answerRange(what: string, file: Uint8Array, response: ServerResponse): void {
+    this.asked.push(what);
+    const [first, last] = /(\d+)-(\d+)$/.exec(what)!.slice(1).map(Number) as [number, number];
+    const data = file.subarray(first, last + 1);
+    this.assetBytes += data.length;
+    const range = `bytes ${first}-${first + data.length - 1}/${file.length}`;
+    const headers = { 'content-range': range, 'content-length': data.length };
+    setTimeout(() => response.writeHead(206, headers).end(data), this.rangeDelay);
   }
 }
 

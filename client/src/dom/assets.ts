@@ -34,12 +34,14 @@ export class Asset {
     fallback: string,
     turns: Turns,
     onUnused: () => void,
+    priority: RequestPriority | undefined,
   ) {
     this.fallback = fallback;
     this.#onUnused = onUnused;
     this.blob = turns.run(() =>
       downloads.download(hash, {
         fallback,
+        priority,
         signal: this.#abort.signal,
         onProgress: (progress) => {
           this.progress = progress;
@@ -119,13 +121,19 @@ export class Assets {
    * A share in the asset with this hash; the first one starts its download, from its fallback.
    * @param fallback absolute URL
    */
-  share(hash: string, fallback: string, onProgress?: (progress: Progress) => void): Share {
+  share(
+    hash: string,
+    fallback: string,
+    onProgress?: (progress: Progress) => void,
+    priority?: RequestPriority,
+  ): Share {
     const key = /^\s*[0-9a-f]{40}\s*$/i.test(hash) ? hash.trim().toLowerCase() : hash.trim();
     let asset = this.#byHash.get(key);
     if (!asset) {
-      const created = new Asset(this.#downloads, hash, fallback, this.#turns, () => {
+      const onUnused = () => {
         if (this.#byHash.get(key) === created) this.#byHash.delete(key);
-      });
+      };
+      const created = new Asset(this.#downloads, hash, fallback, this.#turns, onUnused, priority);
       this.#byHash.set(key, created);
       asset = created;
     }

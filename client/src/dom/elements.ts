@@ -180,3 +180,12 @@ export function checked({ hash, fallback }: Part, base: string): { hash: string;
     );
   return { hash, url: url.href };
 }
+
+/**
+ * Of the first request for its file, as browsers have it: scripts and styles (and fonts) go before pictures. Files are
+ * asked for in several ranges, so without this the first picture would be there when the last is.
+ */
+export function priorityOf({ localName, attributes }: Element): RequestPriority {
+  const named = attributes.getNamedItem('fetchpriority')?.value;
+  return named === 'high' || /^(?:link|script)$/.test(localName) ? 'auto' : 'low';
+}

@@ -49,6 +49,7 @@ import {
   ownPart,
   type Part,
   posterPart,
+  priorityOf,
   type Slot,
   sourcesOf,
   WATCHED,
@@ -341,8 +342,9 @@ export class Injector {
     url: string,
     onProgress: (progress: Progress) => void,
   ): Promise<{ asset: Asset; blob: Blob }> {
+    const priority = priorityOf(use.owner);
     for (;;) {
-      const { asset, release } = this.#assets.share(hash, url, onProgress);
+      const { asset, release } = this.#assets.share(hash, url, onProgress, priority);
       use.hold(release);
       use.started();
       if (asset.progress) onProgress(asset.progress);

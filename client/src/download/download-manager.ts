@@ -131,7 +131,7 @@ export class DownloadManager implements Downloads {
     }
     const running = this.#active.get(content.key);
     if (running && options.fallback !== undefined) running.download.addFallback(options.fallback);
-    return this.#join(running ?? this.#start(content, options.fallback), options);
+    return this.#join(running ?? this.#start(content, options), options);
   }
 
   addManifest(bytes: Uint8Array<ArrayBuffer>): void {
@@ -164,9 +164,9 @@ export class DownloadManager implements Downloads {
     this.#store.clear();
   }
 
-  #start(content: Content, fallback: string | undefined): Active {
+  #start(content: Content, { fallback, priority }: DownloadOptions): Active {
     const listeners = new Set<(progress: Progress) => void>();
-    const download = new Download(content, fallback, this.#context(), (progress) => {
+    const onProgress = (progress: Progress) => {
       for (const listener of listeners)
         try {
           listener(progress);
@@ -176,7 +176,8 @@ export class DownloadManager implements Downloads {
             throw error;
           });
         }
-    });
+    };
+    const download = new Download(content, fallback, this.#context(), onProgress, priority);
     const active: Active = { download, listeners, leaving: new AbortController(), callers: 0 };
     this.#active.set(content.key, active);
     this.#welcome();

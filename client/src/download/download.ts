@@ -59,6 +59,7 @@ export class Download implements Servable {
   readonly #context: DownloadContext;
   #fallback: string | undefined;
   readonly #onProgress: (progress: Progress) => void;
+  readonly #priority: RequestPriority | undefined;
   /** None until it begins. */
   #engine: DownloadEngine | undefined;
   readonly #bytes = new ChunkBytes();
@@ -85,11 +86,13 @@ export class Download implements Servable {
     fallback: string | undefined,
     context: DownloadContext,
     onProgress: (progress: Progress) => void,
+    priority?: RequestPriority,
   ) {
     this.content = content;
     this.#fallback = fallback;
     this.#context = context;
     this.#onProgress = onProgress;
+    this.#priority = priority;
     this.#alarm = new Alarm(context.platform, () => this.tell({ type: 'wake' }));
     this.#news = new News(context.platform, (peer, chunks) => this.#say('got', peer, chunks));
     this.result = new Promise((resolve, reject) => {
@@ -324,6 +327,8 @@ export class Download implements Servable {
         offset,
         length,
         fresh,
+        // What has begun is completed first.
+        priority: offset ? undefined : this.#priority,
         signal: abort.signal,
         onHead: (head) => {
           buffer.begin(head.offset);

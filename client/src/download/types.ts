@@ -23,6 +23,12 @@ export interface DownloadOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called when bytes arrive, at most every 50 ms, and once more when the asset is complete and verified. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /**
+   * Of its first request to the origin among those of the page, see fetch(). `low` where many are asked for at once
+   * and each is of use only as a whole: those that have begun are completed first.
+   * @default 'auto'
+   */
+  readonly priority?: RequestPriority | undefined;
 }
 
 /** What the layers above see of the download manager (paper, section 3.2). */

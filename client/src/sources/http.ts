@@ -28,6 +28,8 @@ export interface RangeOptions {
   readonly signal: AbortSignal;
   /** Asks past the browser's cache and any cache on the way; ranges are never cached here. */
   readonly fresh: boolean;
+  /** See fetch(). */
+  readonly priority?: RequestPriority | undefined;
   /** Called once, before any data. It may be less than was asked for, or the whole file. */
   onHead(head: RangeHead): void;
   /** Consecutive bytes from `head.offset`; never beyond `head.end`. */
@@ -83,7 +85,7 @@ export class HttpError extends Error {
 export async function fetchRange(
   platform: Platform,
   url: string,
-  { offset, length, signal, fresh, onHead, onData }: RangeOptions,
+  { offset, length, signal, fresh, priority, onHead, onData }: RangeOptions,
 ): Promise<void> {
   const controller = new AbortController();
   const abort = () => controller.abort(signal.reason);
@@ -120,6 +122,7 @@ export async function fetchRange(
     const response = await platform
       .fetch(url, {
         signal: controller.signal,
+        priority,
         // Chrome's cache serialises ranges of one URL.
         ...(offset || length
           ? { cache: 'no-store', headers: { range } }
