@@ -9,9 +9,16 @@ export interface StoredAsset {
  */
 export const MAX_ASSETS = 1_000;
 
+/**
+ * Most bytes of them: a page that shows one film of 100 MB after the other took as much more of the browser's memory with
+ * each. The last one may be larger.
+ */
+export const MAX_ASSET_BYTES = 512 * 1024 * 1024;
+
 /** The assets of this page that other visitors may ask for, as long as the page lives. */
 export class MemoryStore<A extends StoredAsset = StoredAsset> {
   readonly #assets = new Map<string, A>();
+  #bytes = 0;
 
   /** @param key of the content id */
   get(key: string): A | undefined {
@@ -20,12 +27,14 @@ export class MemoryStore<A extends StoredAsset = StoredAsset> {
 
   /** @returns those that had to make room, the oldest. */
   put(key: string, asset: A): A[] {
-    this.#assets.delete(key);
+    this.#remove(key);
     this.#assets.set(key, asset);
+    this.#bytes += asset.blob.size;
     const dropped: A[] = [];
     for (const [oldest, old] of this.#assets) {
-      if (this.#assets.size <= MAX_ASSETS) break;
-      this.#assets.delete(oldest);
+      const isFull = this.size > MAX_ASSETS || this.#bytes > MAX_ASSET_BYTES;
+      if (!isFull || old === asset) break;
+      this.#remove(oldest);
       dropped.push(old);
     }
     return dropped;
@@ -37,9 +46,15 @@ export class MemoryStore<A extends StoredAsset = StoredAsset> {
 
   clear(): void {
     this.#assets.clear();
+    this.#bytes = 0;
   }
 
   get size(): number {
     return this.#assets.size;
+  }
+
+  #remove(key: string): void {
+    this.#bytes -= this.#assets.get(key)?.blob.size ?? 0;
+    this.#assets.delete(key);
   }
 }
