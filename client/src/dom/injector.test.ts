@@ -43,6 +43,30 @@ describe('the injection layer', () => {
       assert.equal(await page.get('messages.length'), 1);
     });
 
+    it('prints those that are not there yet from their origin, and shows them as ever later', async () => {
+      page.site.hold('/green.png', 1);
+      await page.open(
+        `<img id="slow" ${page.site.mark('/green.png')}><div style="height:9000px"></div>` +
+          `<img id="far" loading="lazy" ${page.site.mark('/red.png')}>` +
+          `<picture><source data-zf-srcset="/a.svg ${page.site.hash('/a.svg')}" media="print">` +
+          `<img id="art" loading="lazy" ${page.site.mark('/blue.png')}></picture>` +
+          `<img id="unmarked" loading="lazy" src="/plain">`,
+      );
+      await page.requested('/green.png');
+      await page.until("document.readyState === 'complete'");
+      assert.equal(await page.get(`${$('far')}.hasAttribute('src')`), false);
+      await page.get("dispatchEvent(new Event('beforeprint'))");
+      const paths = { slow: '/green.png', far: '/red.png', art: '/blue.png', unmarked: '/plain' };
+      for (const [id, path] of Object.entries(paths))
+        assert.equal(await page.get(`${$(id)}.getAttribute('src')`), path, id);
+      assert.deepEqual(await page.get('downloads.started'), ['/green.png']);
+      page.site.release('/green.png');
+      await page.get(`${$('far')}.scrollIntoView()`);
+      for (const id of ['slow', 'far', 'art'])
+        await page.until(`/^blob:/.test(${$(id)}.src) && ${$(id)}.naturalWidth > 0`);
+      assert.deepEqual(await page.get('messages'), []);
+    });
+
     it('keeps lazy ones lazy until they come near', async () => {
       await page.open(
         `<img id="near" loading="lazy" ${page.site.mark('/red.png')}><div style="height:9000px"></div>` +

@@ -59,7 +59,16 @@ import { announce, NO_PROGRESS, reportFailure } from './events.ts';
 import { InlineManifests } from './inline-manifests.ts';
 import { Nearness, playWanted, postponement } from './postpone.ts';
 import { type Place, parsed, ScriptOrder, scriptKind, untilTurn } from './scripts.ts';
-import { isFrame, isStylesheet, show, showAgain, unshow, urlFor, whenLoaded } from './show.ts';
+import {
+  isFrame,
+  isStylesheet,
+  show,
+  showAgain,
+  showForPrint,
+  unshow,
+  urlFor,
+  whenLoaded,
+} from './show.ts';
 import { onDemand, type StylesheetLibrary } from './stylesheet-library.ts';
 import { isSame, Use } from './use.ts';
 
@@ -77,6 +86,7 @@ export class Injector {
   readonly #loadCss: () => Promise<StylesheetLibrary | undefined>;
   readonly #scripts: ScriptOrder;
   readonly #observer: MutationObserver;
+  readonly #closing = new AbortController();
   #frame = 0;
 
   constructor(
@@ -118,13 +128,15 @@ export class Injector {
   /** From now on, does the same for elements that are added, removed or changed. */
   observe(): void {
     this.#observer.observe(this.#document, OBSERVED);
-    this.#document.defaultView?.addEventListener('resize', this.#resized);
+    const { signal } = this.#closing;
+    this.#document.defaultView?.addEventListener('resize', this.#resized, { signal });
+    this.#document.defaultView?.addEventListener('beforeprint', this.#printed, { signal });
   }
 
   /** Ends all downloads and revokes all object URLs. What is shown stays. */
   close(): void {
     this.#observer.disconnect();
-    this.#document.defaultView?.removeEventListener('resize', this.#resized);
+    this.#closing.abort();
     for (const uses of Object.values(this.#uses)) {
       for (const use of uses.values()) use.end();
       uses.clear();
@@ -383,6 +395,10 @@ export class Injector {
     this.#frame = requestAnimationFrame(() => {
       for (const use of this.#uses.main.values()) void this.#chooseAgain(use);
     });
+  };
+
+  readonly #printed = () => {
+    for (const use of this.#uses.main.values()) void showForPrint(use);
   };
 
   async #chooseAgain(use: Use | undefined): Promise<void> {

@@ -1,11 +1,13 @@
 import type { Asset, Assets, HeldUrl } from './assets.ts';
 import { holdUrl } from './assets.ts';
+import { chooseImage } from './choose-image.ts';
 import {
   describe,
   isMedia,
   isResponsive,
   isScript,
   linkRole,
+  ownPart,
   type Part,
   sourcesOf,
 } from './elements.ts';
@@ -69,6 +71,19 @@ export function show(use: Use, part: Part, url: string): void {
   setAttributes(use.owner, part, value);
   use.settle('shown', { part, value });
   if (url.startsWith('blob:')) fallBackOnError(use, part, url);
+}
+
+/**
+ * A picture that is not there yet is printed from its origin, unverified, until it is here: browsers load lazy ones when a
+ * page is to be printed, and wait for what has an address then.
+ */
+export async function showForPrint(use: Use): Promise<void> {
+  const { owner, state } = use;
+  if (owner.localName !== 'img' || !/waiting|loading/.test(state)) return;
+  const own = ownPart(owner);
+  // The browser does not wait for the choice among several sizes.
+  const part = own.fallback ? own : await chooseImage(owner).catch(() => undefined);
+  if (part?.fallback) show(use, part, part.fallback);
 }
 
 /** Not sooner after the last time, in ms: what takes addresses away by an observer would go on with us for ever. */
