@@ -140,6 +140,18 @@ describe('zauberflote-manifest', () => {
     ]);
   });
 
+  it('ends without a word when its reader has enough', async () => {
+    for (let i = 0; i < 50; i++) put(`${i}.jpg`, 100);
+    const all = `"${process.execPath}" "${COMMAND}" *.jpg | head -n 1`;
+    const { stdout, stderr } = await new Promise<{ stdout: string; stderr: string }>((resolve) =>
+      execFile('sh', ['-c', all], { cwd: folder }, (_, stdout, stderr) =>
+        resolve({ stdout, stderr }),
+      ),
+    );
+    assert.match(stdout, /^\{"file":"0\.jpg".*\}\n$/);
+    assert.equal(stderr, '');
+  });
+
   it('leaves nothing behind when a manifest cannot be written, and exits with 1', async () => {
     put('a.jpg', 10);
     mkdirSync(join(folder, 'a.jpg.zf'));

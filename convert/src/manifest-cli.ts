@@ -57,6 +57,11 @@ export async function main(args: readonly string[]): Promise<void> {
     process.stdout.write(command.text);
     return;
   }
+  // Whoever reads may have enough, as head does. Without a word, and what is left is not written either, as with other commands.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit();
+  });
   for (const file of command.files)
     try {
       await make(file, command.write, command.options);
