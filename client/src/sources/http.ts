@@ -77,6 +77,12 @@ export class HttpError extends Error {
   }
 }
 
+/** Whether a page needs CORS for it. Not an URL that is relative. */
+export function isElsewhere(url: string): boolean {
+  const page = globalThis.location as Location | undefined;
+  return page !== undefined && /^[\w.+-]*:?\/\//.test(url) && !url.startsWith(`${page.origin}/`);
+}
+
 /**
  * Gets a URL or a range of it. Resolves when all that the origin announced has come.
  * @throws {HttpError} with a message for people
@@ -119,14 +125,20 @@ export async function fetchRange(
   };
   try {
     const range = `bytes=${offset}-${length ? offset + length - 1 : ''}`;
-    const response = await platform
-      .fetch(url, {
+    const isRange = !!(offset || length);
+    const ask = (cache: RequestCache) =>
+      platform.fetch(url, {
         signal: controller.signal,
         priority,
-        // Chrome's cache serialises ranges of one URL.
-        ...(offset || length
-          ? { cache: 'no-store', headers: { range } }
-          : { cache: fresh ? 'reload' : 'default' }),
+        cache,
+        ...(isRange && { headers: { range } }),
+      });
+    // Chrome's cache serialises ranges of one URL.
+    const response = await ask(isRange ? 'no-store' : fresh ? 'reload' : 'default')
+      .catch((error) => {
+        // A cache may have it from before its host allowed CORS, or as one that was asked without CORS got it.
+        if (isRange || fresh || controller.signal.aborted || !isElsewhere(url)) throw error;
+        return ask('reload');
       })
       .catch(broken);
     const head = readHead(url, response, range, offset, length);

@@ -133,11 +133,13 @@ describe('obtainManifest, where it cannot be fetched', () => {
     await check([FIRST], true);
   });
 
-  it('and not where a missing file may look like that', async () => {
+  it('and without a pause, only past the cache, where a missing file may look like that', async () => {
     const location = { origin: 'https://page.example', href: 'https://page.example/' };
     Object.defineProperty(globalThis, 'location', { value: location, configurable: true });
-    answers = [(response) => response.destroy()];
-    await check([], true);
+    const broken = (response: ServerResponse) => response.destroy();
+    answers = [broken, broken];
+    assert.notEqual((await obtain()).body, undefined);
+    assert.deepEqual([requests, pauses], [['/a.zf', '/a.zf', '/a'], []]);
   });
 
   it('asks no more for one that came into the page meanwhile', async () => {

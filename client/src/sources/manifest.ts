@@ -6,7 +6,7 @@ import { type ManifestInfo, parseManifest, rebuildManifests } from '../integrity
 import type { Manifests } from '../integrity/manifests.ts';
 import type { Platform } from '../platform.ts';
 import type { HttpBody, HttpOptions } from './http.ts';
-import { fetchWhole, HttpError } from './http.ts';
+import { fetchWhole, HttpError, isElsewhere } from './http.ts';
 import { typeByExtension } from './media-types.ts';
 
 /** Pauses before a manifest is asked for again, in ms: an origin that is restarted or overrun. */
@@ -111,12 +111,6 @@ function pauseAfter(error: unknown, tries: number, url: string): number | undefi
   if (kind === 'stalled' || retryAfter > MAX_RETRY_AFTER_MS) return undefined;
   if (status >= 400 && status < 500 && !PASSING.has(status)) return undefined;
   return Math.max(wait, retryAfter);
-}
-
-/** Whether a page needs CORS for it. Not an URL that is relative. */
-function isElsewhere(url: string): boolean {
-  const page = globalThis.location as Location | undefined;
-  return page !== undefined && /^[\w.+-]*:?\/\//.test(url) && !url.startsWith(`${page.origin}/`);
 }
 
 /** @throws the signal's reason when it is aborted */
