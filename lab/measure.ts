@@ -72,6 +72,12 @@ export const MEASUREMENTS: readonly Measurement[] = [
       'flash --seeders 1 --leechers 1,3 --rate 16KB --peer-up 125KB --modes zauberflote,webtorrent --runs 3',
     minutes: 5,
   },
+  {
+    name: 'slow-seeder',
+    bench:
+      'flash --seeders 1 --leechers 1 --rate 64KB,1MB --peer-up 32KB --modes http,zauberflote --runs 3',
+    minutes: 5,
+  },
   { name: 'two-trackers', bench: 'two-trackers --runs 3', minutes: 5 },
   { name: 'bulk', bench: 'bulk --runs 5', minutes: 4 },
   { name: 'first-byte', bench: 'first-byte --runs 10', minutes: 3 },
