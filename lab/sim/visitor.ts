@@ -120,13 +120,13 @@ export class Visitor {
         for (const unsent of this.#unsent.splice(0)) this.world.tell(this, unsent);
         break;
       case 'peers': {
-        const named = body.value.swarms?.[0]?.holders ?? [];
+        const { holders: named = [], totalPartial } = body.value.swarms?.[0] ?? {};
         const holders = named.map(({ peerId, size, partial = false }) => ({
           peer: peerId as PeerId,
           size: Number(size),
           partial,
         }));
-        this.#tell({ type: 'holders', holders });
+        this.#tell({ type: 'holders', holders, totalPartial });
         break;
       }
       case 'grant': {

@@ -315,8 +315,8 @@ export class DownloadManager implements Downloads {
     };
   }
 
-  #onPeers({ contentKey, holders }: SwarmReply): void {
-    this.#active.get(contentKey)?.download.tell({ type: 'holders', holders });
+  #onPeers({ contentKey, ...found }: SwarmReply): void {
+    this.#active.get(contentKey)?.download.tell({ type: 'holders', ...found });
   }
 
   #onClose(peer: PeerId, reason: CloseReason): void {

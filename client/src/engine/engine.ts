@@ -111,6 +111,7 @@ export class DownloadEngine {
         if (this.#use.answered(now)) this.#progressAt = now;
         this.#swarm.learn(
           event.holders.filter(({ size }) => this.#isPlausible(size)),
+          event.totalPartial,
           now,
         );
         break;

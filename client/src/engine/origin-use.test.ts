@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { Bench, CHUNK } from '../../test-support/engine/bench.ts';
 import type { Chunks } from './chunks.ts';
 import type { Origin } from './origin.ts';
 import { OriginUse } from './origin-use.ts';
@@ -20,4 +21,32 @@ describe('OriginUse', () => {
         assert.notEqual(need(now + later), 'no', `${later} ms after a chunk at ${now}`);
     }
   });
+
+  for (const [totalPartial, borrows] of [
+    [0, true],
+    [3, false],
+  ] as const)
+    it(`of seeders who take 4 s it ${borrows ? 'borrows' : 'borrows nothing'} where ${totalPartial} others download`, () => {
+      // The tracker names complete holders first, and no others where there are enough of them.
+      const [peer, size] = [1n, 12 * CHUNK];
+      const bench = new Bench({ verification: 'chunks' }).startChunks(12).grant(0, 0, CHUNK);
+      const holders = [{ peer, size, partial: false }];
+      const waiting: number[] = [];
+      let asked = 0;
+      const look = () => {
+        waiting.push(...bench.said('request').map(({ chunk }) => chunk));
+        asked += bench.said('lease').filter(({ wanted }) => wanted > 0).length;
+      };
+      bench.tell({ type: 'holders', holders, totalPartial }).connected(peer);
+      for (look(); waiting.length > 0; look()) {
+        bench.pass(350);
+        look();
+        const chunk = waiting.shift() as number;
+        bench.deliver(peer, chunk);
+        look();
+        bench.checked(chunk, peer);
+      }
+      assert.equal(bench.said('complete').length, 1);
+      assert.equal(asked > 0, borrows, `${asked} times`);
+    });
 });

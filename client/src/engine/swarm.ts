@@ -37,6 +37,8 @@ export class Swarm {
   #chunks: Chunks | undefined;
   /** When a peer last gave a whole chunk, or the download began. */
   #servedAt = 0;
+  /** Others who download, as the tracker last said. */
+  #leechers = 0;
   /** When a connection was last begun. */
   #begunAt = Number.NEGATIVE_INFINITY;
 
@@ -74,9 +76,9 @@ export class Swarm {
     return this.#candidates.sorted.hasSeeder;
   }
 
-  /** Whether any of them has a part, and so downloads it, too. */
+  /** Whether anybody else downloads it: where there are many complete holders, the tracker names no others. */
   get hasLeechers(): boolean {
-    return this.#candidates.sorted.hasLeecher;
+    return this.#leechers > 0 || this.#candidates.sorted.hasLeecher;
   }
 
   /** Whether an open peer has it all, lets no request pass, refuses none, and is asked for nothing. */
@@ -100,7 +102,9 @@ export class Swarm {
     return rate;
   }
 
-  learn(holders: readonly HolderInfo[], now: number): void {
+  /** @param leechers how many others download, by the tracker's word */
+  learn(holders: readonly HolderInfo[], leechers: number | undefined, now: number): void {
+    this.#leechers = leechers ?? 0;
     this.#peers.learn(holders, now);
     this.#candidates.changed();
   }

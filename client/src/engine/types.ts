@@ -36,8 +36,12 @@ export type EngineEvent =
   | { readonly type: 'start' }
   /** The manifest is known. */
   | { readonly type: 'layout'; readonly layout: Layout }
-  /** The tracker answered. */
-  | { readonly type: 'holders'; readonly holders: readonly HolderInfo[] }
+  /** The tracker answered; `totalPartial`: how many others download, whether it named them or not. */
+  | {
+      readonly type: 'holders';
+      readonly holders: readonly HolderInfo[];
+      readonly totalPartial?: number;
+    }
   /** The tracker can or cannot be asked. Taken to be there until said otherwise. */
   | { readonly type: 'tracker'; readonly reach: TrackerReach }
   /** The tracker's reply to a `lease` that wanted units. */
