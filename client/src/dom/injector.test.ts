@@ -67,6 +67,21 @@ describe('the injection layer', () => {
       assert.deepEqual(await page.get('messages'), []);
     });
 
+    it('prints nothing any more of an element that is meanwhile to show something else', async () => {
+      page.site.hold('/green.png', 1);
+      const green = `/green.png ${page.site.hash('/green.png')} 1x`;
+      await page.open(`<img id="other" data-zf-srcset="${green}">`);
+      await page.requested('/green.png');
+      const other = $('other');
+      await page.get(
+        `(dispatchEvent(new Event('beforeprint')), ${other}.removeAttribute('data-zf-srcset'), ${other}.src = '/blue.png')`,
+      );
+      await page.until(`${other}.complete && ${other}.naturalWidth > 0`);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      assert.equal(await page.get(`${other}.getAttribute('srcset')`), null);
+      page.site.release('/green.png');
+    });
+
     it('keeps lazy ones lazy until they come near', async () => {
       await page.open(
         `<img id="near" loading="lazy" ${page.site.mark('/red.png')}><div style="height:9000px"></div>` +

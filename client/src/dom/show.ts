@@ -78,12 +78,13 @@ export function show(use: Use, part: Part, url: string): void {
  * page is to be printed, and wait for what has an address then.
  */
 export async function showForPrint(use: Use): Promise<void> {
-  const { owner, state } = use;
-  if (owner.localName !== 'img' || !/waiting|loading/.test(state)) return;
+  const { owner, signal } = use;
+  const isAwaited = () => /waiting|loading/.test(use.state) && !signal.aborted;
+  if (owner.localName !== 'img' || !isAwaited()) return;
   const own = ownPart(owner);
-  // The browser does not wait for the choice among several sizes.
+  // The browser does not wait for the choice among several sizes, and what is verified may come meanwhile.
   const part = own.fallback ? own : await chooseImage(owner).catch(() => undefined);
-  if (part?.fallback) show(use, part, part.fallback);
+  if (part?.fallback && isAwaited()) show(use, part, part.fallback);
 }
 
 /** Not sooner after the last time, in ms: what takes addresses away by an observer would go on with us for ever. */
