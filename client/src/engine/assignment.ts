@@ -111,12 +111,26 @@ export class Assignment {
     let best: number | undefined;
     let most = 0;
     for (const { chunk, ms } of peer.timeouts === 0 ? awaited : []) {
-      const own = (peer.inFlight + chunks.length(chunk)) / rateOf(peer);
-      const gain = ms - MOVE_FACTOR * own - MOVE_GAIN_MS;
-      const isFree = chunks.askers(chunk) === 0 && chunks.isMissing(chunk);
-      if (gain > most && isFree && has(peer, chunk, now)) [best, most] = [chunk, gain];
+      const gain = ms - patienceMs(peer, chunk, chunks);
+      if (gain > most && mayJoin(peer, chunk, chunks, now)) [best, most] = [chunk, gain];
     }
     return best;
+  }
+
+  /** When a peer that is idle is to be asked for what the origin sends, if nothing more of that comes. */
+  wakeAt(now: number, awaited: () => readonly Awaited[]): number {
+    const chunks = this.#chunks;
+    let at = Number.POSITIVE_INFINITY;
+    if (!chunks || this.#candidates.areMute) return at;
+    for (const peer of this.#candidates.open) {
+      if (peer.requests.size > 0 || peer.timeouts > 0 || now < peer.busyUntil) continue;
+      for (const { chunk, heardAt } of awaited()) {
+        const due = heardAt + patienceMs(peer, chunk, chunks) + 1;
+        if (due < at && mayJoin(peer, chunk, chunks, now)) at = due;
+      }
+    }
+    at = Math.max(at, this.#movedAt + MOVE_MS);
+    return at > now ? at : Number.POSITIVE_INFINITY;
   }
 
   /** See {@link Swarm.waiting}. */
@@ -171,6 +185,16 @@ export class Assignment {
 /** Whether a peer has a chunk, and did not just say that it is busy with it. */
 function has(peer: Peer, chunk: number, now: number): boolean {
   return holdsChunk(peer, chunk) && now >= (peer.busyWith.get(chunk) ?? 0);
+}
+
+/** A chunk that should take the origin longer than this is asked of the peer as well. */
+function patienceMs(peer: Peer, chunk: number, chunks: Chunks): number {
+  return (MOVE_FACTOR * (peer.inFlight + chunks.length(chunk))) / rateOf(peer) + MOVE_GAIN_MS;
+}
+
+/** Whether a peer has what only the origin was asked for. */
+function mayJoin(peer: Peer, chunk: number, chunks: Chunks, now: number): boolean {
+  return chunks.askers(chunk) === 0 && chunks.isMissing(chunk) && has(peer, chunk, now);
 }
 
 /**

@@ -88,7 +88,9 @@ export class DownloadEngine {
   get wakeAt(): number {
     if (this.ended || this.#phase === 'verifying') return Number.POSITIVE_INFINITY;
     const now = this.#now;
-    let at = Math.min(this.#swarm.wakeAt(now), this.#origin.wakeAt(now), this.#use.wakeAt(now));
+    const awaited = () => (this.#peersAre === 'trusted' ? this.#origin.awaited(now) : []);
+    const parts = [this.#swarm.wakeAt(now, awaited), this.#origin.wakeAt(now)];
+    let at = Math.min(...parts, this.#use.wakeAt(now));
     if (this.#use.reach === 'there') at = Math.min(at, this.#askAt);
     if (this.#checking.size === 0 && this.#originIsOut())
       at = Math.min(at, Math.max(this.#progressAt, this.#hopeAt) + GIVE_UP_MS);

@@ -49,4 +49,22 @@ describe('OriginUse', () => {
       assert.equal(bench.said('complete').length, 1);
       assert.equal(asked > 0, borrows, `${asked} times`);
     });
+
+  it('asks a seeder that has become idle soon for what an origin sends that has fallen silent', () => {
+    const bench = new Bench({ verification: 'chunks' }).startChunks(4).grant(1, 3, CHUNK);
+    assert.equal(bench.sole('fetch-range').offset, CHUNK);
+    bench.seeders(4 * CHUNK, 1n).connected(1n);
+    assert.equal(bench.sole('request').chunk, 0);
+    bench.pass(100).deliver(1n, 0);
+    const asked = bench.said('request');
+    bench.checked(0, 1n);
+    // A chunk is taken to need 125 ms.
+    asked.push(...bench.said('request'), ...bench.pass(300).said('request'));
+    assert.equal(asked.length, 1);
+    assert.deepEqual(bench.said('abort-range'), []);
+    let wakes = 0;
+    for (; bench.engine.wakeAt < bench.now + 2_000; wakes++)
+      bench.pass(bench.engine.wakeAt - bench.now);
+    assert.ok(wakes < 10, `${wakes}`);
+  });
 });

@@ -45,6 +45,8 @@ export interface Situation {
 export interface Awaited {
   readonly chunk: number;
   readonly ms: number;
+  /** When anything of its range last came. */
+  readonly heardAt: number;
 }
 
 /**
@@ -146,7 +148,8 @@ export class Origin {
     for (const range of this.#ranges.values())
       for (const chunk of chunksToCome(range, this.#chunks.layout)) {
         const ms = this.#rate.remainingMs(Math.min((chunk + 1) * chunkSize, size) - range.at);
-        awaited.push({ chunk, ms: Math.max(now - range.heardAt, Number.isFinite(ms) ? ms : 0) });
+        const { heardAt } = range;
+        awaited.push({ chunk, heardAt, ms: Math.max(now - heardAt, Number.isFinite(ms) ? ms : 0) });
       }
     return awaited;
   }

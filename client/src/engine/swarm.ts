@@ -317,8 +317,8 @@ export class Swarm {
   }
 
   /** When {@link proceed} has something to do at the latest. */
-  wakeAt(now: number): number {
-    let at = Number.POSITIVE_INFINITY;
+  wakeAt(now: number, awaited: () => readonly Awaited[]): number {
+    let at = this.#assignment.wakeAt(now, awaited);
     const { connected, connecting, known, failed } = this.#candidates.sorted;
     const openAt = connecting > 0 ? this.#openingUntil : 0;
     if (known.length > 0)
