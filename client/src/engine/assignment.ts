@@ -110,9 +110,9 @@ export class Assignment {
   ): number | undefined {
     let best: number | undefined;
     let most = 0;
-    for (const { chunk, ms } of peer.timeouts === 0 ? awaited : []) {
+    for (const { chunk, ms } of awaited) {
       const gain = ms - patienceMs(peer, chunk, chunks);
-      if (gain > most && mayJoin(peer, chunk, chunks, now)) [best, most] = [chunk, gain];
+      if (gain > most && this.#mayJoin(peer, chunk, chunks, now)) [best, most] = [chunk, gain];
     }
     return best;
   }
@@ -123,14 +123,21 @@ export class Assignment {
     let at = Number.POSITIVE_INFINITY;
     if (!chunks || this.#candidates.areMute) return at;
     for (const peer of this.#candidates.open) {
-      if (peer.requests.size > 0 || peer.timeouts > 0 || now < peer.busyUntil) continue;
+      if (peer.requests.size > 0 || now < peer.busyUntil) continue;
       for (const { chunk, heardAt } of awaited()) {
         const due = heardAt + patienceMs(peer, chunk, chunks) + 1;
-        if (due < at && mayJoin(peer, chunk, chunks, now)) at = due;
+        if (due < at && this.#mayJoin(peer, chunk, chunks, now)) at = due;
       }
     }
     at = Math.max(at, this.#movedAt + MOVE_MS);
     return at > now ? at : Number.POSITIVE_INFINITY;
+  }
+
+  /** Whether a peer has what only the origin was asked for, and none that let fewer requests pass has it. */
+  #mayJoin(peer: Peer, chunk: number, chunks: Chunks, now: number): boolean {
+    if (chunks.askers(chunk) > 0 || !chunks.isMissing(chunk) || !has(peer, chunk, now))
+      return false;
+    return peer.timeouts === 0 || !this.betterThan(peer).some((other) => has(other, chunk, now));
   }
 
   /** See {@link Swarm.waiting}. */
@@ -190,11 +197,6 @@ function has(peer: Peer, chunk: number, now: number): boolean {
 /** A chunk that should take the origin longer than this is asked of the peer as well. */
 function patienceMs(peer: Peer, chunk: number, chunks: Chunks): number {
   return (MOVE_FACTOR * (peer.inFlight + chunks.length(chunk))) / rateOf(peer) + MOVE_GAIN_MS;
-}
-
-/** Whether a peer has what only the origin was asked for. */
-function mayJoin(peer: Peer, chunk: number, chunks: Chunks, now: number): boolean {
-  return chunks.askers(chunk) === 0 && chunks.isMissing(chunk) && has(peer, chunk, now);
 }
 
 /**
