@@ -108,36 +108,42 @@ export class Assignment {
     awaited: readonly Awaited[],
     now: number,
   ): number | undefined {
+    const mayJoin = this.#joinable(peer, chunks, now);
     let best: number | undefined;
     let most = 0;
     for (const { chunk, ms } of awaited) {
       const gain = ms - patienceMs(peer, chunk, chunks);
-      if (gain > most && this.#mayJoin(peer, chunk, chunks, now)) [best, most] = [chunk, gain];
+      if (gain > most && mayJoin(chunk)) [best, most] = [chunk, gain];
     }
     return best;
   }
 
-  /** When a peer that is idle is to be asked for what the origin sends, if nothing more of that comes. */
+  /** When a complete holder that is idle is to be asked for what the origin sends, if nothing more of that comes. */
   wakeAt(now: number, awaited: () => readonly Awaited[]): number {
     const chunks = this.#chunks;
     let at = Number.POSITIVE_INFINITY;
     if (!chunks || this.#candidates.areMute) return at;
+    let all: readonly Awaited[] | undefined;
     for (const peer of this.#candidates.open) {
-      if (peer.requests.size > 0 || now < peer.busyUntil) continue;
-      for (const { chunk, heardAt } of awaited()) {
-        const due = heardAt + patienceMs(peer, chunk, chunks) + 1;
-        if (due < at && this.#mayJoin(peer, chunk, chunks, now)) at = due;
-      }
+      if (peer.has !== 'all' || peer.requests.size > 0 || now < peer.busyUntil) continue;
+      all ??= awaited();
+      const mayJoin = this.#joinable(peer, chunks, now);
+      // Of one range all fell silent at once.
+      const next = all.find(({ chunk }) => mayJoin(chunk));
+      if (next) at = Math.min(at, next.heardAt + patienceMs(peer, next.chunk, chunks) + 1);
     }
     at = Math.max(at, this.#movedAt + MOVE_MS);
     return at > now ? at : Number.POSITIVE_INFINITY;
   }
 
-  /** Whether a peer has what only the origin was asked for, and none that let fewer requests pass has it. */
-  #mayJoin(peer: Peer, chunk: number, chunks: Chunks, now: number): boolean {
-    if (chunks.askers(chunk) > 0 || !chunks.isMissing(chunk) || !has(peer, chunk, now))
-      return false;
-    return peer.timeouts === 0 || !this.betterThan(peer).some((other) => has(other, chunk, now));
+  /** Whether a peer has a chunk of which only the origin was asked, and none that let fewer requests pass has it. */
+  #joinable(peer: Peer, chunks: Chunks, now: number): (chunk: number) => boolean {
+    const better = peer.timeouts === 0 ? [] : this.betterThan(peer);
+    return (chunk) =>
+      chunks.askers(chunk) === 0 &&
+      chunks.isMissing(chunk) &&
+      has(peer, chunk, now) &&
+      !better.some((other) => has(other, chunk, now));
   }
 
   /** See {@link Swarm.waiting}. */
