@@ -139,7 +139,8 @@ describe('demo server', () => {
       const response = await fetch(at(path));
       assert.equal(response.status, 200);
       assert.equal(response.headers.get('content-type'), type);
-      assert.equal(response.headers.get('cache-control'), 'no-store');
+      const caching = path === '/' ? 'no-store' : 'public, no-cache';
+      assert.equal(response.headers.get('cache-control'), caching);
       assert.ok((await response.arrayBuffer()).byteLength > 500);
     });
   }

@@ -152,8 +152,9 @@ async function serveAsset(
     return say(response, 503, "The demo's origin is stopped; start it again on the page.");
   }
   const size = asset.body.length;
-  // Without a cache a reload really asks again, so the page shows who answers; a site keeps its own.
-  response.setHeader('cache-control', 'no-store');
+  // A reload really asks again, so the page shows who answers; a site keeps its own. `public`: what of it is here may be
+  // passed on before all of it is.
+  response.setHeader('cache-control', 'public, no-cache');
   response.setHeader('accept-ranges', 'bytes');
   const range = request.method === 'GET' ? parseRange(request.headers.range, size) : undefined;
   if (range === 'unsatisfiable') {

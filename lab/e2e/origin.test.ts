@@ -142,7 +142,7 @@ describe('Ranges of an origin in Chromium', function () {
     answer = (request, response) => ranged(request, response, exposed);
     const told = await get(`${other}/asset`, { offset: 5, length: 10 });
     assert.deepEqual(told.heads, [
-      { offset: 5, end: 15, total: FILE.length, mediaType: '', ranged: true },
+      { offset: 5, end: 15, total: FILE.length, mediaType: '', ranged: true, isPrivate: false },
     ]);
   });
 

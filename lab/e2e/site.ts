@@ -105,7 +105,13 @@ export class Site {
       if (this.rangeDelay !== undefined && range)
         return this.#answerRange(`${pathname} ${range}`, file, response);
       this.assetBytes += file.length;
-      response.writeHead(200, { ...headers, 'content-length': file.length }).end(file);
+      response
+        .writeHead(200, {
+          ...headers,
+          'cache-control': 'public, no-cache',
+          'content-length': file.length,
+        })
+        .end(file);
     }
   }
 
@@ -115,7 +121,11 @@ export class Site {
     const data = file.subarray(first, last + 1);
     this.assetBytes += data.length;
     const range = `bytes ${first}-${first + data.length - 1}/${file.length}`;
-    const headers = { 'content-range': range, 'content-length': data.length };
+    const headers = {
+      'cache-control': 'public, no-cache',
+      'content-range': range,
+      'content-length': data.length,
+    };
     setTimeout(() => response.writeHead(206, headers).end(data), this.rangeDelay);
   }
 }

@@ -72,7 +72,11 @@ export class Origin {
     });
     return new Response(body, {
       status,
-      headers: { ...headers, 'content-length': String(data.length) },
+      headers: {
+        ...headers,
+        'last-modified': 'Mon, 30 Nov 2026 00:00:00 GMT',
+        'content-length': String(data.length),
+      },
     });
   }
 

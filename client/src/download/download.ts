@@ -235,7 +235,8 @@ export class Download implements Servable {
         return;
       case 'keep': {
         const { chunk, peer } = effect;
-        this.#bytes.keep(chunk, peer, !!this.#manifest || peer === undefined);
+        const isOrigins = peer === undefined && !this.#engine?.isPrivate;
+        this.#bytes.keep(chunk, peer, !!this.#manifest || isOrigins);
         return this.#context.ready();
       }
       case 'drop':

@@ -101,7 +101,7 @@ describe('DownloadManager of a visitor who saves data', () => {
     const bodies: ReadableStreamDefaultController[] = [];
     bench.answer = () => {
       const start = (body: ReadableStreamDefaultController) => void bodies.push(body);
-      const headers = { 'content-length': `${FILE.length}` };
+      const headers = { 'content-length': `${FILE.length}`, 'cache-control': 'public' };
       return new Response(new ReadableStream({ start }), { headers });
     };
     bench.state = 'unavailable';

@@ -36,6 +36,7 @@ export class DownloadEngine {
   /** `doubted`: a copy with chunks of theirs had the wrong hash, and the origin is there to ask. */
   #peersAre: 'trusted' | 'doubted' = 'trusted';
   #mismatch = false;
+  #isPrivate = false;
   /** Whether the origin has more than can be had without a manifest. */
   #isTooLarge = false;
   #askAt = 0;
@@ -64,6 +65,14 @@ export class DownloadEngine {
   expects(offset: number, length: number): 'coming' | 'busy' | undefined {
     if (this.#verification === 'whole' || this.#phase === 'failed') return undefined;
     return this.#swarm.expects(offset, length);
+  }
+
+  /**
+   * Whether what the origin gives may be meant for this visitor alone. Anybody may have written its address and any
+   * hash into the page: it is passed on only when it has that hash.
+   */
+  get isPrivate(): boolean {
+    return this.#isPrivate;
   }
 
   /** Whether `complete` or `fail` was said. Events after it have no effect. */
@@ -266,8 +275,10 @@ export class DownloadEngine {
     // Without its manifest nothing could be done with what came.
     const isUnknown = this.#verification === 'chunks' && !chunks;
     const need = isUnknown ? 'no' : this.#use.need(chunks, now);
+    // Nobody has anything of what this visitor would take on for others.
+    const isForOneself = this.#isPrivate && this.#verification === 'whole' && need === 'lease';
     return {
-      need,
+      need: isForOneself ? 'free' : need,
       chunks,
       ...this.#use.share(chunks, now),
       arePeersIdle: () => this.#swarm.isIdle,
@@ -313,7 +324,7 @@ export class DownloadEngine {
   #keep(chunk: number, peer: PeerId | undefined): void {
     const chunks = this.#chunks as Chunks;
     // What a peer gave is passed on only if it is known to be right: else one liar spoils many.
-    const servable = this.#verification === 'chunks' || peer === undefined;
+    const servable = this.#verification === 'chunks' || (peer === undefined && !this.#isPrivate);
     if (peer !== undefined && !servable) this.#doubtful.set(chunk, peer);
     this.#do({ type: 'keep', chunk, peer });
     chunks.hold(chunk, servable);
@@ -325,6 +336,7 @@ export class DownloadEngine {
   #head(event: EventOf<'range-head'>): void {
     if (!this.#origin.has(event.range)) return;
     this.#progressAt = this.#now;
+    this.#isPrivate ||= !!event.isPrivate;
     if (!this.#fits(event.total)) return;
     this.#learnSize(event.total);
     if (this.#origin.head(event)) this.#mistrustOrigin();
@@ -411,7 +423,9 @@ export class DownloadEngine {
 
   #complete(): void {
     this.#phase = 'complete';
-    for (const chunk of this.#doubtful.keys()) this.#swarm.offer(chunk);
+    const { layout, servable } = this.#chunks as Chunks;
+    for (let chunk = 0; chunk < layout.count; chunk++)
+      if (!servable.has(chunk)) this.#swarm.offer(chunk);
     this.#end();
     this.#do({ type: 'complete' });
   }

@@ -400,6 +400,21 @@ describe('DownloadEngine and leases of the origin', () => {
   });
 });
 
+describe('DownloadEngine with an origin that may give each visitor something else', () => {
+  it('passes on nothing unverified, and takes nothing on for others', () => {
+    const bench = new Bench().start().partial(0, 9n).connected(9n);
+    bench.holds(9n, SIZE).grant(0, 1, UNIT);
+    const fetch = bench.sole('fetch-range');
+    const { range } = fetch;
+    const answer = { type: 'range-head', range, offset: 0, ranged: true, isPrivate: true } as const;
+    bench.tell({ ...answer, end: UNIT, total: SIZE }).data(fetch, UNIT);
+    assert.ok(bench.said('keep').length > 0);
+    assert.deepEqual(bench.said('got'), []);
+    assert.ok(bench.sole('fetch-range').offset >= UNIT);
+    assert.ok(bench.said('lease').every(({ wanted }) => wanted === 0));
+  });
+});
+
 describe('DownloadEngine with origins without ranges', () => {
   const whole = (bench: Bench, { range }: Of<'fetch-range'>, total: number | undefined) =>
     bench.tell({ type: 'range-head', range, offset: 0, end: total, total, ranged: false });

@@ -94,6 +94,8 @@ export type EngineEvent =
       readonly total: number | undefined;
       /** False: the whole file, whatever was asked for. */
       readonly ranged: boolean;
+      /** Whether it may be meant for this visitor alone. */
+      readonly isPrivate?: boolean;
     }
   /** The next bytes of a range came. */
   | { readonly type: 'range-data'; readonly range: number; readonly length: number }

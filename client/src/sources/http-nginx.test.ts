@@ -28,7 +28,7 @@ describe('fetchRange from nginx', () => {
         const end = Math.min(FILE.length, offset + (length ?? FILE.length));
         assert.deepEqual(data, FILE.subarray(offset, end));
         const { mediaType: _, ...head } = heads[0]!;
-        assert.deepEqual(head, { offset, end, total: FILE.length, ranged: true });
+        assert.deepEqual(head, { offset, end, total: FILE.length, ranged: true, isPrivate: false });
       }
     });
 

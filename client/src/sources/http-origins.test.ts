@@ -35,7 +35,14 @@ describe('fetchRange from an origin', () => {
       assert.equal(error, undefined);
       assert.deepEqual(data, FILE);
       assert.deepEqual(heads, [
-        { offset: 0, end: FILE.length, total: FILE.length, mediaType: '', ranged: false },
+        {
+          offset: 0,
+          end: FILE.length,
+          total: FILE.length,
+          mediaType: '',
+          ranged: false,
+          isPrivate: true,
+        },
       ]);
     });
 
@@ -118,7 +125,7 @@ describe('fetchRange from an origin', () => {
       assert.equal(error, undefined);
       assert.deepEqual(data, PART.subarray(0, 100));
       assert.deepEqual(heads, [
-        { offset: 1000, end: 1100, total: undefined, mediaType: '', ranged: true },
+        { offset: 1000, end: 1100, total: undefined, mediaType: '', ranged: true, isPrivate: true },
       ]);
     });
 

@@ -23,7 +23,7 @@ describe('fetchRange', () => {
     assert.deepEqual(data, FILE);
     const size = FILE.length;
     assert.deepEqual(heads, [
-      { offset: 0, end: size, total: size, mediaType: 'image/png', ranged: false },
+      { offset: 0, end: size, total: size, mediaType: 'image/png', ranged: false, isPrivate: true },
     ]);
     assert.deepEqual(ranges, [undefined]);
   });
@@ -45,7 +45,9 @@ describe('fetchRange', () => {
       const { heads, data, error } = await get(url, { offset, length });
       assert.equal(error, undefined);
       assert.deepEqual(data, FILE.subarray(offset, end));
-      assert.deepEqual(heads, [{ offset, end, total: FILE.length, mediaType: '', ranged: true }]);
+      assert.deepEqual(heads, [
+        { offset, end, total: FILE.length, mediaType: '', ranged: true, isPrivate: true },
+      ]);
       // As browsers do: offsets are those of the file as it is, not of a compressed form.
       assert.deepEqual(seen, [[range, 'identity']]);
     });

@@ -18,6 +18,8 @@ export interface RangeHead {
   readonly mediaType: string;
   /** Whether it answered with a range (206); else the whole file comes, whatever was asked. */
   readonly ranged: boolean;
+  /** Whether it may be meant for this visitor alone. */
+  readonly isPrivate: boolean;
 }
 
 export interface RangeOptions {
@@ -189,13 +191,14 @@ function readHead(
   }
   const mediaType = headers.get('content-type') ?? '';
   const coding = headers.get('content-encoding');
+  const isPrivate = type !== 'cors' && !isForAll(headers);
   // With a content coding the header counts other bytes than arrive here.
   const bytes = coding ? undefined : toNumber(headers.get('content-length'));
   if (status !== 206) {
     // A page sees the length of another origin's answer, but not whether that is compressed. It is
     // not if a range was asked: browsers ask for these uncompressed.
     const total = type === 'cors' && !(offset || length) ? undefined : bytes;
-    return { offset: 0, end: total, total, mediaType, ranged: false };
+    return { offset: 0, end: total, total, mediaType, ranged: false, isPrivate };
   }
   // Of another origin a page sees Content-Range only if that origin exposes it.
   const wanted = length ? offset + length : undefined;
@@ -218,7 +221,18 @@ function readHead(
       'range',
       `${url} answered ${range} with ${[contentRange, coding, mediaType].filter(Boolean).join(', ')}`,
     );
-  return { offset, end, total, mediaType, ranged: true };
+  return { offset, end, total, mediaType, ranged: true, isPrivate };
+}
+
+/**
+ * Whether a cache that serves many may keep an answer (RFC 9111, section 3). The page's own server knows who asks, by
+ * cookies, and may give each something else; no other one hears of those.
+ */
+function isForAll(headers: Headers): boolean {
+  const control = headers.get('cache-control') ?? '';
+  if (/private|no-store/i.test(control) || /cookie|\*/i.test(headers.get('vary') ?? ''))
+    return false;
+  return /public|max-?age=[1-9]/i.test(control) || headers.has('last-modified');
 }
 
 function toNumber(digits: string | null | undefined): number | undefined {
