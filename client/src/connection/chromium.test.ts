@@ -149,6 +149,8 @@ describe('ConnectionManager in Chromium', function () {
       a.connections.connect(2n);
       await expectTold([1, 'open', 2], [2, 'open', 1]);
       const most = a.connections.maxFragmentBytes(2n);
+      b.connections.send(1n, { case: 'request', value: { requestId: 5, content: { algorithm: 1, digest: new Uint8Array(20) }, offset: 0n, length: most } });
+      await expectTold([1, 'request', 5]);
       a.connections.send(2n, { case: 'fragment', value: { requestId: 5, offset: 0, data: new Uint8Array(most) } });
       b.connections.send(1n, { case: 'cancel', value: { requestId: 6 } });
       await expectTold([2, 'fragment', 5], [1, 'cancel', 6]);

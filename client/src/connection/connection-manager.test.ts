@@ -3,6 +3,7 @@ import {
   DeclineReason,
   HashAlgorithm,
   MAX_FRAGMENT_BYTES,
+  MAX_REQUEST_BYTES,
   type Signal,
   SUBPROTOCOL,
 } from '@zauberflote/proto';
@@ -118,6 +119,14 @@ describe('ConnectionManager over real WebRTC', () => {
       sum.offsets.add(body.value.offset);
       assert.equal(body.value.data[250], data[250]);
     };
+    const content = { algorithm: HashAlgorithm.SHA1, digest: new Uint8Array(20) };
+    const whole = { content, offset: 0n, length: MAX_REQUEST_BYTES };
+    for (
+      let requestId = 1;
+      requestId * MAX_REQUEST_BYTES <= total * MAX_FRAGMENT_BYTES;
+      requestId++
+    )
+      b.connections.send(A, { case: 'request', value: { requestId, ...whole } });
     const channel = channelTo(a, 'data');
     let most = 0;
     for (let n = 0; n < total; n++) {

@@ -36,6 +36,8 @@ export class MessageBudget {
   #at: number;
   /** Bytes of fragments sent to the peer that it has not said to have received: saying so is owed. */
   #unsaid = 0;
+  /** Bytes that the peer was asked for and has not sent: it has no use for a line but to fill it with more. */
+  #asked = 0;
 
   constructor(now: number) {
     this.#at = now;
@@ -44,8 +46,12 @@ export class MessageBudget {
   /** False if this message is too much. */
   take({ body }: Pick<PeerMessage, 'body'>, now: number): boolean {
     let cost = body.case === 'holdings' ? HOLDINGS_COST : 1;
-    if (body.case === 'fragment')
-      cost = Math.max(0, 1 - body.value.data.length / FAIR_FRAGMENT_BYTES);
+    if (body.case === 'fragment') {
+      const { length } = body.value.data;
+      this.#asked -= length;
+      if (this.#asked < 0) return false;
+      cost = Math.max(0, 1 - length / FAIR_FRAGMENT_BYTES);
+    }
     if (body.case === 'received') {
       const said = Math.min(body.value.bytes, this.#unsaid);
       this.#unsaid -= said;
@@ -59,7 +65,10 @@ export class MessageBudget {
 
   /** What is sent to the peer makes it send: a request its answer, and a fragment was asked for. */
   sent(body: PeerMessageBody): void {
-    if (body?.case === 'request') this.#left++;
+    if (body?.case === 'request') {
+      this.#left++;
+      this.#asked += body.value.length!;
+    }
     if (body?.case !== 'fragment') return;
     this.#unsaid += body.value.data!.length;
     this.#left += body.value.data!.length / FAIR_FRAGMENT_BYTES;

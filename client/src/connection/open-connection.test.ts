@@ -82,6 +82,8 @@ describe('OpenConnection', () => {
       const value = { requestId: 1, offset: 0, data: new Uint8Array(bytes) };
       connection.receive(encodePeerMessage({ case: 'fragment', value }).buffer);
     };
+    connection.send({ case: 'request', value: { requestId: 1, length: 3 * SAY_BYTES } });
+    control.sent.length = 0;
     arrive(SAY_BYTES - 1);
     assert.deepEqual(control.sent, []);
     arrive(7);
