@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { By, Key } from 'selenium-webdriver';
 import { $, failed, loaded, TestPage } from './testing/browser.ts';
+import { png } from './testing/site.ts';
 
 describe('the injection layer', () => {
   const page = new TestPage();
@@ -329,6 +330,24 @@ describe('the injection layer', () => {
     it('sets data of objects', async () => {
       await page.open(`<object id="o" ${page.site.mark('/a.svg')}></object>`);
       await page.until(`${loaded('o')} && ${$('o')}.data.startsWith('blob:')`);
+    });
+
+    it('runs no script of another host in an object or embed as one of this origin', async () => {
+      const script = 'parent.ran.push("foreign " + origin)';
+      const svg = `<svg xmlns="http://www.w3.org/2000/svg"><script>${script}</script></svg>`;
+      const other = (path: string) =>
+        page.site.mark(path).replace('/cors', `${page.site.otherOrigin}/cors`);
+      page.site.put('/cors/x.svg', 'image/svg+xml', svg);
+      page.site.put('/cors/x', 'text/xml', svg);
+      page.site.put('/cors/red.png', 'image/png', png(2, 2, [255, 0, 0]));
+      await page.open(
+        `<object id="o" ${other('/cors/x.svg')}></object><embed id="e" ${other('/cors/x.svg')}>` +
+          `<object id="t" ${other('/cors/x')}></object><object id="p" ${other('/cors/red.png')}></object>`,
+      );
+      for (const id of ['o', 'e', 't', 'p']) await page.until(loaded(id));
+      assert.deepEqual(await page.get('ran'), []);
+      assert.match(await page.get(`${$('o')}.data`), /^http.*x\.svg$/);
+      assert.match(await page.get(`${$('p')}.data`), /^blob:/);
     });
 
     it('gives frames their own address, so that links in them work, and no foreign page this origin', async () => {

@@ -55,6 +55,11 @@ export function isPage(type: string): boolean {
   return /^(?:text\/html|application\/xhtml\+xml)$/.test(essence(type));
 }
 
+/** Whether a browser may run scripts in what it shows of this type: of all kinds of XML, SVG among them, it does. */
+export function mayScript(type: string): boolean {
+  return !/^(?:image\/(?!svg)|audio\/|video\/|application\/pdf$)/.test(essence(type));
+}
+
 function essence(type: string): string {
   return type.split(';', 1)[0]!.trim().toLowerCase();
 }

@@ -1,3 +1,4 @@
+import { isElsewhere } from '../sources/http.ts';
 import type { Asset, Assets, HeldUrl } from './assets.ts';
 import { holdUrl } from './assets.ts';
 import { chooseImage } from './choose-image.ts';
@@ -11,7 +12,7 @@ import {
   type Part,
   sourcesOf,
 } from './elements.ts';
-import { isPage, mediaType, typeOf, withCharsetOf } from './media-type.ts';
+import { isPage, mayScript, mediaType, typeOf, withCharsetOf } from './media-type.ts';
 import { type StylesheetLibrary, stylesheetPage } from './stylesheet-library.ts';
 import type { Use } from './use.ts';
 
@@ -44,7 +45,8 @@ export async function urlFor(
   const declared = attribute === 'poster' ? null : target.getAttribute('type');
   const type = await typeOf(blob, declared, url);
   // Known only now, see isFrame.
-  if (PLUGIN.test(element.localName) && isPage(type)) return atOrigin;
+  const isForeign = isElsewhere(url) && mayScript(type);
+  if (PLUGIN.test(element.localName) && (isPage(type) || isForeign)) return atOrigin;
   const held = asset.hold(blob, type);
   // It says which symbol of an SVG, or where a film begins.
   return { ...held, url: held.url + new URL(url).hash };

@@ -38,7 +38,7 @@ export class Site {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** Another origin, for browsers, of the same files; it does not allow CORS. */
+  /** Another origin, for browsers, of the same files; it allows CORS for `/cors/` only. */
   get otherOrigin(): string {
     return this.origin.replace('127.0.0.1', 'localhost');
   }
@@ -90,6 +90,7 @@ export class Site {
   #head(path: string, response: ServerResponse): ServerResponse {
     const file = this.#files.get(path);
     if (file?.type) response.setHeader('content-type', file.type);
+    if (path.startsWith('/cors/')) response.setHeader('access-control-allow-origin', '*');
     return response.writeHead(file ? 200 : 404);
   }
 }
