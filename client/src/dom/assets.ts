@@ -1,4 +1,5 @@
 import type { Downloads, Progress } from '../download/types.ts';
+import { isElsewhere } from '../sources/http.ts';
 
 /** One user's share in an asset. */
 export interface Share {
@@ -19,10 +20,11 @@ export class Asset {
   /** Rejects with ZfError. */
   readonly blob: Promise<Blob>;
   /** The URL it is asked from at its origin. */
-  readonly fallback: string;
+  fallback = '';
   /** The last report. */
   progress: Progress | undefined;
-  readonly #abort = new AbortController();
+  #abort = new AbortController();
+  readonly #start: (fallback: string) => void;
   readonly #listeners = new Set<(progress: Progress) => void>();
   readonly #urls = new Map<string, { url: string; users: number }>();
   readonly #onUnused: () => void;
@@ -32,24 +34,41 @@ export class Asset {
     downloads: Downloads,
     hash: string,
     fallback: string,
-    turns: Turns,
+    turnsFor: (fallback: string) => Turns,
     onUnused: () => void,
     priority: RequestPriority | undefined,
   ) {
-    this.fallback = fallback;
     this.#onUnused = onUnused;
-    this.blob = turns.run(() =>
-      downloads.download(hash, {
-        fallback,
-        priority,
-        signal: this.#abort.signal,
-        onProgress: (progress) => {
-          this.progress = progress;
-          for (const listener of this.#listeners) listener(progress);
-        },
-      }),
-    );
+    let [resolve, reject] = [(_: Blob) => {}, (_: unknown) => {}];
+    this.blob = new Promise((...both) => {
+      [resolve, reject] = both;
+    });
     this.blob.catch(onUnused);
+    this.#start = (fallback) => {
+      this.fallback = fallback;
+      this.#abort.abort();
+      this.#abort = new AbortController();
+      const { signal } = this.#abort;
+      const onProgress = (progress: Progress) => {
+        this.progress = progress;
+        for (const listener of this.#listeners) listener(progress);
+      };
+      const download = () => downloads.download(hash, { fallback, priority, signal, onProgress });
+      turnsFor(fallback)
+        .run(download)
+        .then(resolve, (error) => signal !== this.#abort.signal || reject(error));
+    };
+    this.#start(fallback);
+  }
+
+  /**
+   * Another element has it from somewhere else. The page's own host goes before any other: who may write marks into
+   * a page, as in a comment, would else say where its scripts come from, and that may give them never.
+   */
+  alsoAt(fallback: string): void {
+    const { loaded, total } = this.progress ?? {};
+    const isHere = loaded !== undefined && loaded === total;
+    if (!isHere && isElsewhere(this.fallback) && !isElsewhere(fallback)) this.#start(fallback);
   }
 
   share(onProgress?: (progress: Progress) => void): Share {
@@ -86,7 +105,10 @@ export class Asset {
   }
 }
 
-/** Most assets that are downloaded at once: Chromium refuses a page's requests from some 1,350 on. */
+/**
+ * Most assets that are downloaded at once, from the page's own host, and from others, which may keep all of theirs waiting:
+ * Chromium refuses a page's requests from some 1,350 on.
+ */
 export const MAX_DOWNLOADS = 256;
 
 /** Lets so many run at once; the others wait for their turn. */
@@ -111,6 +133,7 @@ class Turns {
 export class Assets {
   readonly #downloads: Downloads;
   readonly #turns = new Turns();
+  readonly #turnsElsewhere = new Turns();
   readonly #byHash = new Map<string, Asset>();
 
   constructor(downloads: Downloads) {
@@ -133,10 +156,11 @@ export class Assets {
       const onUnused = () => {
         if (this.#byHash.get(key) === created) this.#byHash.delete(key);
       };
-      const created = new Asset(this.#downloads, hash, fallback, this.#turns, onUnused, priority);
+      const turnsFor = (url: string) => (isElsewhere(url) ? this.#turnsElsewhere : this.#turns);
+      const created = new Asset(this.#downloads, hash, fallback, turnsFor, onUnused, priority);
       this.#byHash.set(key, created);
       asset = created;
-    }
+    } else asset.alsoAt(fallback);
     return asset.share(onProgress);
   }
 }

@@ -327,6 +327,25 @@ describe('the injection layer', () => {
       assert.deepEqual(await page.get('downloads.started'), []);
     });
 
+    it('come from the page itself, however long another host keeps what somebody marked there', async () => {
+      const other = (path: string) =>
+        page.site.mark(path).replace('/cors', `${page.site.otherOrigin}/cors`);
+      const red = png(2, 2, [255, 0, 0]);
+      page.site.put('/cors/same.png', 'image/png', red);
+      page.site.hold('/cors/same.png', 9);
+      const never = Array.from({ length: 300 }, (_, i) => {
+        page.site.put(`/cors/${i}`, 'image/png', `${i}`);
+        page.site.hold(`/cors/${i}`);
+        return `<img ${other(`/cors/${i}`)}>`;
+      });
+      const first = `<img id="a" ${other('/cors/same.png')}>`;
+      await page.open(
+        `${first}${never.join('')}<img id="b" ${page.site.mark('/red.png')}><img id="c" ${page.site.mark('/blue.png')}>`,
+      );
+      for (const id of ['a', 'b', 'c']) await page.until(loaded(id));
+      page.site.reset();
+    });
+
     it('sets data of objects', async () => {
       await page.open(`<object id="o" ${page.site.mark('/a.svg')}></object>`);
       await page.until(`${loaded('o')} && ${$('o')}.data.startsWith('blob:')`);
