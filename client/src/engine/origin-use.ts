@@ -87,6 +87,7 @@ export class OriginUse {
 
   /** A chunk of so many bytes came from a peer, or peers are given their time anew. */
   served(now: number, bytes = 0): void {
+    this.#origin.inNeed = 0;
     this.#suppliedAt = this.#servedAt = now;
     // From the first one on: before it there were connections to make.
     if (bytes > 0 && this.#counted.from === 0) this.#counted.from = now;

@@ -13,6 +13,7 @@ import {
   SEEDER_PATIENCE_MS,
   STALL_PATIENCE_MS,
 } from './tuning.ts';
+import type { Effect, EngineEvent } from './types.ts';
 
 const UNIT = WHOLE_FILE_UNIT_BYTES;
 const SIZE = 8 * UNIT;
@@ -397,6 +398,41 @@ describe('DownloadEngine and leases of the origin', () => {
     bench.grant(2, 3, CHUNK);
     const { offset, length } = bench.sole('fetch-range');
     assert.deepEqual([offset, length], [2 * CHUNK, CHUNK]);
+  });
+});
+
+describe('DownloadEngine among peers that only promise', () => {
+  it('takes more of the origin each time that nothing came of their word', () => {
+    const bench = new Bench({ verification: 'chunks' })
+      .startChunks(256)
+      .partial(0, 9n)
+      .connected(9n);
+    bench.holds(9n, 256 * CHUNK).grant(0, 0, CHUNK);
+    const lengths: number[] = [];
+    const total = 256 * CHUNK;
+    const tell = (...events: EngineEvent[]) => {
+      for (const event of events) answer(bench.tell(event).effects);
+    };
+    const answer = (effects: readonly Effect[]) => {
+      for (const effect of effects)
+        if (effect.type === 'lease' && effect.wanted > 0)
+          tell({ type: 'grant', first: 0, count: 0, unitBytes: CHUNK });
+        else if (effect.type === 'request')
+          tell({ type: 'refused', peer: 9n, chunk: effect.chunk, lasting: false });
+        else if (effect.type === 'check') tell({ ...effect, type: 'checked', ok: true });
+        else if (effect.type === 'fetch-range') {
+          const { range, offset, length = total } = effect;
+          lengths.push(length / CHUNK);
+          const end = offset + length;
+          tell({ type: 'range-head', range, offset, end, total, ranged: true });
+          tell({ type: 'range-data', range, length }, { type: 'range-end', range, end: 'done' });
+        }
+    };
+    for (let n = 0; n < 500; n++) {
+      tell({ type: 'coming', peer: 9n, chunks: [n % 256] });
+      answer(bench.pass(100).effects);
+    }
+    assert.deepEqual(lengths.slice(0, 4), [1, 2, 4, 8]);
   });
 });
 

@@ -21,7 +21,7 @@ import type { Effect, EventOf } from './types.ts';
  * - `no`: peers do.
  * - `lease`: for parts that the tracker lends, so that no two visitors fetch the same.
  * - `free`: at once, for parts chosen by chance: what others fetch is not known.
- * - `chunk`: the same for one chunk at a time: others fetch too, but nothing came of it for long.
+ * - `chunk`: the same for one chunk at a time, then two, four: others fetch too, but nothing came of it for long.
  * - `alone`: at once and from the start to the end, as without us: there is nobody else.
  */
 export type Need = 'no' | 'lease' | 'free' | 'chunk' | 'alone';
@@ -68,6 +68,8 @@ export class Origin {
   hasGiven = false;
   /** Whether caches on the way are passed: they gave something else once. */
   isFresh = false;
+  /** How often a `chunk` was needed since peers gave one: word of theirs that nothing comes of counts for less each time. */
+  inNeed = 0;
   readonly #ranges = new Map<number, Range>();
   readonly #rate = new RangeRate();
   #lastRange = 0;
@@ -376,7 +378,9 @@ export class Origin {
       const first = (start + i) % count;
       if (!this.#isWanted(chunks, first, wants)) continue;
       let end = first + 1;
-      const most = need === 'chunk' ? 1 : this.#rate.affordable(RANGE_MS) / chunkSize;
+      const ms = need === 'chunk' ? ALONE_RANGE_MS : RANGE_MS;
+      const turn = need === 'chunk' ? 2 ** this.inNeed++ : count;
+      const most = Math.min(this.#rate.affordable(ms) / chunkSize, turn);
       while (end < count && end - first + 1 <= most && this.#isWanted(chunks, end, wants)) end++;
       return this.#begin(first * chunkSize, Math.min(end * chunkSize, size));
     }
