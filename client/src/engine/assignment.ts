@@ -56,6 +56,7 @@ export class Assignment {
     if (ready.length === 0) return;
     if (mayMove) this.#movedAt = now;
     let movable = mayMove ? this.#movable(chunks) : [];
+    const coming = mayMove ? awaited() : [];
     // The least busy first; of equals, one by chance: else everybody asks the same one first.
     let next = Math.floor(random() * ready.length);
     while (ready.length > 0) {
@@ -64,8 +65,7 @@ export class Assignment {
         if (isRather(ready[i] as Peer, ready[next] as Peer)) next = i;
       const peer = ready[next] as Peer;
       const chunk =
-        this.#choose(peer, chunks, random, movable, now) ??
-        (mayMove ? this.#awaited(peer, chunks, awaited(), now) : undefined);
+        this.#choose(peer, chunks, random, movable, now) ?? this.#slow(peer, chunks, coming, now);
       if (chunk !== undefined) {
         this.#requests.send(peer, chunk, now);
         if (mayMove) movable = this.#movable(chunks);
@@ -102,16 +102,11 @@ export class Assignment {
   }
 
   /** A chunk that the origin sends, and this peer should much sooner: both do until one is done. */
-  #awaited(
-    peer: Peer,
-    chunks: Chunks,
-    awaited: readonly Awaited[],
-    now: number,
-  ): number | undefined {
+  #slow(peer: Peer, chunks: Chunks, coming: readonly Awaited[], now: number): number | undefined {
     const mayJoin = this.#joinable(peer, chunks, now);
     let best: number | undefined;
     let most = 0;
-    for (const { chunk, ms } of awaited) {
+    for (const { chunk, ms } of coming) {
       const gain = ms - patienceMs(peer, chunk, chunks);
       if (gain > most && mayJoin(chunk)) [best, most] = [chunk, gain];
     }

@@ -97,8 +97,7 @@ export class DownloadEngine {
   get wakeAt(): number {
     if (this.ended || this.#phase === 'verifying') return Number.POSITIVE_INFINITY;
     const now = this.#now;
-    const awaited = () => (this.#peersAre === 'trusted' ? this.#origin.awaited(now) : []);
-    const parts = [this.#swarm.wakeAt(now, awaited), this.#origin.wakeAt(now)];
+    const parts = [this.#swarm.wakeAt(now, this.#awaited), this.#origin.wakeAt(now)];
     let at = Math.min(...parts, this.#use.wakeAt(now));
     if (this.#use.reach === 'there') at = Math.min(at, this.#askAt);
     if (this.#checking.size === 0 && this.#originIsOut())
@@ -199,8 +198,7 @@ export class DownloadEngine {
     if (this.#peersAre === 'trusted' && this.#swarm.expire(now)) this.#hopeAt = now;
     this.#chooseSize();
     if (this.#chunks?.complete) return this.#finish();
-    if (this.#peersAre === 'trusted')
-      this.#swarm.proceed(now, random, () => this.#origin.awaited(now));
+    if (this.#peersAre === 'trusted') this.#swarm.proceed(now, random, this.#awaited);
     this.#origin.proceed(this.#situation(), now, random);
     if (this.#originIsOut() && this.#checking.size === 0 && this.#isHopeless()) {
       this.#phase = 'failed';
@@ -209,6 +207,9 @@ export class DownloadEngine {
       this.#do({ type: 'fail', reason: this.#isTooLarge ? 'too-large' : reason });
     }
   }
+
+  /** What the origin sends and peers may be asked for, too. */
+  readonly #awaited = () => (this.#peersAre === 'trusted' ? this.#origin.awaited(this.#now) : []);
 
   #isPlausible(size: number): boolean {
     return this.#verification === 'chunks' || size <= MAX_UNVERIFIED_BYTES;
