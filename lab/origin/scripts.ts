@@ -1,9 +1,10 @@
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
 import { gzipSync } from 'node:zlib';
-import { gzipAsync } from '@gfx/zopfli';
 import { Unsupported } from '../net/unsupported.ts';
 import { GZIP_LEVEL } from './nginx.ts';
 
@@ -28,10 +29,15 @@ const compressed = new Map<string, Promise<Uint8Array>>();
 function compress(name: string): Promise<Uint8Array> {
   const path = FILES[name] as string;
   const made =
-    compressed.get(name) ??
-    readFile(`${path}.gz`).catch(async () => gzipAsync(await readFile(path), {}));
+    compressed.get(name) ?? readFile(`${path}.gz`).catch(async () => zopfli(await readFile(path)));
   compressed.set(name, made);
   return made;
+}
+
+async function zopfli(data: Uint8Array): Promise<Uint8Array> {
+  const worker = new Worker(new URL('zopfli.ts', import.meta.url), { workerData: data });
+  const [gzip] = await once(worker, 'message');
+  return gzip;
 }
 
 /** @throws {Unsupported} naming what is not built; to be asked before anything is set up */
