@@ -18,6 +18,7 @@ const LISTEN_ERRORS: Readonly<Record<string, string>> = {
   EACCES: 'that port needs privileges; choose one above 1023 with --port',
   EADDRNOTAVAIL: 'this machine does not have that address; choose another with --host',
   ENOTFOUND: 'that name is not known; give another with --host',
+  EINVAL: 'an address that begins with fe80: needs its interface, as in --host fe80::1%eth0',
 };
 
 /** Runs the command: resolves when it has printed what was asked for or the tracker has started. */

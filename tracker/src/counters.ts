@@ -31,6 +31,8 @@ export class Counters {
   keyFileFailures = 0;
   /** How often a new certificate could not be used. */
   certificateFailures = 0;
+  /** How often publications could not be read, or kept. */
+  publicationFaults = 0;
   /** Wants for which other nodes were asked, and those that were answered without all of them. */
   inquiries = 0;
   lateInquiries = 0;

@@ -46,6 +46,10 @@ const TOTALS = {
     'certificate_failures_total',
     'Changes of --tls-cert-file that were not taken',
   ],
+  publicationFaults: [
+    'publication_faults_total',
+    'Times that --published-file could not be read, or written',
+  ],
   dropped: [
     'connections_dropped_total',
     'Connections closed as there were too many, or no file descriptors for them',

@@ -79,6 +79,16 @@ describe('configuration', () => {
     { what: 'a short flag', args: ['-p', '1'], says: /'-p'/ },
     { what: 'a flag without its value', args: ['--host', '--port'], says: /--host needs a value/ },
     {
+      what: 'a list that is there twice',
+      args: ['--allow-origin', 'a.example', '--allow-origin', 'b.example'],
+      says: /^--allow-origin is there twice: put all of them into one, as in --allow-origin A,B/,
+    },
+    {
+      what: 'a flag that is there twice',
+      args: ['--port=1', '--host', 'localhost', '--port', '2'],
+      says: /^--port is there twice: say which one holds/,
+    },
+    {
       what: 'a wrong flag',
       args: ['--port', '70000'],
       says: /^--port takes .* 0 to 65535, not '?70000/,

@@ -85,7 +85,12 @@ export async function openPublisher({
       countIn(counters.limits, limit);
       if (problem) countIn(counters.tokens, problem);
     },
-    onFault: (error) => log.error({ err: error }, 'publications cannot be read, or kept'),
+    onFault: (error) =>
+      log.error({ err: error }, 'a fault of the tracker: a call to publish failed'),
+    onDiskFault(error, isNew) {
+      counters.publicationFaults++;
+      if (isNew) log.error({ err: error }, 'publications cannot be read, or kept');
+    },
   });
   log.info({ published: publisher.total }, 'only published contents are served');
   return {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -200,6 +201,26 @@ describe('publications in a file', () => {
       });
       publications.close();
     }
+  });
+
+  it('refuse at the start a file that can be read, but not written', async () => {
+    const path = fresh();
+    // Else SQLite could not even read it there.
+    const inUse = await Publications.open(path);
+    inUse.publish('a.example', ['2:00'], 100, 50, MOST);
+    const opening = `import { Publications } from ${JSON.stringify(new URL('publications.ts', import.meta.url))};
+      await Publications.open(process.argv[1]).catch((error) => console.log(error.message));`;
+    const { stdout, stderr } = spawnSync(
+      'unshare',
+      [
+        ...['--mount', 'sh', '-ec'],
+        'mount --bind "$1" "$1"; mount -o remount,ro,bind "$1"; exec "$2" --input-type=module -e "$3" "$4"',
+        ...['sh', folder, process.execPath, opening, path],
+      ],
+      { encoding: 'utf8' },
+    );
+    inUse.close();
+    assert.match(stdout, /readonly database; it and its folder have to be writable\n$/, stderr);
   });
 
   it('leaves alone what is no file of publications', async () => {

@@ -18,7 +18,7 @@ const VERSION = 2;
 const CURES: Readonly<Record<number, string>> = {
   5: 'another program writes to it; start again',
   6: 'another program writes to it; start again',
-  8: 'its folder has to be there, and writable',
+  8: 'it and its folder have to be writable',
   14: 'its folder has to be there, and writable',
 };
 
@@ -307,7 +307,11 @@ function prepare(db: DatabaseSync, path: string): void {
   const before = version();
   // What was said to be kept is kept.
   db.exec('PRAGMA synchronous = FULL');
-  if (before === VERSION) return;
+  if (before === VERSION) {
+    // On a file system that is read-only, only the first publication would show it.
+    db.exec(`BEGIN IMMEDIATE; PRAGMA user_version = ${VERSION}; ROLLBACK`);
+    return;
+  }
   // Who reads must not wait for who writes.
   if (before === 0) db.exec('PRAGMA journal_mode = WAL');
   db.exec('BEGIN IMMEDIATE');

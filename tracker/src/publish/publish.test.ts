@@ -281,6 +281,7 @@ describe('publishing, over real sockets', () => {
     await holder.leave();
     const faults = lines.filter((line) => line.includes('publications cannot be read'));
     assert.equal(faults.length, 1, 'said once in a while');
+    assert.ok(Number(await metric(tracker, 'publication_faults_total')) > 1, 'each is counted');
   });
 
   it('takes no token of a key that is for visitors too by now, and says so', async () => {

@@ -38,7 +38,8 @@ describe('what a tracker does when publications end', () => {
       held: () => held,
       onEnded: (content) => held.delete(content),
       onRefused: assert.fail,
-      onFault: (error) => faults.push(error),
+      onFault: (error) => assert.fail(String(error)),
+      onDiskFault: (error, isNew) => isNew && faults.push(error),
       soon: (act) => waiting.push(act),
     });
   });

@@ -24,8 +24,10 @@ export interface PublisherOptions {
   readonly onEnded: (content: string) => void;
   /** Hears of what was refused. */
   readonly onRefused: (limit: LimitName, problem?: TokenProblem) => void;
-  /** Hears what the disk said, once in a while. */
+  /** Hears of a fault of the tracker's own. */
   readonly onFault: (error: unknown) => void;
+  /** Hears what the disk said, each time; `isNew` once in a while. */
+  readonly onDiskFault: (error: unknown, isNew: boolean) => void;
   /** Calls a function when others have had their turn. */
   readonly soon: (act: () => void) => void;
 }
@@ -132,9 +134,9 @@ export class Publisher {
     else this.#follow({ at: after, content: '' }, until);
   }
 
-  /** The disk failed. Told once until the next tick: each visitor would say the same. */
+  /** The disk failed. New once until the next tick: each visitor would say the same. */
   fault(error: unknown): void {
-    if (!this.#isFaulty) this.#options.onFault(error);
+    this.#options.onDiskFault(error, !this.#isFaulty);
     this.#isFaulty = true;
   }
 
