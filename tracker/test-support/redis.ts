@@ -122,7 +122,9 @@ export class TrackerProcess {
     const child = spawn(process.execPath, [COMMAND, ...listen, ...args], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    const [line] = await once(createInterface(child.stdout!), 'line');
+    const ended = once(child, 'exit').then(([code]) => assert.fail(`it ended with ${code}`));
+    const [line] = await Promise.race([once(createInterface(child.stdout!), 'line'), ended]);
+    ended.catch(() => {}); // That comes later, when the test ends it.
     return new TrackerProcess(child, /ws:\/\/\S+$/.exec(line)?.[0] ?? assert.fail(line));
   }
 

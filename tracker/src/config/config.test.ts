@@ -84,11 +84,6 @@ describe('configuration', () => {
       says: /^--allow-origin is there twice: put all of them into one, as in --allow-origin A,B/,
     },
     {
-      what: 'a flag that is there twice',
-      args: ['--port=1', '--host', 'localhost', '--port', '2'],
-      says: /^--port is there twice: say which one holds/,
-    },
-    {
       what: 'a wrong flag',
       args: ['--port', '70000'],
       says: /^--port takes .* 0 to 65535, not '?70000/,

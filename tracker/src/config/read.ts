@@ -72,7 +72,6 @@ function readFlags(args: readonly string[]) {
   // Not strict: its messages neither suggest names nor tell a missing value from a wrong one.
   const { tokens } = parseArgs({ args: [...args], options, strict: false, tokens: true });
   const values: Values = {};
-  const seen = new Set<string>();
   let file: string | undefined;
   let command: 'help' | 'version' | undefined;
   for (const token of tokens) {
@@ -94,15 +93,11 @@ function readFlags(args: readonly string[]) {
     }
     if (value === undefined || (!inlineValue && value.startsWith('--')))
       throw new ConfigError(`${rawName} needs a value; see --help`);
-    // The last would win without a word: a list would be shorter than was meant.
-    if (seen.has(name)) {
-      const isList = key && SETTINGS[key].kind === 'list';
-      const cure = isList
-        ? `put all of them into one, as in ${rawName} A,B`
-        : 'say which one holds';
-      throw new ConfigError(`${rawName} is there twice: ${cure}`);
-    }
-    seen.add(name);
+    // Of others the last one holds, as scripts that add to a command line expect; a list would be shorter than meant.
+    if (key && key in values && SETTINGS[key].kind === 'list')
+      throw new ConfigError(
+        `${rawName} is there twice: put all of them into one, as in ${rawName} A,B`,
+      );
     if (key) values[key] = fromText(SETTINGS[key], rawName, value);
     else file = value;
   }
