@@ -15,6 +15,8 @@ import { showTime } from './runner/units.ts';
 const EXIT = { ok: 0, failed: 1, void: 1, unsupported: 3 } as const;
 /** What was measured is written in less when a signal ends it, in ms. */
 const WRITING_MS = 10_000;
+/** What a disk says that takes nothing any more. */
+const DISK: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO']);
 const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
 async function main(args: readonly string[]): Promise<number> {
@@ -68,7 +70,14 @@ async function main(args: readonly string[]): Promise<number> {
     log,
     signal: ending.signal,
   });
-  const summary = await bench;
+  const summary = await bench.catch((error: NodeJS.ErrnoException) => {
+    if (!DISK.has(error.code ?? '')) throw error;
+    console.error(
+      `bench: ${error.message}: what is in ${relative('', out)} is less than was measured; ` +
+        'make room, or name another folder by --out, and measure again',
+    );
+  });
+  if (!summary) return EXIT.failed;
   for (const line of summary.why) console.log(`- ${line}`);
   log(`${summary.scenario}: ${summary.verdict}. ${join(relative('', out), 'report.html')}`);
   return EXIT[summary.verdict];

@@ -11,7 +11,7 @@ export interface AdminOptions {
   readonly metrics: Registry;
   /** What the status page shows; JSON is made of it. */
   readonly status: () => object;
-  /** Answers what the public port answers, too. */
+  /** Answers /healthz and /readyz, as on the public port. */
   readonly otherwise: (request: IncomingMessage, response: ServerResponse) => void;
 }
 
@@ -58,8 +58,14 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
         return say('application/json', `${JSON.stringify(status())}\n`);
       case '/metrics':
         return say(metrics.contentType, await metrics.metrics());
-      default:
+      case '/healthz':
+      case '/readyz':
         return otherwise(request, response);
+      default:
+        response.writeHead(404, { 'Content-Type': 'text/plain; charset=utf-8' });
+        response.end(
+          'There is only /, /status.json, /metrics, /healthz and /readyz on this port.\n',
+        );
     }
   });
   server.listen({ port, host });

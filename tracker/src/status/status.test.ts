@@ -74,7 +74,10 @@ describe('status of a tracker', () => {
     assert.match(response.headers.get('content-security-policy') ?? '', /^default-src 'none';/);
     assert.match(await response.text(), /^<!doctype html>/);
     assert.equal((await get('/', { method: 'HEAD' })).status, 200);
-    assert.equal((await get('/nothing')).status, 404);
+    const elsewhere = await get('/nothing');
+    assert.equal(elsewhere.status, 404);
+    assert.match(await elsewhere.text(), /\/metrics.*\/readyz on this port/);
+    assert.equal((await get('/readyz')).status, 200);
     assert.equal((await fetch(`http://127.0.0.1:${tracker.port}/status.json`)).status, 404);
   });
 
