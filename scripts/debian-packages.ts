@@ -34,6 +34,13 @@ export const NEEDS: readonly Need[] = [
   { debianPackage: 'git', programs: ['git'] },
 ];
 
+/** The other browser that visitors have; it is driven without a driver's program. */
+export const FIREFOX: Need = {
+  debianPackage: 'firefox-esr',
+  variable: 'FIREFOX_BIN',
+  programs: ['firefox-esr', 'firefox', '/Applications/Firefox.app/Contents/MacOS/firefox'],
+};
+
 /** What the tests need besides: hosts, shaped links, an origin, relays; certificates; what joins trackers. */
 export const LAB_NEEDS: readonly Need[] = [
   { debianPackage: 'openssl', programs: ['openssl'] },
@@ -153,7 +160,7 @@ export function provide(
 
 if (import.meta.main)
   try {
-    const all = [...NEEDS, ...LAB_NEEDS, ...PYTHON_NEEDS];
+    const all = [...NEEDS, FIREFOX, ...LAB_NEEDS, ...PYTHON_NEEDS];
     provide(process.env, process.getuid?.(), console.log, all);
     for (const need of all) console.log(`${need.debianPackage}: ${find(need, process.env)}`);
   } catch (error) {

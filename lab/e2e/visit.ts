@@ -1,19 +1,25 @@
 import assert from 'node:assert/strict';
-import type { WebDriver } from 'selenium-webdriver';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Browser } from '../browsers/chromium.ts';
+import type { Driver, Firefox } from '../browsers/firefox.ts';
 
 /** Longest any page here may take, in ms; generous, the machine is shared. */
 export const PATIENCE_MS = 45_000;
 
+/** What is needed of a browser to look at its page. */
+type Page = { readonly driver: Pick<Driver, 'executeScript' | 'executeAsyncScript'> };
+
 /** Waits until `script` (a function body) returns something true, and returns it. */
-export async function until<T>(driver: WebDriver, script: string, what: string): Promise<T> {
-  const result = await driver.wait(
-    () => driver.executeScript<T>(script).catch(() => undefined),
-    PATIENCE_MS,
-    `waited for: ${what}`,
-    50,
-  );
-  return result as T;
+export async function until<T>(
+  driver: Pick<Driver, 'executeScript'>,
+  script: string,
+  what: string,
+): Promise<T> {
+  for (const end = Date.now() + PATIENCE_MS; Date.now() < end; await pause(50)) {
+    const result = await driver.executeScript<T>(script).catch(() => undefined);
+    if (result) return result;
+  }
+  throw new Error(`waited for: ${what}`);
 }
 
 /** What a person would notice of the page of `assetBody`, as data: pixels, styles, font, order. */
@@ -60,7 +66,7 @@ const LOOKS = `
   })().then(done, (error) => done(String(error)));`;
 
 /** Waits until the page of `assetBody` is all there, and says how it looks. */
-export async function looks({ driver }: Browser): Promise<Looks> {
+export async function looks({ driver }: Page): Promise<Looks> {
   await until(
     driver,
     `const shown = (id) => document.getElementById(id).complete && document.getElementById(id).naturalWidth > 0;
@@ -74,7 +80,7 @@ export async function looks({ driver }: Browser): Promise<Looks> {
 }
 
 /** Waits until the page serves `assets` contents to others and the tracker knows. */
-export async function seeding({ driver }: Browser, assets: number): Promise<void> {
+export async function seeding({ driver }: Page, assets: number): Promise<void> {
   await until(
     driver,
     `const { assets, tracker } = zauberflote.stats(); return tracker === 'open' && assets >= ${assets}`,
@@ -85,12 +91,12 @@ export async function seeding({ driver }: Browser, assets: number): Promise<void
 /** The totals of `zauberflote.stats().bytes`. */
 export function bytes({
   driver,
-}: Browser): Promise<Record<'peers' | 'origin' | 'store' | 'uploaded', number>> {
+}: Page): Promise<Record<'peers' | 'origin' | 'store' | 'uploaded', number>> {
   return driver.executeScript('return zauberflote.stats().bytes');
 }
 
 /** What the page's console shows a person, warnings and errors only. */
-export async function complaints(browser: Browser): Promise<string[]> {
+export async function complaints(browser: Pick<Browser | Firefox, 'console'>): Promise<string[]> {
   const entries = await browser.console();
   return entries.filter(({ level }) => level.name !== 'INFO').map(({ message }) => message);
 }
