@@ -19,6 +19,8 @@ export class Bench {
   readonly wanted: string[] = [];
   readonly had: [string, number, boolean?][] = [];
   readonly dropped: string[] = [];
+  /** Bytes of the parts of the origin's file that the tracker was asked for: of chunks, once they are known. */
+  readonly leased: number[] = [];
   readonly connected: bigint[] = [];
   readonly sent: { peer: bigint; body: PeerMessageBody }[] = [];
   readonly barred: bigint[] = [];
@@ -33,6 +35,8 @@ export class Bench {
   size = FILE.length;
   /** Stops the clock there. */
   now: number | undefined;
+  /** A timer of the page, by the real clock; a test may let it go off at another time, or never. */
+  setTimer = browserPlatform().setTimer;
   closed = 0;
   readonly #served = new Set<string>();
   /** What the browser tells of the visitor's network. */
@@ -55,9 +59,10 @@ export class Bench {
       want: (contents) => this.wanted.push(...contents.map(({ key }) => key)),
       have: ({ key }, size, partial) => this.had.push(partial ? [key, size, true] : [key, size]),
       lease: ({ key }, { wanted, unitBytes }) => {
+        if (wanted === 0) return true;
+        this.leased.push(unitBytes);
         // All is lent to others, or nobody is there to lend to.
-        if (wanted > 0)
-          queueMicrotask(() => this.handlers.onGrant(key, { first: 0, count: 0, unitBytes }));
+        queueMicrotask(() => this.handlers.onGrant(key, { first: 0, count: 0, unitBytes }));
         return true;
       },
       drop: (contents) => this.dropped.push(...contents.map(({ key }) => key)),
@@ -82,7 +87,8 @@ export class Bench {
     };
     const real = browserPlatform();
     const now = () => this.now ?? real.now();
-    const platform = { ...real, now, fetch, caches, networkInformation: this.network };
+    const setTimer = (ms: number, run: () => void) => this.setTimer(ms, run);
+    const platform = { ...real, now, setTimer, fetch, caches, networkInformation: this.network };
     const verifier = new Verifier(crypto.subtle, never);
     const connect = (handlers: NetworkHandlers) => {
       this.handlers = handlers;
