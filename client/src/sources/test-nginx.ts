@@ -15,7 +15,7 @@ const PATIENCE_MS = 20_000;
  * The file at `/plain`, and in the ways origins differ: `/rangeless`, `/gzip` (on the fly),
  * `/gzip-made` (compressed beforehand), `/gzip-always` (even to those who do not take it),
  * `/gzip-stored` (as object stores do: ranges are of the compressed form), `/slow` (100 KB/s),
- * `/moved`; most of them also under `/cors/`, for pages of other origins, which see no Content-Range.
+ * `/slowest` (10 KB/s), `/moved`; most of them also under `/cors/`, for pages of other origins, which see no Content-Range.
  */
 const SERVER = `
   location = /plain { try_files /file =404; }
@@ -25,6 +25,7 @@ const SERVER = `
   location = /gzip-always { gzip_static always; rewrite ^ /file break; }
   location = /gzip-stored { add_header Content-Encoding gzip; try_files /file.gz =404; }
   location = /slow { limit_rate 100k; try_files /file =404; }
+  location = /slowest { limit_rate 10k; try_files /file =404; }
   location = /moved { return 302 /plain; }
   location /cors/ {
     add_header Access-Control-Allow-Origin * always;
