@@ -10,7 +10,7 @@ import {
   toBase64url,
 } from '@zauberflote/proto';
 import { rollup } from 'rollup';
-import { $, loaded, TestPage } from '../src/dom/testing/browser.ts';
+import { $, loaded, PATIENCE_MS, TestPage } from '../src/dom/testing/browser.ts';
 import { OFFERS_WANTED } from '../src/tracker/unsent.ts';
 import { GUARD, guardSnippet } from './guard.ts';
 
@@ -57,7 +57,7 @@ describe('the guard', () => {
     const wait = async (condition: string) => {
       await page.driver.wait(
         () => page.driver.executeScript(`return ${condition}`),
-        8000,
+        PATIENCE_MS,
         condition,
       );
     };

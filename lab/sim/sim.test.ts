@@ -130,7 +130,10 @@ describe('lab/sim: link', () => {
   });
 });
 
-describe('lab/sim: a swarm', () => {
+describe('lab/sim: a swarm', function () {
+  // Much to reckon: a bound for what hangs, not for a machine that is busy.
+  this.timeout(300_000);
+
   const bytes = DEFAULTS.bytes;
 
   it('takes one leecher the time of one link and the round trips before it', () => {

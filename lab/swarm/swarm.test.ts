@@ -100,7 +100,10 @@ function received(visitors: Visitor[], source: 'peers' | 'origin'): number {
   return visitors.reduce((sum, { manager }) => sum + manager.stats().bytes[source], 0);
 }
 
-describe('A swarm of real download managers and the real tracker registry', () => {
+describe('A swarm of real download managers and the real tracker registry', function () {
+  // Much to reckon: a bound for what hangs, not for a machine that is busy.
+  this.timeout(300_000);
+
   it('serves sixty visitors from five without the origin', async () => {
     const swarm = new Swarm(1, 300_000);
     await swarm.seed(5);

@@ -12,6 +12,9 @@ import chrome from 'selenium-webdriver/chrome.js';
 import { browserPrograms } from '../../../../scripts/debian-packages.ts';
 import { putFiles, Site } from './site.ts';
 
+/** Patience with a busy machine, in ms: less than mocha has, so that it can still be said what did not happen. */
+export const PATIENCE_MS = 50_000;
+
 /** One browser and one site for the tests of the enclosing `describe`. */
 export class TestPage {
   site!: Site;
@@ -70,7 +73,7 @@ export class TestPage {
   async requested(path: string): Promise<void> {
     await this.driver.wait(
       () => this.site.requests.includes(path),
-      8000,
+      PATIENCE_MS,
       `no request for ${path}`,
       5,
     );
@@ -102,7 +105,7 @@ async function startChromium(): Promise<{ driver: WebDriver; stop: () => Promise
     .setChromeOptions(options)
     .setChromeService(new chrome.ServiceBuilder(programs.chromedriver))
     .build();
-  await driver.manage().setTimeouts({ script: 10_000 });
+  await driver.manage().setTimeouts({ script: PATIENCE_MS });
   const stop = async () => {
     await driver.quit();
     await rm(profile, { recursive: true, force: true, maxRetries: 5 });
