@@ -193,7 +193,10 @@ describe('the injection layer under a framework', function () {
       `void (box.innerHTML = ${JSON.stringify(paths.map((path) => `<img ${page.site.mark(path)}>`).join(''))})`,
     );
     await page.settle();
-    assert.equal(await page.get('downloads.started.length'), 256);
+    const [started, why] = await page.get<[number, string]>(
+      "[downloads.started.length, messages.slice(0, 3).join('\\n')]",
+    );
+    assert.equal(started, 256, why);
     // Those that are gone when it is their turn are not asked for.
     await page.get('(() => { for (let i = 0; i < 50; i++) box.lastChild.remove() })()');
     for (const path of paths.slice(0, 256)) page.site.release(path);
