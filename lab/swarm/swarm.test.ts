@@ -11,6 +11,9 @@ import { type Traits, World } from './world.ts';
 
 const URL = '/asset';
 
+/** Of any seed. */
+const RUNS = Number(process.env.SWARM_RUNS ?? 150);
+
 /** Any download ends within this time: the engine's patience, a few times over. */
 const BOUND_MS = 180_000;
 
@@ -102,7 +105,7 @@ function received(visitors: Visitor[], source: 'peers' | 'origin'): number {
 
 describe('A swarm of real download managers and the real tracker registry', function () {
   // Much to reckon: a bound for what hangs, not for a machine that is busy.
-  this.timeout(300_000);
+  this.timeout(Math.max(300_000, 2_000 * RUNS));
 
   it('serves sixty visitors from five without the origin', async () => {
     const swarm = new Swarm(1, 300_000);
@@ -339,7 +342,7 @@ describe('A swarm of real download managers and the real tracker registry', func
         assert.deepEqual(kept, []);
       }),
       {
-        numRuns: Number(process.env.SWARM_RUNS ?? 150),
+        numRuns: RUNS,
         examples: found.map((one): [typeof one] => [one]),
       },
     );

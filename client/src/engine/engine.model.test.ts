@@ -201,7 +201,7 @@ const found: [Scenario][] = [
 
 describe('DownloadEngine in a simulated world', function () {
   // Much to reckon: a bound for what hangs, not for a machine that is busy.
-  this.timeout(300_000);
+  this.timeout(Math.max(300_000, 150 * RUNS));
 
   it('ends with the right bytes if a source stays, else ends, whatever happens in whatever order', () => {
     const outcomes = new Map<string, number>();
