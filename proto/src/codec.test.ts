@@ -233,8 +233,24 @@ describe('codec', () => {
       );
   });
 
-  it('names the cause and the bound in its errors', () => {
-    refuses(ErrorCode.MALFORMED, /^an empty message$/, () => decodePeerMessage(new Uint8Array()));
+  it('names the cause and the bound or the cure in its errors', () => {
+    refuses(ErrorCode.MALFORMED, /^an empty message; set a body$/, () =>
+      decodePeerMessage(new Uint8Array()),
+    );
+    const signal = (value: object) => () =>
+      decodeSessionRequest(encodeSessionRequest({ case: 'signal', value }));
+    const to = { peerId: 1n, attempt: 1 };
+    refuses(ErrorCode.MALFORMED, /^peer_id is 0; it names the other peer$/, signal({}));
+    refuses(ErrorCode.MALFORMED, /^attempt is 0; it counts from 1$/, signal({ peerId: 1n }));
+    refuses(ErrorCode.MALFORMED, /without offer, answer, candidates or decline$/, signal(to));
+    refuses(ErrorCode.MALFORMED, /^0 offers in a deposit, 1 to 4 are allowed$/, () =>
+      decodeSessionRequest(encodeSessionRequest({ case: 'deposit', value: { offers: [] } })),
+    );
+    refuses(ErrorCode.MALFORMED, /^a content id is repeated; name each once$/, () =>
+      decodeSessionRequest(
+        encodeSessionRequest({ case: 'drop', value: { contents: [longId(1), longId(1)] } }),
+      ),
+    );
     refuses(ErrorCode.LIMIT_EXCEEDED, /^65 ids in one message, at most 64 are allowed$/, () =>
       decodeSessionRequest(
         encodeSessionRequest({
@@ -248,7 +264,7 @@ describe('codec', () => {
       checkContentId(id);
       return id;
     });
-    refuses(ErrorCode.MALFORMED, /^a content id is missing$/, () => {
+    refuses(ErrorCode.MALFORMED, /^a content id is missing; content has to be set$/, () => {
       checkContentId(undefined);
       return undefined;
     });

@@ -98,7 +98,7 @@ export function decodeSessionRequest(frame: Uint8Array): SessionRequest {
     case 'deposit': {
       const { offers } = message.body.value;
       if (offers.length < 1 || offers.length > limits.MAX_DEPOSITED_OFFERS)
-        malformed(`${offers.length} offers in a deposit`);
+        malformed(`${offers.length} offers in a deposit, 1 to 4 are allowed`);
       offers.forEach(checkDeposited);
       break;
     }
@@ -169,7 +169,7 @@ export function decodePeerMessage(frame: Uint8Array): PeerMessage {
     case 'holdings': {
       checkContentId(body.value.content);
       checkSize(body.value.size);
-      if (body.value.chunkSize > limits.MAX_CHUNK_BYTES) malformed('chunk_size is too large');
+      if (body.value.chunkSize > limits.MAX_CHUNK_BYTES) malformed('chunk_size is beyond 16777216');
       checkBitfield(body.value.bitfield);
       break;
     }
@@ -178,7 +178,7 @@ export function decodePeerMessage(frame: Uint8Array): PeerMessage {
       checkContentId(body.value.content);
       const { chunks } = body.value;
       if (chunks.length < 1 || chunks.length > limits.MAX_CHUNKS_PER_GOT)
-        malformed(`${chunks.length} chunks in a ${body.case}`);
+        malformed(`${chunks.length} chunks in a ${body.case}, 1 to 256 are allowed`);
       checkChunks(chunks);
     }
   }
@@ -230,7 +230,7 @@ export function decodeNodeMessage(frame: Uint8Array): NodeMessage {
 
 /** @throws {ProtocolError} if the algorithm is unknown or the digest's length is not its. */
 export function checkContentId(id: ContentId | undefined): asserts id is ContentId {
-  if (!id) malformed('a content id is missing');
+  if (!id) malformed('a content id is missing; content has to be set');
   const expected = DIGEST_BYTES[id.algorithm];
   if (expected === undefined)
     malformed(`hash algorithm ${id.algorithm || '(none, or of that name)'} is not known`);
@@ -255,12 +255,12 @@ function decode<T extends { body: { case?: string | undefined } }>(
     return malformed(`not a message: ${(error as Error).message}`);
   }
   const message = result.message as T;
-  if (message.body.case === undefined && !result.unknown) malformed('an empty message');
+  if (message.body.case === undefined && !result.unknown) malformed('an empty message; set a body');
   return message;
 }
 
 function checkIds(ids: readonly (ContentId | undefined)[]): void {
-  if (ids.length === 0) malformed('no content id');
+  if (ids.length === 0) malformed('no content id; name at least one');
   if (ids.length > limits.MAX_IDS_PER_MESSAGE)
     throw new ProtocolError(
       ErrorCode.LIMIT_EXCEEDED,
@@ -271,7 +271,7 @@ function checkIds(ids: readonly (ContentId | undefined)[]): void {
     checkContentId(id);
     seen.add(contentKey(id));
   }
-  if (seen.size !== ids.length) malformed('a content id is repeated');
+  if (seen.size !== ids.length) malformed('a content id is repeated; name each once');
 }
 
 function checkSwarms(swarms: readonly Swarm[]): void {
@@ -291,16 +291,16 @@ function checkSize(size: bigint): void {
 }
 
 function checkRequestId(id: number): void {
-  if (id === 0) malformed('request_id is 0');
+  if (id === 0) malformed('request_id is 0; it counts from 1');
 }
 
 function checkBitfield({ length }: Uint8Array): void {
-  if (length > limits.MAX_CHUNKS / 8) malformed(`a bitfield of ${length} bytes`);
+  if (length > limits.MAX_CHUNKS / 8) malformed(`a bitfield of ${length} bytes; send up to 8192`);
 }
 
 function checkChunks(chunks: readonly number[]): void {
   for (const chunk of chunks)
-    if (chunk >= limits.MAX_CHUNKS) malformed(`chunk ${chunk} is beyond the last there can be`);
+    if (chunk >= limits.MAX_CHUNKS) malformed(`chunk ${chunk} is beyond the last possible, 65535`);
 }
 
 function checkLease({ content, unitBytes, units, wanted, ...lease }: Lease): void {
@@ -308,7 +308,7 @@ function checkLease({ content, unitBytes, units, wanted, ...lease }: Lease): voi
   if (unitBytes < 1 || unitBytes > limits.MAX_CHUNK_BYTES)
     malformed(`unit_bytes ${unitBytes} is not within 1 to ${limits.MAX_CHUNK_BYTES}`);
   if (units > limits.MAX_CHUNKS || wanted > limits.MAX_CHUNKS)
-    malformed(`more than ${limits.MAX_CHUNKS} units`);
+    malformed(`more than ${limits.MAX_CHUNKS} units, or wanted; take larger ones`);
   checkBitfield(lease.needed);
   for (const chunks of [lease.fetched, lease.returned]) {
     if (chunks.length > limits.MAX_CHUNKS) malformed(`${chunks.length} units in a lease`);
@@ -323,12 +323,12 @@ function checkGrant({ content, first, count }: Grant): void {
 }
 
 function checkPeerId(id: bigint): void {
-  if (id === 0n) malformed('peer_id is 0');
+  if (id === 0n) malformed('peer_id is 0; it names the other peer');
 }
 
 function checkSignal(signal: Signal): void {
   checkPeerId(signal.peerId);
-  if (signal.attempt === 0) malformed('attempt is 0');
+  if (signal.attempt === 0) malformed('attempt is 0; it counts from 1');
   switch (signal.body.case) {
     case 'offer':
     case 'answer':
@@ -338,7 +338,7 @@ function checkSignal(signal: Signal): void {
       checkCandidates(signal.body.value.candidates);
       break;
     case undefined:
-      malformed('a signal without body');
+      malformed('a signal without offer, answer, candidates or decline');
   }
 }
 
@@ -362,32 +362,34 @@ function checkDescription(description: SessionDescription, kind: 'offer' | 'answ
   if (description.fingerprintSha256.length !== 32) malformed('fingerprint_sha256 is not 32 bytes');
   const { setup } = description;
   if (setup !== DtlsSetup.ACTIVE && setup !== DtlsSetup.PASSIVE)
-    if (setup !== DtlsSetup.ACTPASS || kind === 'answer') malformed(`setup ${setup} in an ${kind}`);
-  if (description.iceOptions.length > 8) malformed('more than 8 ice_options');
+    if (setup !== DtlsSetup.ACTPASS || kind === 'answer')
+      malformed(`setup ${setup} is no role for an ${kind}; see DtlsSetup`);
+  if (description.iceOptions.length > 8) malformed('more than 8 ice_options; leave some out');
   if (!description.iceOptions.every((option) => ICE_OPTION.test(option)))
-    malformed('an ice_option is not a token');
-  if (description.sctpInit.length > limits.MAX_SCTP_INIT_BYTES) malformed('sctp_init is too long');
+    malformed('an ice_option is not 1 to 64 letters, digits, +, /, _ or -');
+  if (description.sctpInit.length > limits.MAX_SCTP_INIT_BYTES)
+    malformed('sctp_init has over 256 bytes');
   if (description.sctpPort > 65_535) malformed('sctp_port is beyond 65535');
   checkCandidates(description.candidates);
 }
 
 function checkDeposited({ attempt, description }: DepositedOffer): void {
-  if (attempt === 0) malformed('attempt is 0');
+  if (attempt === 0) malformed('attempt is 0; it counts from 1');
   if (!description) malformed('a deposited offer without a description');
   if (description.rawSdp) malformed('a deposited offer with raw_sdp; send its fields');
   checkDescription(description, 'offer');
   if (description.candidates.length > limits.MAX_DEPOSITED_CANDIDATES)
-    malformed('too many candidates in a deposited offer');
+    malformed('more than 8 candidates in a deposited offer; send the rest later');
 }
 
 function checkCandidates(candidates: readonly Candidate[]): void {
-  if (candidates.length > limits.MAX_CANDIDATES) malformed('too many candidates');
+  if (candidates.length > limits.MAX_CANDIDATES) malformed('more than 32 candidates at once');
   for (const candidate of candidates) {
     if (!FOUNDATION.test(candidate.foundation))
-      malformed('foundation is not up to 32 ice characters');
+      malformed('foundation is not up to 32 letters, digits, + or /');
     const { address, packedAddress: packed } = candidate;
     if (packed.length === 0 ? !ADDRESS.test(address) : address || ![4, 16].includes(packed.length))
-      malformed('a candidate address has other characters, or another length');
+      malformed('a candidate needs address, or packed_address of 4 or 16 bytes, not both');
     if (candidate.port > 65_535) malformed('a candidate port is beyond 65535');
   }
 }

@@ -135,6 +135,8 @@ describe('golden vectors', () => {
             (thrown) => {
               assert(thrown instanceof ProtocolError, `${name}: ${thrown}`);
               assert.equal(thrown.code, ErrorCode[error.slice(11) as keyof typeof ErrorCode], name);
+              // What a tracker says of it is not cut off (Error.message).
+              assert.ok(Buffer.byteLength(thrown.message) <= 120, thrown.message);
               return true;
             },
             name,

@@ -116,6 +116,14 @@ describe('tracker over real sockets', () => {
     assert.match(message, /looks like JSON; send a SessionRequest/);
   });
 
+  it('tells who puts the prefix of gRPC before a message to send it without', async () => {
+    const client = await open();
+    client.socket.send(Buffer.from([0, 0, 0, 0, 2, 0x0a, 0]));
+    const { code, message } = await client.ended();
+    assert.equal(code, ErrorCode.MALFORMED);
+    assert.match(message, /gRPC puts before a message; send a SessionRequest encoded as protobuf$/);
+  });
+
   it('refuses more first frames than a header should carry', async () => {
     const socket = new WebSocket(tracker.url, [
       'zauberflote.v1',

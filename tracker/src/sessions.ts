@@ -183,15 +183,27 @@ export class Sessions {
   }
 }
 
-/** Text as a frame is a likely first mistake, and what a decoder makes of it no help. */
+/**
+ * Text as a frame, or gRPC's prefix before it, are likely first mistakes, and what a decoder makes of them
+ * no help.
+ */
 function decode(frame: Uint8Array): SessionRequest {
   try {
     return decodeSessionRequest(frame);
   } catch (error) {
-    if (frame[0] !== '{'.charCodeAt(0) || !(error instanceof ProtocolError)) throw error;
-    const message = 'this looks like JSON; send a SessionRequest encoded as protobuf';
-    throw new ProtocolError(error.code, message);
+    const hint = hintOn(frame);
+    if (!hint || !(error instanceof ProtocolError)) throw error;
+    throw new ProtocolError(error.code, `${hint}; send a SessionRequest encoded as protobuf`);
   }
+}
+
+/** What a frame looks like that is no message; undefined for one that may be. */
+function hintOn(frame: Uint8Array): string | undefined {
+  if (frame[0] === '{'.charCodeAt(0)) return 'this looks like JSON';
+  // No message begins with 0.
+  if (frame[0] === 0)
+    return 'this begins with 0, as with the length that gRPC puts before a message';
+  return undefined;
 }
 
 function namedIn({ swarms = [] }: Peers): number {

@@ -112,6 +112,21 @@ for (const access of ['without tokens', 'with tokens'] as const)
       await forgotten();
     });
 
+    it('of messages that cannot be read end with an Error that says why', async () => {
+      await start();
+      const session = connectHttp2(`http://127.0.0.1:${tracker.port}`);
+      for (const [message, why] of [
+        [[1, 0, 0, 0, 1, 0], /as protobuf, not compressed; .*compress/],
+        [[0, 0, 0, 0, 1, 0xff], /as protobuf, not compressed; this could not be read: ./],
+      ] as const) {
+        const stream = askSession(session);
+        stream.end(Buffer.from(message));
+        const frames = Buffer.concat(await stream.toArray());
+        assert.match(frames.toString(), why);
+      }
+      session.destroy();
+    });
+
     it('of HTTP/2 that are cancelled at once, or when they have begun, leave no peer', async () => {
       await start({ heartbeatMs: 3_600_000, adminPort: 0 });
       const session = connectHttp2(`http://127.0.0.1:${tracker.port}`);

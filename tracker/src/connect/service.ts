@@ -79,7 +79,7 @@ async function read(
       await stream.readable();
     }
   } catch (error) {
-    const { code } = ConnectError.from(error);
+    const { code, rawMessage } = ConnectError.from(error);
     if (code === Code.ResourceExhausted)
       tracker.end(
         stream,
@@ -87,6 +87,10 @@ async function read(
         `a message is larger than ${MAX_SESSION_MESSAGE_BYTES} bytes`,
       );
     else if (code !== Code.Canceled && code !== Code.Aborted)
-      tracker.end(stream, ErrorCode.MALFORMED, 'a message could not be read');
+      tracker.end(
+        stream,
+        ErrorCode.MALFORMED,
+        `send a SessionRequest as protobuf, not compressed; this could not be read: ${rawMessage}`,
+      );
   }
 }
