@@ -17,8 +17,8 @@ describe('makeManifest', () => {
     const vectors = JSON.parse(readFileSync(new URL('manifest.json', TESTDATA), 'utf8'));
     const papageno = readFileSync(new URL('papageno.txt', TESTDATA));
     let made = 0;
-    for (const { hex, json, id } of vectors) {
-      if (!json) continue;
+    for (const { hex, json, id, canonical } of vectors) {
+      if (!json || canonical === false) continue;
       const data = json.size ? papageno : papageno.subarray(0, 0);
       const manifest = await makeManifest([data], data.length, json);
       assert.equal(Buffer.from(manifest.manifest).toString('hex'), hex);

@@ -1,7 +1,22 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { JsonValue } from '@bufbuild/protobuf';
+import { fromJson } from '@bufbuild/protobuf';
 import fc from 'fast-check';
-import { contentKey, DIGEST_BYTES, HashAlgorithm, keyContent, toHex } from './index.ts';
+import type { TextVector } from '../testdata/types.ts';
+import { ContentIdSchema } from './full.ts';
+import {
+  contentKey,
+  DIGEST_BYTES,
+  formatContentId,
+  HashAlgorithm,
+  keyContent,
+  parseContentId,
+  toHex,
+} from './index.ts';
+
+const VECTORS = new URL('../testdata/content_id.json', import.meta.url);
 
 const algorithms = Object.keys(DIGEST_BYTES).map(Number);
 const contentId = fc.constantFrom(...algorithms).chain((algorithm) =>
@@ -38,6 +53,25 @@ describe('content ids', () => {
         assert.equal(toHex(bytes), Buffer.from(bytes).toString('hex'));
       }),
     );
+  });
+
+  it('are read and written as the golden vectors say', () => {
+    const seen = { ids: 0, others: 0 };
+    for (const vector of JSON.parse(readFileSync(VECTORS, 'utf8')) as readonly TextVector[]) {
+      const { name, text, json, canonical = true } = vector;
+      const id = parseContentId(text);
+      if (json === undefined) {
+        assert.equal(typeof id, 'string', name);
+        seen.others++;
+        continue;
+      }
+      assert.ok(typeof id === 'object', name);
+      const { algorithm, digest } = fromJson(ContentIdSchema, json as JsonValue);
+      assert.equal(contentKey(id), contentKey({ algorithm: algorithm as number, digest }), name);
+      assert.equal(formatContentId(id) === text, canonical, name);
+      seen.ids++;
+    }
+    assert.deepEqual(seen, { ids: 7, others: 16 });
   });
 
   it('can be had back from their keys', () => {

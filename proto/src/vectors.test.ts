@@ -11,7 +11,7 @@ import { create, fromBinary, fromJson, toBinary, toJson } from '@bufbuild/protob
 import type { ReflectMessage } from '@bufbuild/protobuf/reflect';
 import { nestedTypes, reflect } from '@bufbuild/protobuf/reflect';
 import { ManifestTable } from '../gen/compact.ts';
-import { FILES, format } from '../testdata/make.ts';
+import { FILES, format, TEXTS } from '../testdata/make.ts';
 import type { Hex, Ignored, Malformed, Valid, Vector } from '../testdata/types.ts';
 import { frameOf } from '../testdata/types.ts';
 import {
@@ -95,7 +95,7 @@ const hexOf = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 
 describe('golden vectors', () => {
   it('are in files that the generator writes as they are', () => {
-    for (const [file, vectors] of Object.entries(FILES))
+    for (const [file, vectors] of Object.entries({ ...FILES, ...TEXTS }))
       assert.equal(readFileSync(new URL(file, TESTDATA), 'utf8'), format(vectors), file);
     assert.deepEqual(
       SUITES.map((suite) => suite.file),

@@ -107,12 +107,22 @@ export const PEER_MESSAGE: readonly Vector[] = [
   unusual('unknown field', 'Of a later version, in a cancel: skipped.', '12050801f80701', {
     cancel: { requestId: 1 },
   }),
+  unusual(
+    'number beyond 32 bits',
+    'Of a uint32 all but the lowest 32 bits are dropped, as everywhere in protobuf: request 1.',
+    '1206088180808010',
+    { cancel: { requestId: 1 } },
+  ),
+  unusual('true is 2', 'Whatever is not 0.', field('2a', CONTENT, '2002'), {
+    holdings: { content, complete: true },
+  }),
 
   rule('empty frame', 'no body', {}),
   rule('request 0', 'request ids count from 1', { request: { ...ask, requestId: 0 } }),
   rule('cancel of request 0', 'request ids count from 1', { cancel: {} }),
   rule('refusal of request 0', 'request ids count from 1', { refuse: {} }),
   rule('fragment of request 0', 'request ids count from 1', { fragment: { data } }),
+  ruleHex('cancel of request 2^32', 'the lowest 32 bits are 0', '1206088080808010'),
   rule('request of nothing', 'content is missing', { request: { requestId: 1, length: 1 } }),
   rule('request with a wrong digest', 'a SHA-1 has 20 bytes', {
     request: { ...ask, content: { ...content, algorithm: 'HASH_ALGORITHM_SHA1' } },

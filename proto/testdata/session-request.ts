@@ -227,6 +227,10 @@ export const SESSION_REQUEST: readonly Vector[] = [
   ),
   rule('deposit with a short ufrag', 'as in Signal', deposit(deposited(1, { iceUfrag: 'abc' }))),
   rule('drop nothing', 'at least one id', { drop: {} }),
+  rule('drop twice the same', 'each id once', { drop: { contents: [id, id] } }),
+  rule('drop with a wrong digest', 'a SHA-256 has 32 bytes', {
+    drop: { contents: [{ ...id, algorithm: 'HASH_ALGORITHM_SHA256' }] },
+  }),
   rule('drop 65', 'at most 64 ids', { drop: { contents: many(65) } }, 'ERROR_CODE_LIMIT_EXCEEDED'),
   ...BAD_SIGNALS.map(([name, why, signal]) => rule(name, why, { signal })),
   ruleHex(

@@ -99,8 +99,11 @@ export const SESSION_RESPONSE: readonly Vector[] = [
   }),
   valid('error of an unknown code', 'Of a later tracker.', { error: { code: 99, message: 'new' } }),
   ...GOOD_SIGNALS.map(([name, description, signal]) => valid(name, description, { signal })),
-  valid('undeliverable, unspecified', 'Never sent; taken as GONE.', {
+  valid('undeliverable, unspecified', 'Never sent; taken as one of an unknown reason.', {
     undeliverable: { peerId: '1', attempt: 7 },
+  }),
+  valid('undeliverable, unknown reason', 'Of a later tracker: something did not arrive.', {
+    undeliverable: { peerId: '1', attempt: 7, reason: 99 },
   }),
   valid('undeliverable, gone', '', {
     undeliverable: { peerId: '1', attempt: 7, reason: 'UNDELIVERABLE_REASON_GONE' },
@@ -143,6 +146,18 @@ export const SESSION_RESPONSE: readonly Vector[] = [
       ],
     },
   }),
+  ...(
+    [
+      ['without attempt', 'attempts count from 1', { ...deposited({}), attempt: 0 }],
+      ['without description', 'it is the offer', { attempt: 7 }],
+      ['of raw SDP', 'as in Deposit', deposited({ rawSdp: 'v=0' })],
+      ['of 9 candidates', 'at most 8', deposited({ candidates: Array(9).fill(host) })],
+    ] as const
+  ).map(([what, why, offer]) =>
+    rule(`holder with an offer ${what}`, why, {
+      peers: { swarms: [{ content: id, holders: [{ peerId: '1', offer }] }] },
+    }),
+  ),
   rule('swarm with a wrong digest', 'a SHA-256 has 32 bytes', {
     peers: { swarms: [{ content: { ...id, algorithm: 'HASH_ALGORITHM_SHA256' } }] },
   }),

@@ -36,6 +36,29 @@ export interface Ignored {
 
 export type Vector = Valid | Malformed | Ignored;
 
+/** The text of a content id in a page, and the id; or why it is none. */
+export interface TextVector {
+  readonly name: string;
+  readonly text: string;
+  /** ProtoJSON of the ContentId. */
+  readonly json?: Readonly<Record<string, unknown>>;
+  /** False: another text of the same id exists and would be written. */
+  readonly canonical?: false;
+  readonly why?: string;
+}
+
+/** A SessionDescription, and the SDP that its receiver makes of it; or why it is refused. */
+export interface SdpVector {
+  readonly name: string;
+  readonly description?: string;
+  readonly hex: string;
+  /** ProtoJSON of the message. */
+  readonly json: Readonly<Record<string, unknown>>;
+  /** Its lines, each of which ends with CR LF. */
+  readonly sdp?: readonly string[];
+  readonly why?: string;
+}
+
 /** The frame that `hex` describes. */
 export function frameOf(hex: Hex): Uint8Array<ArrayBuffer> {
   const parts = typeof hex === 'string' ? [hex] : hex;

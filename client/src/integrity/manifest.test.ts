@@ -5,6 +5,7 @@ import { fromBinary } from '@bufbuild/protobuf';
 import { encodeManifest, ProtocolError } from '@zauberflote/proto';
 import { ManifestSchema } from '@zauberflote/proto/full';
 import fc from 'fast-check';
+import { frameOf } from '../../../proto/testdata/types.ts';
 import { parseContentId } from './content-id.ts';
 import { Verifier } from './digest.ts';
 import { parseManifest, rebuildManifests } from './manifest.ts';
@@ -27,7 +28,7 @@ describe('parseManifest', () => {
   it('reads the golden vectors, and says what is wrong with the broken ones', () => {
     let broken = 0;
     for (const { hex, json, why } of JSON.parse(readFileSync(VECTORS, 'utf8'))) {
-      const bytes = Uint8Array.from(Buffer.from(hex, 'hex'));
+      const bytes = frameOf(hex);
       if (why) {
         broken++;
         assert.throws(() => parseManifest(bytes), ProtocolError, why);
