@@ -18,6 +18,8 @@ export interface Platform {
   readonly fetch: typeof fetch;
   /** Absent on pages without https and outside browsers; even to ask may throw, as in a sandboxed frame. */
   readonly caches?: CacheStorage | undefined;
+  /** Absent outside browsers; even to ask may throw, likewise. */
+  readonly sessionStorage?: Storage | undefined;
   /** While there is no network: resolves when there is one again. @default there is, or nobody can tell */
   readonly offline?: Promise<void> | undefined;
   /** Absent in browsers that do not tell, as Firefox and Safari. */
@@ -65,6 +67,9 @@ export function browserPlatform(): Platform {
     },
     get caches() {
       return globalThis.caches;
+    },
+    get sessionStorage() {
+      return globalThis.sessionStorage;
     },
     fetch: (input, init) => globalThis.fetch(input, init),
     get networkInformation() {

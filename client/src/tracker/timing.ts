@@ -38,3 +38,9 @@ export const MOVE_ON_MS = 5_000;
  * the Welcome of an open socket, which may be the very next message.
  */
 export const HELD_UP_MS = 1_000;
+
+/**
+ * A tracker that has not said Welcome after this many ms, for which downloads wait for it, counts as silent on the next
+ * pages of the tab, until it does: none waits for it again.
+ */
+export const SILENT_MS = 1_000;

@@ -11,6 +11,7 @@ import type { Platform } from '../platform.ts';
 import type { EarlySocket } from './early-socket.ts';
 import { EARLY_SOCKET_MS } from './early-socket.ts';
 import { type Place, places } from './places.ts';
+import { type Silence, silence } from './silence.ts';
 import {
   FIRST_PAUSE_MS,
   HELD_UP_MS,
@@ -58,6 +59,8 @@ export class TrackerClient implements Tracker {
   #flushing = false;
   #cancelPause: (() => void) | undefined;
   #cancelDeadline: (() => void) | undefined;
+  /** Of this socket. */
+  #silence: Silence | undefined;
   /** Until more of them may be sent. */
   #cancelLeases: (() => void) | undefined;
 
@@ -260,7 +263,8 @@ export class TrackerClient implements Tracker {
     socket.onmessage = (message) => hear(message);
     socket.onclose = () => this.#lost(0);
     this.#startDeadline(this.#round[0] ? MOVE_ON_MS : RESPONSE_TIMEOUT_MS);
-    this.#setState(state);
+    this.#silence = silence(this.#platform, place.url);
+    this.#setState(this.#silence.isKnown ? 'waiting' : state);
     if (!early) return;
     // It says none of this again.
     if (early.readyState === OPEN) opened();
@@ -284,6 +288,7 @@ export class TrackerClient implements Tracker {
       case 'welcome':
         this.#ownId = body.value.peerId;
         this.#welcomedAt = this.#platform.now();
+        this.#silence?.end(true);
         this.#expectReplies();
         this.#setState('open');
         break;
@@ -370,6 +375,7 @@ export class TrackerClient implements Tracker {
 
   #dropSocket(): void {
     this.#stopDeadline();
+    this.#silence?.end();
     this.#cancelLeases?.();
     this.#cancelLeases = undefined;
     this.#takeEarly();

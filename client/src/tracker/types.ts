@@ -70,7 +70,7 @@ export interface LeaseGrant {
  * - `connecting`: a socket is being opened.
  * - `moving`: one failed or was lost; a socket to another tracker, which knows nothing, is being opened.
  * - `open`: it is open; wants are answered.
- * - `waiting`: all failed, or one was lost; a new one follows after a pause.
+ * - `waiting`: all failed, or one was lost; a new one follows after a pause. Or it is tried, but said nothing on the page before.
  * - `suspended`: `suspend()` was called; a new one follows after `resume()`.
  * - `unavailable`: there is no WebSocket, no tracker was named, or all speak another protocol. Final.
  * - `closed`: `close()` was called. Final.
