@@ -16,11 +16,12 @@ const PIXEL = 'R0lGODlhAQABAAAAACwAAAAAAQABAAA=';
 export async function chooseImage(img: Element): Promise<Part | undefined> {
   if (!isResponsive(img)) return ownPart(img);
   const document = img.ownerDocument;
+  // One of its own: Chromium takes a larger candidate that it has in its cache.
   const pixel = URL.createObjectURL(new Blob([fromBase64(PIXEL)!], { type: 'image/gif' }));
+  const picture = document.createElement('picture');
   try {
     const parts: Part[] = [];
     const numbered = (part: Part) => `${pixel}#${parts.push(part) - 1}`;
-    const picture = document.createElement('picture');
     // Only lazy pictures of the page have it, which the copy is not.
     // Its layout's width: a carousel may show it scaled.
     const { width, loading } = img as HTMLImageElement;
@@ -54,6 +55,9 @@ export async function chooseImage(img: Element): Promise<Part | undefined> {
     });
     return parts[Number(/#(\d+)$/.exec(probe.currentSrc)?.[1] ?? -1)];
   } finally {
+    // When the screen changes, what is not collected yet would choose again.
+    for (const copy of picture.children)
+      for (const name of ['src', 'srcset']) copy.removeAttribute(name);
     URL.revokeObjectURL(pixel);
   }
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { By, Key } from 'selenium-webdriver';
+import type { Driver } from 'selenium-webdriver/chrome.js';
 import { $, failed, loaded, TestPage } from './testing/browser.ts';
 import { png } from './testing/site.ts';
 
@@ -170,6 +171,40 @@ describe('the injection layer', () => {
       } finally {
         await page.driver.manage().window().setRect({ width, height });
       }
+    });
+  });
+
+  describe('pictures on a screen that changes', () => {
+    const entry = (path: string) => `${path} ${page.site.hash(path)}`;
+    const become = (scheme: string) =>
+      (page.driver as Driver).sendDevToolsCommand('Emulation.setEmulatedMedia', {
+        features: [{ name: 'prefers-color-scheme', value: scheme }],
+      });
+
+    afterEach(() => become(''));
+
+    it('are chosen again when it goes dark or light, and stay until the next is here', async () => {
+      await become('dark');
+      await page.open(
+        `<picture><source media="(prefers-color-scheme: dark)" data-zf-srcset="${entry('/green.png')}">` +
+          `<img id="a" ${page.site.mark('/red.png')}></picture>`,
+      );
+      await page.until(`${loaded('a')} && ${$('a')}.naturalWidth === 4`);
+      page.site.hold('/red.png');
+      await become('light');
+      await page.requested('/red.png');
+      assert.equal(await page.get(`${$('a')}.naturalWidth`), 4);
+      page.site.release('/red.png');
+      await page.until(`${$('a')}.naturalWidth === 2`);
+      await become('dark');
+      await page.until(`${$('a')}.naturalWidth === 4`);
+      await become('light');
+      await page.until(`${$('a')}.naturalWidth === 2`);
+      assert.equal(await page.get('events.some(({ type }) => type === "error")'), false);
+      await page.get(
+        `Object.assign(${$('a')}.dataset, { zfFallback: '/blue.png', zfHash: '${page.site.hash('/blue.png')}' })`,
+      );
+      await page.until(`${$('a')}.naturalWidth === 8`);
     });
   });
 

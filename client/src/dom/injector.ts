@@ -14,7 +14,7 @@
  * - `data-zf-hash` and `data-zf-fallback` belong together. They end up in `src`; of a link and of
  *   SVG elements in `href`, of an object in `data`.
  * - `data-zf-srcset` and `data-zf-poster` hold entries `URL HASH [DESCRIPTOR]`, parted by commas.
- *   Only the candidate the browser would choose is downloaded; on resize it chooses again.
+ *   Only the candidate the browser would choose is downloaded; when the screen changes it chooses again.
  * - A `zf-preload` link makes its asset available to the `url()` and `@import` of marked stylesheets;
  *   so does `preload`, but without an href browsers complain about it on the console.
  * - `loading=lazy` waits until the element is near, `preload=none` until somebody wants to play.
@@ -87,6 +87,8 @@ export class Injector {
   readonly #scripts: ScriptOrder;
   readonly #observer: MutationObserver;
   readonly #closing = new AbortController();
+  /** Queries of sources that are followed. */
+  readonly #followed = new Set<string>();
   #frame = 0;
 
   constructor(
@@ -266,7 +268,7 @@ export class Injector {
       use.state = 'loading';
     }
     if (isMedia(owner) && !owner.hasAttribute('data-zf-hash')) await this.#supplyFirst(use);
-    else if (owner.localName === 'img') await this.#supply(use, () => chooseImage(owner));
+    else if (owner.localName === 'img') await this.#supply(use, () => this.#choose(owner));
     else await this.#supply(use, () => ownPart(owner), place);
     if (reason === 'play' && !signal.aborted) (owner as HTMLMediaElement).play().catch(() => {});
   }
@@ -401,9 +403,19 @@ export class Injector {
     for (const use of this.#uses.main.values()) void showForPrint(use);
   };
 
+  #choose(image: Element): Promise<Part | undefined> {
+    // What they ask may change without a resize, as when the screen goes dark.
+    for (const { media } of sourcesOf(image) as HTMLSourceElement[]) {
+      if (!media || this.#followed.has(media)) continue;
+      this.#followed.add(media);
+      matchMedia(media).addEventListener('change', this.#resized, { signal: this.#closing.signal });
+    }
+    return chooseImage(image);
+  }
+
   async #chooseAgain(use: Use | undefined): Promise<void> {
     if (use?.state !== 'shown' || !isResponsive(use.owner)) return;
-    const part = await chooseImage(use.owner).catch(() => undefined);
+    const part = await this.#choose(use.owner).catch(() => undefined);
     const shown = use.shown?.part;
     if (!part || part.hash === shown?.hash || this.#uses.main.get(use.owner) !== use) return;
     const size = ({ descriptor }: Part) => Number.parseFloat(descriptor) || 1;

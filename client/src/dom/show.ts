@@ -69,7 +69,8 @@ export function show(use: Use, part: Part, url: string): void {
   const value = part.attribute === 'srcset' ? `${url} ${part.descriptor}`.trim() : url;
   const old = use.shown?.part;
   // Elsewhere it would still be what is shown: a srcset goes before a src.
-  if (old?.target !== part.target || old.attribute !== part.attribute) unshow(use);
+  const hasMoved = old?.target !== part.target || old.attribute !== part.attribute;
+  if (hasMoved || part.target !== use.owner) unshow(use);
   setAttributes(use.owner, part, value);
   use.settle('shown', { part, value });
   if (url.startsWith('blob:')) fallBackOnError(use, part, url);
@@ -119,7 +120,13 @@ function setAttributes(owner: Element, { element, target, attribute }: Part, val
     for (const other of [owner, ...sourcesOf(owner)])
       if (other.hasAttribute('data-zf-srcset')) other.removeAttribute('srcset');
   target.setAttribute(attribute, value);
+  // Where that source is not the one any more, as on a screen that was turned, this stays until the next is here.
+  if (target !== owner && owner.matches('img[data-zf-hash]:not([src])'))
+    owner.setAttribute('src', standIn(value));
 }
+
+/** Without the descriptor of a srcset. */
+const standIn = (value: string) => value.split(' ', 1)[0]!;
 
 let warned = false;
 /** Watched documents: whether their Content Security Policy has refused a blob: URL. */
@@ -184,6 +191,8 @@ export function whenLoaded(use: Use, url: string, onLoaded: () => void): void {
  */
 export function unshow({ owner, slot, shown }: Use, stops = false): void {
   if (!shown || shown.part.target.getAttribute(shown.part.attribute) !== shown.value) return;
+  if (shown.part.target !== owner && owner.getAttribute('src') === standIn(shown.value))
+    owner.removeAttribute('src');
   shown.part.target.removeAttribute(shown.part.attribute);
   if (stops && slot === 'main' && isMedia(owner)) owner.load();
 }
