@@ -35,6 +35,12 @@ export interface NetworkInformation extends Partial<EventTarget> {
 }
 
 /**
+ * A network that is said to be back is there after so many ms: Android tells of its address up to 1 s later, and what
+ * was asked before is broken off then.
+ */
+export const BACK_MS = 1_500;
+
+/**
  * The surroundings as they are. Looked up when used, not when loaded: scripts (and ad blockers)
  * replace globals at any time.
  */
@@ -43,11 +49,12 @@ export function browserPlatform(): Platform {
   // Only if that is said: browsers may not know of every network, such as loopback alone.
   globalThis.addEventListener?.('offline', () => {
     const isBack = new Promise((resolve) =>
-      globalThis.addEventListener('online', resolve, { once: true }),
+      globalThis.addEventListener('online', () => setTimeout(resolve, BACK_MS), { once: true }),
     );
-    offline ??= isBack.then(() => {
-      offline = undefined;
+    const until = isBack.then(() => {
+      if (offline === until) offline = undefined;
     });
+    offline = until;
   });
   return {
     get offline() {

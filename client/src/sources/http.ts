@@ -99,6 +99,7 @@ export async function fetchRange(
   const abort = () => controller.abort(signal.reason);
   signal.addEventListener('abort', abort);
   if (signal.aborted) abort();
+  const ended = new Promise((resolve) => controller.signal.addEventListener('abort', resolve));
   let cancelTimer = () => {};
   const alive = () => {
     cancelTimer();
@@ -112,12 +113,7 @@ export async function fetchRange(
   let loaded = 0;
   const truncated = (cause?: unknown) =>
     new HttpError('truncated', `${url} broke off after ${loaded} bytes`, { cause });
-  const broken = async (cause: unknown) => {
-    // No fault of the origin's, and to ask again would be in vain.
-    if (platform.offline && !controller.signal.aborted) {
-      const ended = new Promise((resolve) => controller.signal.addEventListener('abort', resolve));
-      await Promise.race([platform.offline, ended]);
-    }
+  const broken = (cause: unknown) => {
     controller.signal.throwIfAborted();
     throw loaded
       ? truncated(cause)
@@ -128,13 +124,21 @@ export async function fetchRange(
   try {
     const range = `bytes=${offset}-${length ? offset + length - 1 : ''}`;
     const isRange = !!(offset || length);
-    const ask = (cache: RequestCache) =>
-      platform.fetch(url, {
-        signal: controller.signal,
-        priority,
-        cache,
-        ...(isRange && { headers: { range } }),
-      });
+    const ask = (cache: RequestCache): Promise<Response> =>
+      platform
+        .fetch(url, {
+          signal: controller.signal,
+          priority,
+          cache,
+          ...(isRange && { headers: { range } }),
+        })
+        .catch(async (error) => {
+          // Without a network it is no fault of the origin's: it is asked again when there is one.
+          if (!platform.offline || controller.signal.aborted) throw error;
+          await Promise.race([platform.offline, ended]);
+          controller.signal.throwIfAborted();
+          return ask(cache);
+        });
     // Chrome's cache serialises ranges of one URL.
     const response = await ask(isRange ? 'no-store' : fresh ? 'reload' : 'default')
       .catch((error) => {

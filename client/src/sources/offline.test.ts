@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { setImmediate as turn } from 'node:timers/promises';
-import { browserPlatform } from '../platform.ts';
+import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
+import { BACK_MS, browserPlatform } from '../platform.ts';
 import { HTTP_STALL_MS, type HttpError } from './http.ts';
 import { get } from './test-origin.ts';
 
@@ -54,6 +54,38 @@ describe('A fetch that fails while there is no network', () => {
       assert.equal((await failed).kind, 'unreachable');
       assert.equal((await begin().failed).kind, 'unreachable');
     }
+  });
+
+  it('is made again when the network is back, and nobody hears that it failed', async () => {
+    const answers = [
+      () => Promise.reject(new TypeError('Failed to fetch')),
+      () => new Response('it'),
+    ];
+    const platform = {
+      ...browserPlatform(),
+      fetch: async () => answers.shift()!(),
+      offline: undefined as Promise<void> | undefined,
+    };
+    platform.offline = turn().then(() => {
+      platform.offline = undefined;
+    });
+    const { error, data } = await get('/f', {}, platform);
+    assert.deepEqual([error, data.toString()], [undefined, 'it']);
+  });
+
+  it('does not fail before the network has been back for a while', async () => {
+    const { begin } = fetching();
+    const { state, failed } = begin();
+    await failed;
+    say('offline');
+    say('online');
+    const again = begin();
+    await pause(BACK_MS / 2);
+    say('offline');
+    await pause(BACK_MS);
+    assert.deepEqual([state.isOver, again.state.isOver], [true, false]);
+    say('online');
+    assert.equal((await again.failed).kind, 'unreachable');
   });
 
   it('waits no longer than for a body that stays away', async () => {
