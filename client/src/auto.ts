@@ -41,11 +41,12 @@ class Zauberflote extends ZauberfloteCore {
 }
 
 // An element with this id is a property of the window, too.
-if (!window.zauberflote?.inject) {
+let client = window.zauberflote;
+if (!client?.inject) {
   const data = script?.dataset;
   const urls = data?.iceServers?.match(/\S+/g) ?? [];
   window.Zauberflote = Zauberflote;
-  window.zauberflote = new Zauberflote({
+  client = new Zauberflote({
     tracker: data?.tracker,
     iceServers: urls[0] ? [{ urls }] : undefined,
     upload: data?.upload as UploadPolicy | undefined,
@@ -53,4 +54,6 @@ if (!window.zauberflote?.inject) {
     maxStoredBytes: Number(data?.maxStoredBytes ?? 0),
   });
 }
-window.zauberflote.inject(document);
+client.inject(document);
+// Not before that has gone well: the guard leaves the page to a client that is there.
+window.zauberflote = client;

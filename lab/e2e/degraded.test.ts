@@ -126,6 +126,13 @@ describe('A page in a real browser', function () {
     await complete(page);
   });
 
+  it('is complete when the client fails as it starts', async () => {
+    const page = await open('data:,', { beforePage: 'delete window.FinalizationRegistry;' });
+    await page.driver.get(site.url());
+    await complete(page);
+    assert.match(await stylesheet(page), /\/a\/style\.css$/);
+  });
+
   it('is complete without JavaScript', async () => {
     const page = await open(site.url(), { javascript: false });
     // WebDriver's own scripts run all the same.
