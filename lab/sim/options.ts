@@ -14,6 +14,7 @@ Options (a rate is as 64KB, of 1000 bytes, or 2Mbit, of 1,000,000 bits, a second
   --seeders N         visitors who hold it from the start (default 0)
   --arrival TIME      in which the peers come, at random moments (default 10s)
   --origin-rate RATE  of the origin, for all together (default 64KB)
+  --no-ranges         the origin answers every range with the whole, as of what it compresses
   --peer-up RATE      of each visitor (default 2Mbit)
   --peer-down RATE    of each visitor (default 8Mbit)
   --rtt TIME          between any two of visitors, tracker and origin (default 50ms)
@@ -52,6 +53,7 @@ export function parse(args: readonly string[]): Command {
       seeders: { type: 'string' },
       arrival: { type: 'string' },
       'origin-rate': { type: 'string' },
+      'no-ranges': { type: 'boolean', default: false },
       'peer-up': { type: 'string' },
       'peer-down': { type: 'string' },
       rtt: { type: 'string' },
@@ -86,6 +88,7 @@ export function parse(args: readonly string[]): Command {
     seeders: given('seeders', count(0, MAX_PEERS), DEFAULTS.seeders),
     arrivalMs: given('arrival', parseMs, DEFAULTS.arrivalMs),
     originBytesPerSecond: given('origin-rate', rate, DEFAULTS.originBytesPerSecond),
+    ranges: !values['no-ranges'],
     peerUpBytesPerSecond: given('peer-up', rate, DEFAULTS.peerUpBytesPerSecond),
     peerDownBytesPerSecond: given('peer-down', rate, DEFAULTS.peerDownBytesPerSecond),
     rttMs: given('rtt', parseMs, DEFAULTS.rttMs),

@@ -18,6 +18,8 @@ export interface Range {
   readonly length: number | undefined;
 }
 
+const WHOLE: Range = { offset: 0, length: undefined };
+
 export interface RangeHandlers {
   /** The header came; `end` exclusive. `ranged`: not the whole file by a plain request. */
   onHead(end: number, ranged: boolean): void;
@@ -72,12 +74,13 @@ export class Origin {
 
   fetch(
     visitor: Visitor,
-    { offset, length }: Range,
+    range: Range,
     roundTrips: number,
     { onHead, onData, onEnd, onBeyond }: RangeHandlers,
   ): () => void {
     const flow = {};
-    const { bytes: size, rttMs } = this.#scenario;
+    const { bytes: size, rttMs, ranges } = this.#scenario;
+    const { offset, length } = ranges ? range : WHOLE;
     let state: 'running' | 'aborted' = 'running';
     const send = (bytes: number, onTaken: () => void) =>
       this.#link.send(flow, bytes, () => {

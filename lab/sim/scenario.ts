@@ -8,6 +8,8 @@ export interface Scenario {
   readonly arrivalMs: number;
   /** Of the origin, for all together. */
   readonly originBytesPerSecond: number;
+  /** Whether it answers ranges; if not, every answer is the whole content. */
+  readonly ranges: boolean;
   readonly peerUpBytesPerSecond: number;
   readonly peerDownBytesPerSecond: number;
   /** Round trip between any two of visitors, tracker and origin, in ms. */
@@ -33,6 +35,7 @@ export const DEFAULTS: Scenario = {
   seeders: 0,
   arrivalMs: 10_000,
   originBytesPerSecond: 64_000,
+  ranges: true,
   peerUpBytesPerSecond: 250_000,
   peerDownBytesPerSecond: 1_000_000,
   rttMs: 50,

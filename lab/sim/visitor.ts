@@ -355,7 +355,14 @@ export class Visitor {
       { offset, length },
       {
         onHead: (end, ranged) =>
-          this.#tell({ type: 'range-head', range, offset, end, total, ranged }),
+          this.#tell({
+            type: 'range-head',
+            range,
+            offset: ranged ? offset : 0,
+            end,
+            total,
+            ranged,
+          }),
         onData: (bytes) => this.#tell({ type: 'range-data', range, length: bytes }),
         onEnd: () => {
           this.#aborts.delete(range);
