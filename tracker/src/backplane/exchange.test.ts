@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { setTimeout } from 'node:timers/promises';
 import { encodeNodeMessage, UndeliverableReason } from '@zauberflote/proto';
 import { content, deposit, have, signal, want } from '../../test-support/messages.ts';
 import { Nodes } from '../../test-support/nodes.ts';
 import { fate, swarms } from '../../test-support/room.ts';
+import { passed, timersByHand } from '../../test-support/timers.ts';
 import { INQUIRY_MS } from '../limits.ts';
 import { MemoryHub } from './memory.ts';
 
@@ -11,6 +11,8 @@ import { MemoryHub } from './memory.ts';
 const MOST = 16;
 
 describe('the exchange between trackers', () => {
+  timersByHand();
+
   it('names holders of all nodes that answer in time, and does not wait for the others', async () => {
     const nodes = new Nodes(3);
     await nodes.enter(0, 'asker');
@@ -19,7 +21,7 @@ describe('the exchange between trackers', () => {
     for (const name of ['there', 'lost']) await nodes.send(name, have([1]));
     nodes.nodes[2]!.kill();
     assert.deepEqual(await nodes.send('asker', want([1])), [], 'it waits for the one that is dead');
-    await setTimeout(INQUIRY_MS + 100);
+    await passed(INQUIRY_MS);
     const [reply] = swarms(nodes.takeSeen());
     assert.deepEqual(
       reply!.holders.map(({ peerId }) => peerId),
@@ -147,7 +149,7 @@ describe('the exchange between trackers', () => {
       [nodes.id('near')],
     );
     assert.equal(nodes.nodes[0]!.exchange.pending, MOST);
-    await setTimeout(INQUIRY_MS + 200);
+    await passed(INQUIRY_MS);
     assert.equal(nodes.nodes[0]!.exchange.pending, 0);
     assert.equal(nodes.takeSeen().length, MOST, 'each is answered once');
   });
@@ -160,7 +162,7 @@ describe('the exchange between trackers', () => {
     nodes.nodes[1]!.kill();
     nodes.sendSoon('asker', want([1]));
     nodes.leave('asker');
-    await setTimeout(INQUIRY_MS + 100);
+    await passed(INQUIRY_MS);
     assert.deepEqual(nodes.takeSeen(), []);
   });
 });

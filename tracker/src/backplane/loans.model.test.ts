@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { setTimeout } from 'node:timers/promises';
 import fc from 'fast-check';
 import { seeded } from '../../../demo/random.ts';
 import { crowdTurn } from '../../test-support/arbitraries.ts';
@@ -8,6 +7,7 @@ import { drop, have, lease } from '../../test-support/messages.ts';
 import { Nodes } from '../../test-support/nodes.ts';
 import type { Seen } from '../../test-support/room.ts';
 import { EMPTY, granted } from '../../test-support/room.ts';
+import { passed, timersByHand } from '../../test-support/timers.ts';
 import * as limits from '../limits.ts';
 
 type Step =
@@ -49,6 +49,8 @@ async function endsEmpty(nodes: Nodes, names: Iterable<string>): Promise<void> {
 }
 
 describe('leases of a crowd at several trackers', () => {
+  timersByHand();
+
   it('are what a simple model of one tracker lends, wherever who asks is connected', async () => {
     const names = range(0, limits.MAX_FETCHERS_PER_SWARM + 4).map((n) => `peer ${n}`);
     const turn = fc.record({
@@ -184,7 +186,7 @@ describe('leases of a crowd at several trackers', () => {
           await turns(30);
           // The frame of one that ended may have got lost on its way.
           if (nodes.nodes.some(({ exchange }) => exchange.pending > 0)) {
-            await setTimeout(limits.GRANT_MS + 50);
+            await passed(limits.GRANT_MS);
             await turns(30);
           }
           hear();

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { setImmediate, setTimeout } from 'node:timers/promises';
+import { setImmediate } from 'node:timers/promises';
 import { contentKey, encodeNodeMessage } from '@zauberflote/proto';
 import type { Ask } from '../../test-support/lease-model.ts';
 import { content, drop, have, lease } from '../../test-support/messages.ts';
 import { Nodes } from '../../test-support/nodes.ts';
 import { EMPTY, granted } from '../../test-support/room.ts';
+import { pass, passed, timersByHand } from '../../test-support/timers.ts';
 import * as limits from '../limits.ts';
 
 const MOST = 16;
@@ -26,21 +27,16 @@ async function ask(nodes: Nodes, name: string, fields: Partial<Ask>): Promise<nu
   return granted(await nodes.send(name, lease(1, fields)));
 }
 
-/** Waits also for what is done after timers that became due in the same stall of this process. */
-async function aWhile(ms: number): Promise<void> {
-  await setTimeout(ms);
-  await setImmediate();
-  await setImmediate();
-}
-
 /** The same of a node that does not answer. */
 async function askInVain(nodes: Nodes, name: string, fields: Partial<Ask>): Promise<number[]> {
   assert.deepEqual(await nodes.send(name, lease(1, fields)), [], 'it waits');
-  await aWhile(limits.GRANT_MS + 50);
+  await passed(limits.GRANT_MS);
   return granted(nodes.takeSeen());
 }
 
 describe('leases at several trackers', () => {
+  timersByHand();
+
   it('are kept by the node of whoever asks first, for all', async () => {
     const nodes = await downloading([['a'], ['b'], ['c']]);
     assert.deepEqual(await ask(nodes, 'b', ALL), range(0, 8), 'it seems to be alone');
@@ -167,7 +163,7 @@ describe('leases at several trackers', () => {
     ];
     assert.equal(all.length, 5);
     assert.equal(new Set(all).size, 5, 'the two share a table');
-    await aWhile(limits.GRANT_MS + 50);
+    await passed(limits.GRANT_MS);
     assert.deepEqual(nodes.takeSeen(), [], 'each was answered once');
     assert.equal(nodes.counters.leasesAlone, 0);
   });
@@ -247,7 +243,7 @@ describe('leases at several trackers', () => {
       ...(await ask(nodes, 'd', { units: 8, wanted: 1 })),
       ...(await ask(nodes, 'c', { units: 8, wanted: 1 })),
     ];
-    await aWhile(limits.GRANT_MS + 50);
+    await passed(limits.GRANT_MS);
     const all = [...others, ...granted(nodes.takeSeen())];
     assert.deepEqual(all.sort(), [0, 1, 2]);
     assert.equal(nodes.counters.leasesAlone, 0);
@@ -259,17 +255,10 @@ describe('leases at several trackers', () => {
     assert.deepEqual(await ask(nodes, 'b', { units: 8, wanted: 1 }), [0]);
     const asleep = nodes.nodes[1]!.sleep();
     nodes.sendSoon('b', lease(1, { units: 8, wanted: 1 }));
-    await new Promise<void>((resolve) => {
-      globalThis.setImmediate(() => {
-        const until = performance.now() + limits.GRANT_MS + 20;
-        while (performance.now() < until);
-        // As with a socket, what has come is read after all timers that are due.
-        globalThis.setImmediate(() => {
-          asleep.wake();
-          resolve();
-        });
-      });
-    });
+    // As with a socket, what has come is read after all timers that are due.
+    const woken = setImmediate().then(asleep.wake);
+    pass(limits.GRANT_MS);
+    await woken;
     await setImmediate();
     assert.deepEqual(granted(nodes.takeSeen()), [1]);
     assert.equal(nodes.counters.leasesAlone, 0);
@@ -280,7 +269,7 @@ describe('leases at several trackers', () => {
     await nodes.send('a', lease(1, { units: 8, wanted: 1 }));
     nodes.lookups = () => new Promise(() => {});
     nodes.sendSoon('b', lease(1, { units: 8, wanted: 1 }));
-    await aWhile(limits.LOOKUP_MS + 50);
+    await passed(limits.LOOKUP_MS);
     assert.deepEqual(granted(nodes.takeSeen()), [0]);
     assert.equal(nodes.counters.leasesAlone, 1);
     nodes.lookups = async () => {};
@@ -357,7 +346,7 @@ describe('leases at several trackers', () => {
     for (let i = 0; i < MOST; i++) nodes.sendSoon('b', lease(1, { units: 100, wanted: 1 }));
     assert.deepEqual(await ask(nodes, 'b', { units: 100, wanted: 1 }), [0]);
     assert.equal(nodes.nodes[1]!.exchange.pending, MOST);
-    await aWhile(limits.GRANT_MS + 100);
+    await passed(limits.GRANT_MS);
     const rest = nodes.takeSeen().flatMap((seen) => granted([seen]));
     assert.deepEqual(rest, range(1, MOST + 1), 'each is answered once, in order');
     assert.equal(nodes.nodes[1]!.exchange.pending, 0);
