@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Builder, type logging } from 'selenium-webdriver';
 import { type Driver, Options, ServiceBuilder } from 'selenium-webdriver/chrome.js';
 import { browserPrograms } from '../../scripts/debian-packages.ts';
+import { freePort } from '../../scripts/free-port.ts';
 
 export interface BrowserOptions {
   /** More command line flags. */
@@ -58,7 +59,7 @@ export async function launch({
     driver = (await new Builder()
       .forBrowser('chrome')
       .setChromeOptions(options)
-      .setChromeService(new ServiceBuilder(chromedriver))
+      .setChromeService(new ServiceBuilder(chromedriver).setPort(await freePort()))
       .build()) as Driver;
   } catch (error) {
     rmSync(profile, { recursive: true, force: true });

@@ -1,18 +1,23 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '../../scripts/free-port.ts';
 
 const COMMAND = fileURLToPath(new URL('../../tracker/bin/zauberflote-tracker.ts', import.meta.url));
 
 /** A tracker in a process of its own, so that it can be killed as a crash would. */
 export class TrackerProcess {
-  /** Known from the first start on; a later start listens on the same port. */
+  /** Known from the first start on; a later start listens on the same port, which nobody takes meanwhile. */
   url = '';
-  #port = 0;
+  readonly #port: number;
   #child: ChildProcess | undefined;
 
+  private constructor(port: number) {
+    this.#port = port;
+  }
+
   static async start(): Promise<TrackerProcess> {
-    const tracker = new TrackerProcess();
+    const tracker = new TrackerProcess(await freePort());
     await tracker.start();
     return tracker;
   }
@@ -29,7 +34,6 @@ export class TrackerProcess {
       said += part;
       const port = /ws:\/\/\S+?:(\d+)\//.exec(said)?.[1];
       if (!port) continue;
-      this.#port = Number(port);
       this.url = `ws://localhost:${port}/`;
       return;
     }

@@ -1,10 +1,11 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { find } from '../../scripts/debian-packages.ts';
+import { freePort } from '../../scripts/free-port.ts';
 import type { IceServer } from '../modes/types.ts';
 import type { Host } from '../net/types.ts';
 import { Unsupported } from '../net/unsupported.ts';
-import { freePort, listening } from '../runner/listening.ts';
+import { listening } from '../runner/listening.ts';
 
 export const COTURN = { debianPackage: 'coturn', programs: ['turnserver', '/usr/bin/turnserver'] };
 

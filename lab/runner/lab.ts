@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { freePort } from '../../scripts/free-port.ts';
 import type { BrowserPrograms } from '../browsers/programs.ts';
 import type { Visitor } from '../browsers/visitor.ts';
 import { http } from '../modes/http.ts';
@@ -11,7 +12,6 @@ import { startRelay } from '../origin/relay.ts';
 import { copyScripts } from '../origin/scripts.ts';
 import type { Grid, Scenario, Setup } from '../scenarios/index.ts';
 import { Crew } from './crew.ts';
-import { freePort } from './listening.ts';
 import { MOST_BROWSERS } from './options.ts';
 
 export interface LabOptions {

@@ -10,10 +10,11 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { jwtVerify } from 'jose';
+import { freePort } from '../../scripts/free-port.ts';
 import manifest from '../package.json' with { type: 'json' };
 import { Client } from '../test-support/client.ts';
 import { want } from '../test-support/messages.ts';
-import { freePort, until } from '../test-support/redis.ts';
+import { until } from '../test-support/redis.ts';
 import { ED25519, pem } from '../test-support/tokens.ts';
 import { SPARE_FILES } from './limits.ts';
 

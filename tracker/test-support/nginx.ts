@@ -5,7 +5,8 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort, until } from './redis.ts';
+import { freePort } from '../../scripts/free-port.ts';
+import { until } from './redis.ts';
 
 /** A real nginx in front of trackers, on loopback. */
 export class Nginx {
