@@ -72,6 +72,8 @@ export interface TrackerOptions extends Partial<Config> {
   readonly keyFilePollMs?: number;
   /** How long the event loop has to be late, in milliseconds. @default OVERLOAD_AFTER_MS */
   readonly overloadAfterMs?: number;
+  /** Waits for so many milliseconds while it drains. @default a timer */
+  readonly wait?: (ms: number) => Promise<unknown>;
   /** Where the log goes. @default stderr */
   readonly logTo?: DestinationStream;
 }
@@ -105,6 +107,7 @@ export async function startTracker({
   headersTimeoutMs = limits.HEADERS_TIMEOUT_MS,
   keyFilePollMs = limits.KEY_FILE_POLL_MS,
   overloadAfterMs = limits.OVERLOAD_AFTER_MS,
+  wait = (ms) => setTimeoutAsync(ms),
   logTo,
   ...options
 }: TrackerOptions = {}): Promise<RunningTracker> {
@@ -356,7 +359,7 @@ export async function startTracker({
   async function close(): Promise<void> {
     state = 'draining';
     log.info({ drainSeconds: config.drainSeconds, ...registry.counts() }, 'stopping');
-    if (config.drainSeconds > 0) await setTimeoutAsync(config.drainSeconds * 1_000);
+    if (config.drainSeconds > 0) await wait(config.drainSeconds * 1_000);
     heartbeat.stop();
     unwatch();
     keyFile?.close();

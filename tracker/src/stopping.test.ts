@@ -32,19 +32,32 @@ describe('how a tracker tells that it is well, and how it ends', () => {
 
   it('is not ready while it drains, but goes on serving those it has', async () => {
     await tracker.close();
-    await start({ drainSeconds: 1 });
+    const waited: number[] = [];
+    const { promise: over, resolve: end } = Promise.withResolvers<void>();
+    await start({
+      drainSeconds: 600,
+      wait(ms) {
+        waited.push(ms);
+        return over;
+      },
+    });
     const { asker } = await pair();
     const ready = () => fetch(`http://127.0.0.1:${tracker.port}/readyz`);
     assert.equal((await ready()).status, 200);
     const stopped = tracker.close();
-    const drained = await ready();
-    assert.deepEqual([drained.status, await drained.json()], [503, { status: 'draining' }]);
-    const late = new WebSocket(tracker.url, 'zauberflote.v1');
-    const [request, response] = await once(late, 'unexpected-response');
-    assert.equal(response.statusCode, 503);
-    assert.ok(response.headers['retry-after']);
-    request.destroy();
-    assert.equal((await asker.ask(want([1]))).case, 'peers');
+    try {
+      const drained = await ready();
+      assert.deepEqual([drained.status, await drained.json()], [503, { status: 'draining' }]);
+      const late = new WebSocket(tracker.url, 'zauberflote.v1');
+      const [request, response] = await once(late, 'unexpected-response');
+      assert.equal(response.statusCode, 503);
+      assert.ok(response.headers['retry-after']);
+      request.destroy();
+      assert.equal((await asker.ask(want([1]))).case, 'peers');
+      assert.deepEqual(waited, [600_000]);
+    } finally {
+      end();
+    }
     assert.equal((await asker.ended()).code, ErrorCode.GOING_AWAY);
     await stopped;
   });
