@@ -98,7 +98,8 @@ describe('limits over real sockets', () => {
     },
     async 'messages-per-second'() {
       await start({ messagesPerSecond: 1 });
-      await heldFor('messages-per-second', encodeSessionRequest(want([1])), 6);
+      // One more than the burst; and some for the time that a busy machine takes to send them.
+      await heldFor('messages-per-second', encodeSessionRequest(want([1])), 9);
     },
     async 'bytes-per-second'() {
       await start({ bytesPerSecond: 16_384 });

@@ -303,6 +303,7 @@ describe('tracker over real sockets', () => {
     // Each is a second's worth.
     const ids = Array.from({ length: 64 }, (_, n) => n);
     for (let n = 0; n < 7; n++) eager.send(want(ids));
+    const from = performance.now();
     for (let n = 0; n < 200; n++) flooder.send(want(ids));
     let replies = 0;
     for (;;) {
@@ -316,7 +317,9 @@ describe('tracker over real sockets', () => {
       }
     }
     assert.equal((await flooder.closed).code, 4000 + ErrorCode.LIMIT_EXCEEDED);
-    assert.ok(replies >= 5 && replies <= 2 * 5 + 1, `${replies} were answered`);
+    // One more for each second that a busy machine takes for them.
+    const most = 2 * 5 + 1 + Math.floor((performance.now() - from) / 1_000);
+    assert.ok(replies >= 5 && replies <= most, `${replies} were answered`);
     for (let n = 0; n < 7; n++) assert.equal((await eager.next()).case, 'peers');
     assert.equal((await eager.ask(want([1]))).case, 'peers');
     assert.equal((await bystander.ask(want([1]))).case, 'peers');

@@ -275,7 +275,7 @@ describe('gRPC and Connect beside WebSocket, on one port', () => {
   });
 
   it('takes a preface that comes letter by letter, and ends who says nothing', async () => {
-    await start({ headersTimeoutMs: 500 });
+    await start();
     const slow = connectTcp(tracker.port, 'localhost');
     const settings = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
     for (const letter of 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n') slow.write(letter);
@@ -283,6 +283,8 @@ describe('gRPC and Connect beside WebSocket, on one port', () => {
     const [frame] = (await once(slow, 'data')) as [Buffer];
     assert.equal(frame[3], 4, 'a SETTINGS frame');
     slow.destroy();
+    await tracker.close();
+    await start({ headersTimeoutMs: 500 });
     const silent = connectTcp(tracker.port, 'localhost');
     await once(silent, 'close');
   });
