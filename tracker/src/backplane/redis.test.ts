@@ -46,6 +46,12 @@ describe('trackers that share a Redis', function () {
     return (await named(client, id)).map(({ peerId }) => peerId);
   }
 
+  /** What other nodes say comes in time, or not at all where a node waits for a processor. */
+  async function areNamed(client: Client, id: number, ...holders: readonly Client[]) {
+    const expected = holders.map((holder) => holder.id).join();
+    await until('they are named', async () => (await namedIds(client, id)).join() === expected);
+  }
+
   before(async () => {
     redis = await RedisServer.start();
     for (let i = 0; i < 3; i++) trackers.push(await TrackerProcess.start('--redis', redis.url));
@@ -61,7 +67,7 @@ describe('trackers that share a Redis', function () {
   it('introduce peers of different nodes, and pass on what they signal', async () => {
     const { id, holder } = await held(0, 1);
     const asker = await enter(1);
-    assert.deepEqual(await namedIds(asker, id), [holder.id]);
+    await areNamed(asker, id, holder);
     asker.send(signal('offer', holder.id, 7));
     const offer = await holder.next();
     assert.ok(offer.case === 'signal' && offer.value.body.case === 'offer');
@@ -88,16 +94,23 @@ describe('trackers that share a Redis', function () {
 
   it('give away offers that were left at another node, each once', async () => {
     const { id, holder } = await held(2, 0);
-    holder.send(deposit(5));
-    // Its answer says that the Deposit before it has arrived.
-    await holder.ask(want([id]));
-    const asker = await enter(0);
-    const [first] = await named(asker, id, 8);
-    assert.equal(first?.offer?.attempt, 5);
-    const [again] = await named(await enter(1), id, 8);
-    assert.equal(again?.peerId, holder.id);
-    assert.equal(again?.offer, undefined);
-    asker.send(signal('answer', holder.id, 5));
+    let attempt = 4;
+    let asker = holder;
+    // One that is given in an answer that comes too late is lost: the next is for the next who asks.
+    await until('one is given away', async () => {
+      holder.send(deposit(++attempt));
+      // Its answer says that the Deposit before it has arrived.
+      await holder.ask(want([id]));
+      asker = await enter(0);
+      const [first] = await named(asker, id, 8);
+      return first?.offer?.attempt === attempt;
+    });
+    await until('it is named again', async () => {
+      const [again] = await named(await enter(1), id, 8);
+      assert.notEqual(again?.offer?.attempt, attempt, 'its offer was given away');
+      return again?.peerId === holder.id;
+    });
+    asker.send(signal('answer', holder.id, attempt));
     const answer = await holder.next();
     assert.ok(answer.case === 'signal' && answer.value.body.case === 'answer');
     assert.equal(answer.value.peerId, asker.id);
@@ -105,21 +118,19 @@ describe('trackers that share a Redis', function () {
 
   it('count all holders, and forget those who leave at once', async () => {
     const { id, holder } = await held(0, 2);
-    await announce(await enter(1), id, 2);
+    const other = await enter(1);
+    await announce(other, id, 2);
     const { digest } = content(id);
     await until('both are counted', async () => (await trackers[2]!.count(digest)).complete === 2);
     holder.send(drop([id]));
     await until('one is', async () => (await trackers[2]!.count(digest)).complete === 1);
-    const asker = await enter(2);
-    const gone = await namedIds(asker, id);
-    assert.equal(gone.length, 1);
-    assert.notEqual(gone[0], holder.id);
+    await areNamed(await enter(2), id, other);
   });
 
   it('tell a peer whose partner at another node has left', async () => {
     const { id, holder } = await held(0, 1);
     const asker = await enter(1);
-    await named(asker, id);
+    await areNamed(asker, id, holder);
     await holder.leave();
     await until('it is known', async () => {
       const reply = await asker.ask(signal('offer', holder.id, 1));
@@ -138,7 +149,7 @@ describe('trackers that share a Redis', function () {
     trackers.push(extra);
     const { id, holder } = await held(3, 0);
     const asker = await enter(0);
-    assert.deepEqual(await namedIds(asker, id), [holder.id]);
+    await areNamed(asker, id, holder);
     await extra.end('SIGKILL');
     trackers.pop();
     assert.deepEqual(await namedIds(asker, id), []);
@@ -166,7 +177,7 @@ describe('trackers that share a Redis', function () {
     it(`go on alone while Redis is away, and find each other again (${way})`, async () => {
       const { id, holder } = await held(0, 1);
       const [near, far] = [await enter(0), await enter(1)];
-      assert.deepEqual(await namedIds(far, id), [holder.id]);
+      await areNamed(far, id, holder);
       await away();
       const [early, late] = [await enter(0), ++lastContent];
       for (let i = 0; i < 20; i++) assert.deepEqual(await namedIds(near, id), [holder.id]);
@@ -291,8 +302,10 @@ describe('RedisBackplane', function () {
       for (let i = 0; i < 3; i++) backplane.note(`5:0${i}`, true);
       await until('it is said', async () => warned.length > 0);
       await backplane.close();
-      assert.deepEqual(warned.length, 1);
-      assert.match(warned[0]!, /does not keep what it is told \(OOM/);
+      // Where that took long, it may have added that it is on its own by now.
+      const said = warned.filter((text) => !text.includes('cannot be reached (OOM'));
+      assert.equal(said.length, 1);
+      assert.match(said[0]!, /does not keep what it is told \(OOM/);
     } finally {
       await redis.remove();
     }
