@@ -14,7 +14,7 @@ describe('lab/load: hostile clients', () => {
   let fared: Map<string, Fared>;
 
   before(async function () {
-    this.timeout(120_000);
+    this.timeout(240_000);
     // As many clients as introductions: none waits for another, however busy the machine is.
     const sizes = { clients: 100, swarmSize: 10, introductionsPerSecond: 50, seconds: 2 };
     // It fails if one introduction of those that behave does.

@@ -172,12 +172,19 @@ function frameSize(buffer: Buffer): { header: number; total: number } | undefine
 /** Reads up to the empty line that ends the response's header. */
 async function readHead(socket: Socket): Promise<{ text: string; rest: Buffer }> {
   let data = Buffer.alloc(0);
-  for (;;) {
-    const [more] = (await once(socket, 'data')) as [Buffer];
-    socket.pause();
-    data = Buffer.concat([data, more]);
-    const end = data.indexOf('\r\n\r\n');
-    socket.resume();
-    if (end >= 0) return { text: data.toString('latin1', 0, end), rest: data.subarray(end + 4) };
+  const { promise: closed, reject } = Promise.withResolvers<never>();
+  const onClose = () => reject(new Error('the tracker closed the connection without a word'));
+  socket.once('close', onClose);
+  try {
+    for (;;) {
+      const [more] = (await Promise.race([once(socket, 'data'), closed])) as [Buffer];
+      socket.pause();
+      data = Buffer.concat([data, more]);
+      const end = data.indexOf('\r\n\r\n');
+      socket.resume();
+      if (end >= 0) return { text: data.toString('latin1', 0, end), rest: data.subarray(end + 4) };
+    }
+  } finally {
+    socket.off('close', onClose);
   }
 }
