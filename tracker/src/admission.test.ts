@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { WebSocket } from 'ws';
+import { startTracker } from '../test-support/tracker.ts';
 import type { RunningTracker, TrackerOptions } from './server.ts';
-import { startTracker } from './server.ts';
 
 describe('admission over real sockets', () => {
   let tracker: RunningTracker;

@@ -13,10 +13,10 @@ import { encodeSessionRequest, SUBPROTOCOL } from '@zauberflote/proto';
 import { TrackerService } from '@zauberflote/proto/full';
 import { WebSocket } from 'ws';
 import { content, have, want } from '../test-support/messages.ts';
+import { startTracker } from '../test-support/tracker.ts';
 import { CertificateError } from './certificate.ts';
 import * as limits from './limits.ts';
 import type { RunningTracker, TrackerOptions } from './server.ts';
-import { startTracker } from './server.ts';
 
 describe('tracker with a certificate', () => {
   let folder: string;

@@ -8,8 +8,8 @@ import { have, want } from '../test-support/messages.ts';
 import { Nginx } from '../test-support/nginx.ts';
 import { RedisServer, TrackerProcess, until } from '../test-support/redis.ts';
 import { ED25519, pem } from '../test-support/tokens.ts';
+import { startTracker } from '../test-support/tracker.ts';
 import { readConfig } from './config/read.ts';
-import { startTracker } from './server.ts';
 
 const read = (name: string) => readFileSync(new URL(`../deploy/${name}`, import.meta.url), 'utf8');
 

@@ -17,11 +17,11 @@ import { Client, openRaw } from '../test-support/client.ts';
 import { FakeSocket } from '../test-support/fake-socket.ts';
 import { have, want } from '../test-support/messages.ts';
 import { SILENT } from '../test-support/silent.ts';
+import { startTracker } from '../test-support/tracker.ts';
 import { Counters } from './counters.ts';
 import * as limits from './limits.ts';
 import { Registry } from './registry/registry.ts';
 import type { RunningTracker } from './server.ts';
-import { startTracker } from './server.ts';
 import type { Socket } from './sessions.ts';
 import { isCongested, Sessions } from './sessions.ts';
 

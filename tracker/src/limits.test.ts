@@ -9,11 +9,11 @@ import { Client } from '../test-support/client.ts';
 import { have, want } from '../test-support/messages.ts';
 import { publishTo } from '../test-support/publish.ts';
 import { ED25519, pem, token } from '../test-support/tokens.ts';
+import { startTracker } from '../test-support/tracker.ts';
 import { optionName, SETTING_KEYS } from './config/settings.ts';
 import type { LimitName } from './limits.ts';
 import { LIMIT_NAMES, MAX_HOLDERS_PER_REPLY } from './limits.ts';
 import type { RunningTracker, TrackerOptions } from './server.ts';
-import { startTracker } from './server.ts';
 
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
 

@@ -6,11 +6,11 @@ import { ErrorCode } from '@zauberflote/proto';
 import { WebSocket } from 'ws';
 import { Client } from '../test-support/client.ts';
 import { want } from '../test-support/messages.ts';
+import { startTracker } from '../test-support/tracker.ts';
 import { Counters, countIn, Tally } from './counters.ts';
 import type { LogLevel } from './log.ts';
 import { logOf } from './log.ts';
 import type { RunningTracker } from './server.ts';
-import { startTracker } from './server.ts';
 
 const VISITOR = '203.0.113.7';
 

@@ -15,8 +15,8 @@ import {
 import { WebSocket } from 'ws';
 import { Client, openPair, openRaw } from '../test-support/client.ts';
 import { drop, have, SIGNAL_KINDS, signal, want } from '../test-support/messages.ts';
+import { startTracker } from '../test-support/tracker.ts';
 import type { RunningTracker, TrackerOptions } from './server.ts';
-import { startTracker } from './server.ts';
 
 describe('tracker over real sockets', () => {
   let tracker: RunningTracker;

@@ -5,8 +5,8 @@ import { ErrorCode } from '@zauberflote/proto';
 import { WebSocket } from 'ws';
 import { Client, openPair, openRaw } from '../test-support/client.ts';
 import { want } from '../test-support/messages.ts';
+import { startTracker } from '../test-support/tracker.ts';
 import type { RunningTracker, TrackerOptions } from './server.ts';
-import { startTracker } from './server.ts';
 
 describe('how a tracker tells that it is well, and how it ends', () => {
   let tracker: RunningTracker;

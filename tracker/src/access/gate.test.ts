@@ -12,13 +12,13 @@ import { WebSocket } from 'ws';
 import { content, want } from '../../test-support/messages.ts';
 import { SILENT } from '../../test-support/silent.ts';
 import { EC, ED25519, pem, token } from '../../test-support/tokens.ts';
+import { startTracker } from '../../test-support/tracker.ts';
 import { Admission } from '../admission.ts';
 import { DEFAULTS } from '../config/settings.ts';
 import { Counters } from '../counters.ts';
 import type { Refusal } from '../http.ts';
 import { MAX_PENDING_TOKENS } from '../limits.ts';
 import type { RunningTracker, TrackerOptions } from '../server.ts';
-import { startTracker } from '../server.ts';
 import { Gate } from './gate.ts';
 import { KeyError, readKeys } from './keys.ts';
 

@@ -11,8 +11,8 @@ import type { SessionRequest, SessionResponse } from '@zauberflote/proto/full';
 import { SessionRequestSchema, TrackerService } from '@zauberflote/proto/full';
 import { Client } from '../../test-support/client.ts';
 import { content, have, signal, want } from '../../test-support/messages.ts';
+import { startTracker } from '../../test-support/tracker.ts';
 import type { RunningTracker, TrackerOptions } from '../server.ts';
-import { startTracker } from '../server.ts';
 
 type Body = MessageInitShape<typeof SessionRequestSchema>['body'];
 

@@ -9,8 +9,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TrackerService } from '@zauberflote/proto/full';
 import { ED25519, pem, token } from '../../test-support/tokens.ts';
+import { startTracker } from '../../test-support/tracker.ts';
 import type { RunningTracker, TrackerOptions } from '../server.ts';
-import { startTracker } from '../server.ts';
 
 const GET_SWARM = `/${TrackerService.typeName}/GetSwarm`;
 const SESSION = `/${TrackerService.typeName}/Session`;

@@ -9,9 +9,9 @@ import { Client } from '../../test-support/client.ts';
 import { content, have, want } from '../../test-support/messages.ts';
 import { contentJson, type Publishing, publishTo } from '../../test-support/publish.ts';
 import { EC, ED25519, pem, token } from '../../test-support/tokens.ts';
+import { startTracker } from '../../test-support/tracker.ts';
 import { KeyError } from '../access/keys.ts';
 import type { RunningTracker, TrackerOptions } from '../server.ts';
-import { startTracker } from '../server.ts';
 import { MAX_PUBLISH_SECONDS, MAX_PUBLISHED_PER_REQUEST } from './limits.ts';
 import { PublicationsError } from './publications.ts';
 

@@ -5,10 +5,10 @@ import { contentKey, HashAlgorithm } from '@zauberflote/proto';
 import fc from 'fast-check';
 import { Client } from '../../test-support/client.ts';
 import { have, want } from '../../test-support/messages.ts';
+import { startTracker } from '../../test-support/tracker.ts';
 import { Peer } from '../registry/peer.ts';
 import { largest, Swarm } from '../registry/swarm.ts';
 import type { RunningTracker } from '../server.ts';
-import { startTracker } from '../server.ts';
 
 describe('status of a tracker', () => {
   let tracker: RunningTracker;
