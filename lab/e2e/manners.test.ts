@@ -4,7 +4,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { closeNodeWebRtc, nodePlatform } from '@zauberflote/client/src/connection/node-webrtc.ts';
 import type { NetworkInformation } from '@zauberflote/client/src/platform.ts';
 import { ZauberfloteCore, type ZauberfloteOptions } from '@zauberflote/client/src/zauberflote.ts';
-import { type RunningTracker, startTracker } from '@zauberflote/tracker';
+import type { RunningTracker } from '@zauberflote/tracker';
+import { startTracker } from '../../tracker/test-support/tracker.ts';
 import { Site } from './site.ts';
 
 /** Consent and upload policy with the whole library in Node, the real tracker and a real origin. */

@@ -3,7 +3,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { closeNodeWebRtc, nodePlatform } from '@zauberflote/client/src/connection/node-webrtc.ts';
 import { ZauberfloteCore } from '@zauberflote/client/src/zauberflote.ts';
-import { type RunningTracker, startTracker } from '@zauberflote/tracker';
+import type { RunningTracker } from '@zauberflote/tracker';
+import { startTracker } from '../../tracker/test-support/tracker.ts';
 import { Site } from './site.ts';
 
 /** The whole library in Node: real WebRTC (node-datachannel), the real tracker, a real origin. */
