@@ -298,6 +298,15 @@ describe('lab/sim: a swarm', function () {
     assert.ok(beside.engine.msPerPeer > 0);
   });
 
+  it('costs an origin without ranges one copy and a little, however many come at once', () => {
+    const ranged = simulate(scenario({ peers: 10, arrivalMs: 0 })).result;
+    const { result } = simulate(scenario({ peers: 10, arrivalMs: 0, ranges: false }));
+    assert.equal(result.completed, 10);
+    assert.ok(result.originCopies < 1.05, `${result.originCopies} copies`);
+    const [whole, parts] = [result, ranged].map(({ timeMs }) => timeMs?.mean ?? 0);
+    assert.ok(whole! < 1.1 * parts!, `${whole} of ${parts} ms`);
+  });
+
   it('asks the origin for what is asked, and stops it when that is not wanted any more', () => {
     const { world } = simulate(scenario({ peers: 1, seeders: 1 }));
     const visitor = new Visitor(world, Infinity);
@@ -366,7 +375,7 @@ describe('lab/sim: the command', () => {
   it('reads every option', () => {
     const args =
       '--peers 10 --seeders 2 --arrival 1s --origin-rate 512KB --peer-up 2Mbit --peer-down 800kbit ' +
-      '--rtt 20ms --churn 0.25 --crash 0.5 --crash-at 2s --bytes 5000 --seed 9 --beside 3 --out file';
+      '--rtt 20ms --churn 0.25 --crash 0.5 --crash-at 2s --bytes 5000 --seed 9 --beside 3 --out file --no-ranges';
     assert.deepEqual(parse(args.split(' ')), {
       kind: 'run',
       beside: 3,
@@ -376,6 +385,7 @@ describe('lab/sim: the command', () => {
         seeders: 2,
         arrivalMs: 1_000,
         originBytesPerSecond: 512_000,
+        ranges: false,
         peerUpBytesPerSecond: 250_000,
         peerDownBytesPerSecond: 100_000,
         rttMs: 20,

@@ -119,7 +119,9 @@ export class Candidates {
       failed: known.filter(({ failures }) => failures > 0),
       connected: all.filter(({ state }) => state === 'open'),
       connecting: all.filter(({ state }) => state === 'connecting').length,
-      hasSeeder: candidates.some(({ has }) => has === 'all'),
+      hasSeeder: candidates.some(
+        ({ has, state, failures }) => has === 'all' && (state !== 'known' || failures === 0),
+      ),
       hasLeecher: candidates.some(({ has }) => has !== 'all'),
       engagedSeeders: engaged.filter(({ has }) => has === 'all').length,
     };

@@ -139,6 +139,7 @@ export class DownloadEngine {
         break;
       case 'close':
         this.#swarm.closed(event.peer, event.barred, now);
+        if (this.#origin.isWhole) this.#origin.leases.askAgain();
         break;
       case 'holdings':
         this.#use.heard(now);
@@ -331,7 +332,8 @@ export class DownloadEngine {
     chunks.hold(chunk, servable);
     this.#swarm.held(chunk);
     if (servable) this.#swarm.offer(chunk);
-    this.#origin.leases.fetched(chunk, chunks);
+    const { leases, isWhole, isBusy } = this.#origin;
+    leases.fetched(chunk, chunks, isWhole && isBusy && peer === undefined);
   }
 
   #head(event: EventOf<'range-head'>): void {

@@ -153,15 +153,31 @@ export class Leases {
     return { start: first * chunkSize, end: Math.min(end * chunkSize, size) };
   }
 
-  /** A chunk is at hand, wherever it came from: once its unit is whole, nobody need fetch that again. */
-  fetched(chunk: number, { layout, held }: Chunks): void {
+  /**
+   * A chunk is at hand, wherever it came from: once its unit is whole, nobody need fetch that again.
+   * @param isWhole whether it came with the whole from the origin: then the first unit stays lent until all has come
+   */
+  fetched(chunk: number, chunks: Chunks, isWhole: boolean): void {
+    const unit = Math.floor((chunk * chunks.layout.chunkSize) / this.#unitBytes);
+    const isReported = isWhole ? unit > 0 : this.#lent.has(unit);
+    if (isReported && this.#isHeld(unit, chunks)) this.#done(unit);
+  }
+
+  #isHeld(unit: number, { layout, held }: Chunks): boolean {
     const perUnit = this.#unitBytes / layout.chunkSize;
-    const unit = Math.floor(chunk / perUnit);
-    if (!this.#lent.has(unit)) return;
-    for (let other = unit * perUnit; other < Math.min((unit + 1) * perUnit, layout.count); other++)
-      if (!held.has(other)) return;
+    const end = Math.min((unit + 1) * perUnit, layout.count);
+    for (let chunk = unit * perUnit; chunk < end; chunk++) if (!held.has(chunk)) return false;
+    return true;
+  }
+
+  #done(unit: number): void {
     this.#lent.delete(unit);
     this.#fetched.push(unit);
+  }
+
+  /** Who has what was not to be had may be gone. */
+  askAgain(): void {
+    this.#refusals = this.#retryAt = 0;
   }
 
   /** Keeps what is being fetched. */
@@ -175,7 +191,8 @@ export class Leases {
     const perUnit = this.#unitBytes / (chunks?.layout.chunkSize ?? this.#unitBytes);
     const returned: number[] = [];
     for (const unit of this.#lent)
-      if (!chunks?.isChecking(unit * perUnit, (unit + 1) * perUnit)) returned.push(unit);
+      if (chunks && this.#isHeld(unit, chunks)) this.#done(unit);
+      else if (!chunks?.isChecking(unit * perUnit, (unit + 1) * perUnit)) returned.push(unit);
     for (const unit of returned) this.#lent.delete(unit);
     if (returned.length > 0 || (this.#lent.size === 0 && this.#fetched.length > 0))
       this.#send(0, this.#confirmedAt, undefined, returned);

@@ -130,8 +130,18 @@ export class OriginUse {
     const isSilent = now - Math.max(this.#servedAt, this.#newsAt) >= this.stallPatience;
     if (leases.isMute(now) || (leases.isRefused && isSilent)) return 'free';
     if (now - this.#suppliedAt >= this.stallPatience && !isBusy) return 'chunk';
-    if (!isWhole) return 'lease';
-    return areSoonDone ? 'no' : 'free';
+    const isSpared = isWhole && !this.#peersStall(now) && !this.#isWholeNeeded(chunks, areSoonDone);
+    return isSpared ? 'no' : 'lease';
+  }
+
+  /**
+   * Whether one more is to fetch the whole from an origin without ranges, if the tracker lends it: nobody has anything
+   * more, or peers are too slow with what they have. Each who does makes the origin slower for who does already.
+   */
+  #isWholeNeeded(chunks: Chunks | undefined, areSoonDone: boolean): boolean {
+    if (!chunks) return false;
+    if (this.#swarm.hasSeeders) return !areSoonDone;
+    return this.#backlog(chunks) === 0 || this.#backlogMs(chunks) >= SLOW_SEEDERS_MS;
   }
 
   /** What of the missing chunks the origin should send: not what peers have, unless that takes too long. */
@@ -204,9 +214,14 @@ export class OriginUse {
   /** Time the peers need for what they have and is missing here, in ms. */
   #backlogMs(chunks: Chunks): number {
     const rate = this.#rate;
+    return rate === 0 ? 0 : this.#backlog(chunks) / rate;
+  }
+
+  /** Bytes that open peers have and are missing here. */
+  #backlog(chunks: Chunks): number {
     let bytes = 0;
     for (let chunk = 0; chunk < chunks.layout.count; chunk++)
       if (chunks.isMissing(chunk) && this.#swarm.isAvailable(chunk)) bytes += chunks.length(chunk);
-    return rate === 0 ? 0 : bytes / rate;
+    return bytes;
   }
 }

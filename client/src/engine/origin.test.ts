@@ -10,6 +10,7 @@ import {
   LEASE_RETRY_MS,
   MAX_ORIGIN_FAILURES,
   RETRY_ORIGIN_MS,
+  RETRY_PEER_MS,
   SEEDER_PATIENCE_MS,
   STALL_PATIENCE_MS,
 } from './tuning.ts';
@@ -451,6 +452,25 @@ describe('DownloadEngine with an origin that may give each visitor something els
   });
 });
 
+describe('DownloadEngine whose only complete holder cannot be reached', () => {
+  it('asks for a part of the origin at once, as if there were none, and tries it again later', () => {
+    const bench = new Bench({ verification: 'chunks' }).startChunks(9).seeders(9 * CHUNK, 1n);
+    assert.equal(bench.sole('connect').peer, 1n);
+    // What was asked for before anybody knew of a holder is given back.
+    assert.deepEqual(bench.grant(0, 1, CHUNK).sole('lease').returned, [0]);
+    bench.tell({ type: 'close', peer: 1n, barred: false });
+    assert.ok(bench.sole('lease').wanted > 0);
+    assert.equal(bench.grant(0, 9, CHUNK).sole('fetch-range').length, 9 * CHUNK);
+    assert.deepEqual(
+      bench
+        .pass(RETRY_PEER_MS)
+        .said('connect')
+        .map(({ peer }) => peer),
+      [1n],
+    );
+  });
+});
+
 describe('DownloadEngine with origins without ranges', () => {
   const whole = (bench: Bench, { range }: Of<'fetch-range'>, total: number | undefined) =>
     bench.tell({ type: 'range-head', range, offset: 0, end: total, total, ranged: false });
@@ -476,6 +496,52 @@ describe('DownloadEngine with origins without ranges', () => {
       bench.pass(3 * STALL_PATIENCE_MS);
       assert.equal(bench.said('fetch-range').length, others.length);
     }
+  });
+
+  /** Was lent another part than the first, which the origin answered with the whole; 9n has nothing yet. */
+  const waiting = () => {
+    const bench = new Bench({ verification: 'chunks' }).startChunks(9);
+    bench.partial(0, 9n).grant(2, 1, CHUNK);
+    const { range } = bench.sole('fetch-range');
+    const total = 9 * CHUNK;
+    bench.tell({ type: 'range-head', range, offset: 0, end: total, total, ranged: false });
+    assert.deepEqual(bench.said('fetch-range'), []);
+    return bench;
+  };
+  const isFirstAsked = ({ wanted, needed }: Of<'lease'>) =>
+    wanted > 0 && needed?.[0] === 0x80 && needed[1] === 0;
+
+  it('fetches the whole when it is lent the first part, which stays lent until all has come', () => {
+    const bench = waiting();
+    assert.ok(bench.said('lease').some(isFirstAsked));
+    const fetch = bench.grant(0, 1, CHUNK).sole('fetch-range');
+    assert.deepEqual([fetch.offset, fetch.length], [0, undefined]);
+    bench.head(fetch, 9 * CHUNK).data(fetch, 8 * CHUNK);
+    for (let chunk = 0; chunk < 8; chunk++) bench.checked(chunk, undefined);
+    const reported = bench.pass(CONFIRM_MS).said('lease');
+    assert.deepEqual(
+      reported.flatMap(({ fetched, returned }) => [...fetched, ...returned]),
+      [1, 2, 3, 4, 5, 6, 7],
+    );
+    assert.deepEqual(bench.data(fetch, CHUNK).ended(fetch).sole('lease').fetched, [0]);
+  });
+
+  it('leaves it to who was lent that, as long as it passes on what comes', () => {
+    const bench = waiting().grant(0, 0, CHUNK).connected(9n);
+    for (let chunk = 0; chunk < 9; chunk++) {
+      bench.holds(9n, 9 * CHUNK, ...Array.from({ length: chunk + 1 }, (_, i) => i));
+      assert.deepEqual(bench.pass(1_000).said('fetch-range'), []);
+      bench.deliver(9n, chunk).checked(chunk, 9n).grant(0, 0, CHUNK);
+    }
+    assert.equal(bench.engine.ended, true);
+  });
+
+  it('asks again at once when somebody leaves, who may have been that one', () => {
+    const bench = waiting().grant(0, 0, CHUNK).connected(9n);
+    assert.deepEqual(bench.said('lease'), []);
+    assert.ok(
+      bench.tell({ type: 'close', peer: 9n, barred: false }).said('lease').some(isFirstAsked),
+    );
   });
 
   it('asks for the whole file where ranges are refused, of no use, or hide the size', () => {

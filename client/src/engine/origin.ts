@@ -179,8 +179,9 @@ export class Origin {
       if (need === 'lease' && this.#remainingMs() < RANGE_MS / 2) this.#ask(situation, now, random);
     } else if (need === 'alone') this.#fetchAlone();
     else if (need !== 'no') {
-      const lent = this.leases.take(this.#chunks);
-      if (lent) this.#begin(lent.start, lent.end);
+      const lent = this.leases.take(this.isWhole ? undefined : this.#chunks);
+      if (lent && this.isWhole) this.#fetchAlone();
+      else if (lent) this.#begin(lent.start, lent.end);
       else if (need === 'lease') this.#ask(situation, now, random);
       else this.#fetchSome(situation, random);
     }
@@ -339,12 +340,14 @@ export class Origin {
   }
 
   #ask({ chunks, wants, areSlow, hasOthers }: Situation, now: number, random: () => number): void {
-    if (this.#serves === 'whole' || !this.leases.mayAsk(now)) return;
+    if (!this.leases.mayAsk(now)) return;
     const ms = hasOthers ? RANGE_MS : ALONE_RANGE_MS;
     const bytes = Math.max(this.#rate.affordable(ms), MIN_RANGE_BYTES);
     if (!chunks) return this.leases.ask(undefined, undefined, bytes, false, now, random);
     const needed = new Bitfield(chunks.layout.count);
-    for (let chunk = 0; chunk < chunks.layout.count; chunk++)
+    // Who has the first unit on lease fetches the whole.
+    if (this.isWhole) needed.add(0);
+    for (let chunk = 0; chunk < chunks.layout.count && !this.isWhole; chunk++)
       if (this.#isWanted(chunks, chunk, wants)) needed.add(chunk);
     if (needed.size > 0) this.leases.ask(chunks, needed, bytes, areSlow(), now, random);
   }

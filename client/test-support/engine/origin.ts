@@ -22,12 +22,20 @@ export const ORIGIN_KINDS = [
   'dead',
 ] as const;
 
+/** What it answers, if anything, is as it was asked. */
+const WITH_RANGES: ReadonlySet<string> = new Set(['good', 'flaky', 'stalling', 'dead']);
+
 export interface OriginTraits {
   readonly kind: (typeof ORIGIN_KINDS)[number];
   readonly bytesPerMs: number;
   readonly latencyMs: number;
   /** With `stale` and `wrong`: how much longer the file is than it should be. */
   readonly sizeOff: number;
+}
+
+/** Whether ranges are all that it is ever asked for beside peers. */
+export function hasRanges({ kind }: OriginTraits): boolean {
+  return WITH_RANGES.has(kind);
 }
 
 /** Whether a download that it serves alone must succeed. */

@@ -10,7 +10,7 @@ import {
 } from '../../src/engine/layout.ts';
 import { MAX_WINDOW_BYTES, MIN_PIPELINE, START_WINDOW_BYTES } from '../../src/engine/tuning.ts';
 import type { Effect, EngineEvent, Failure, PeerId } from '../../src/engine/types.ts';
-import { SimulatedOrigin } from './origin.ts';
+import { hasRanges, SimulatedOrigin } from './origin.ts';
 import { isHonest, SimulatedPeer } from './peer.ts';
 import type { Scenario } from './scenario.ts';
 import { Schedule } from './schedule.ts';
@@ -82,11 +82,12 @@ export class World {
       (traits, i) => new SimulatedPeer(BigInt(i + 1), traits, this.#real, schedule, tell),
     );
     this.#origin = origin && new SimulatedOrigin(origin, size, schedule, tell);
-    this.#tracker = new SimulatedTracker(tracker, schedule, tell, (asked) =>
+    const holders = (asked: number) =>
       this.#peers
         .filter(({ traits: { comes } }) => comes === 'first' || (comes === 'later' && asked > 1))
-        .map(({ info }) => info),
-    );
+        .map(({ info }) => info);
+    const mayBeWhole = !!origin && !hasRanges(origin);
+    this.#tracker = new SimulatedTracker(tracker, schedule, tell, holders, mayBeWhole);
     this.#tell({ type: 'start' });
     this.#plan();
   }
