@@ -86,6 +86,11 @@ export const MEASUREMENTS: readonly Measurement[] = [
   { name: 'slow-peer', bench: 'slow-peer --seeders 4 --leechers 4 --runs 3', minutes: 3 },
   { name: 'origin-down', bench: 'origin-down --seeders 4 --leechers 4 --runs 3', minutes: 3 },
   { name: 'tracker-down', bench: 'tracker-down --seeders 2 --leechers 4 --runs 3', minutes: 3 },
+  {
+    name: 'rangeless',
+    bench: 'rangeless --leechers 10 --modes http,zauberflote,webtorrent --runs 3',
+    minutes: 8,
+  },
   { name: 'nat', bench: 'nat --seeders 2 --leechers 2 --runs 3', minutes: 2 },
   { name: 'site', bench: 'site --seeders 2 --leechers 1,5 --runs 3', minutes: 3 },
   { name: 'load', other: ['lab/load/main.ts', '--out', 'load.json'], minutes: 4 },

@@ -14,6 +14,8 @@ export interface NginxOptions {
   readonly port: number;
   /** One line per request is appended here. */
   readonly accessLog: string;
+  /** Whether it answers ranges. @default true */
+  readonly ranges?: boolean | undefined;
 }
 
 /** A web server on a host, in one process and without a daemon. */
@@ -68,7 +70,7 @@ export function nginx(host: Host, options: NginxOptions): Nginx {
  * A plain static server: Range as nginx does it, CORS with preflights (WebTorrent asks), pages and
  * scripts of the clients compressed as any site would, assets as they are.
  */
-function configuration({ dir, root, port, accessLog }: NginxOptions): string {
+function configuration({ dir, root, port, accessLog, ranges = true }: NginxOptions): string {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((kind) => `  ${kind}_temp_path ${join(dir, kind)};`)
     .join('\n');
@@ -92,7 +94,7 @@ ${temporary}
   sendfile on;
   tcp_nodelay on;
   keepalive_timeout 65;
-  server {
+${ranges ? '' : '  max_ranges 0;\n'}  server {
     listen ${port};
     root ${root};
     gzip_min_length 500;

@@ -19,6 +19,7 @@ const SCENARIOS: Readonly<Record<string, string>> = {
   'slow-peer': 'Slow peer: one of the seeders hardly sends.',
   'origin-down': 'The origin is down: peers are all there is.',
   'tracker-down': 'The tracker is down: the origin must do.',
+  rangeless: 'A flash crowd whose origin answers each range with the whole file.',
   nat: 'Every peer behind a network address translator.',
   site: 'A whole converted page of about 30 assets.',
   media: 'Media: a stream played while it loads.',

@@ -95,6 +95,7 @@ export async function openLab(options: LabOptions): Promise<Lab> {
       root,
       port: await freePort(),
       accessLog: join(options.out, `access-${on.name}.log`),
+      ranges: on !== origin || scenario.ranges,
     });
     await server.start();
     const where = await on.expose(server.port);

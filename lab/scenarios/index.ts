@@ -1,5 +1,5 @@
 import { bulk, fig2, fig3, firstByte, flash, lone, site, twoTrackers } from './paper.ts';
-import { churn, nat, originDown, poison, slowPeer, trackerDown } from './trouble.ts';
+import { churn, nat, originDown, poison, rangeless, slowPeer, trackerDown } from './trouble.ts';
 import type { Scenario } from './types.ts';
 
 export type { Break, Check, Grid, Scenario, Setup, Trial } from './types.ts';
@@ -23,6 +23,7 @@ export const SCENARIOS: readonly Scenario[] = [
   slowPeer,
   originDown,
   trackerDown,
+  rangeless,
   nat,
   site,
 ];

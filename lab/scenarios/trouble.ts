@@ -72,6 +72,21 @@ export const trackerDown: Scenario = {
   checks: [allShown(), nothingFromPeers('zauberflote')],
 };
 
+export const rangeless: Scenario = {
+  name: 'rangeless',
+  about: 'a flash crowd at an origin that answers each range with the whole file',
+  site: 'photo',
+  setup: {
+    ...SETUP,
+    modes: ['http', 'zauberflote', 'webtorrent'],
+    cells: grid([0], [4, 10]),
+    rates: [64 * KB],
+  },
+  quick: { cells: grid([0], [4]), runs: 1 },
+  ranges: false,
+  checks: [allShown(), fromPeers('zauberflote', 0.5)],
+};
+
 export const nat: Scenario = {
   name: 'nat',
   about: 'every visitor is behind a router that lets nobody in; coturn relays',

@@ -58,6 +58,8 @@ export interface Scenario {
   readonly liars?: number;
   /** Upload of the first seeder in bytes per second, instead of `peerUp`. */
   readonly slowSeeder?: number;
+  /** @default true: the origin answers ranges; else each with the whole file, as of what it compresses or makes anew */
+  readonly ranges?: boolean;
   /** Every peer is behind a symmetric NAT, and there is a relay. */
   readonly behindNat?: boolean;
   readonly breaks?: readonly Break[];
