@@ -133,6 +133,9 @@ export class DownloadEngine {
         break;
       case 'grant':
         this.#origin.leases.granted(event);
+        // Somebody fetches the whole, and came after it was asked who is there.
+        if (event.count === 0 && this.#origin.isWhole && !this.#swarm.hasCandidates)
+          this.#askAt = now;
         break;
       case 'open':
         if (this.#swarm.opened(event.peer, now)) this.#use.opened(now);

@@ -30,6 +30,8 @@ export class Leases {
   #refusals = 0;
   /** Whether there ever was: then a refusal may be its turn that is over. */
   #wasLent = false;
+  /** Whether the content's first unit was lent when last asked. */
+  isFirst = false;
   /** When the tracker last heard that they are still worked on. */
   #confirmedAt = 0;
   #granted: Stretch | undefined;
@@ -111,6 +113,7 @@ export class Leases {
 
   granted({ first, count, unitBytes }: EventOf<'grant'>): void {
     if (this.#state !== 'idle') this.#state = 'idle';
+    this.isFirst = first === 0 && count > 0;
     // Others count in units that are of no use here, and may do so for long.
     if (unitBytes !== this.#unitBytes) this.#state = 'mute';
     if (count === 0 || unitBytes !== this.#unitBytes) {

@@ -125,7 +125,9 @@ export class OriginUse {
     }
     if (this.reach !== 'there') return 'free';
     // Refused although nobody is named: the tracker lends only to those who serve others.
-    const isLeftAlone = isWhole || leases.isTurnedAway || leases.isMute(now);
+    // The first part of the whole was lent to nobody else.
+    const isFirst = isWhole && leases.isFirst;
+    const isLeftAlone = isFirst || leases.isTurnedAway || leases.isMute(now);
     if (isLeftAlone && !hasCandidates) return 'alone';
     const isSilent = now - Math.max(this.#servedAt, this.#newsAt) >= this.stallPatience;
     if (leases.isMute(now) || (leases.isRefused && isSilent)) return 'free';
