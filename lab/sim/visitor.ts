@@ -359,6 +359,7 @@ export class Visitor {
             type: 'range-head',
             range,
             offset: ranged ? offset : 0,
+            isWhole: !this.world.scenario.ranges,
             end,
             total,
             ranged,

@@ -72,6 +72,11 @@ export class Leases {
     return this.#refusals > (this.#wasLent ? 1 : 0);
   }
 
+  /** Whether the content's first unit is lent to this visitor. */
+  get hasFirst(): boolean {
+    return this.#lent.has(0);
+  }
+
   mayAsk(now: number): boolean {
     return this.#state === 'idle' && now >= this.#retryAt && !this.#granted;
   }

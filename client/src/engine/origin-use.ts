@@ -101,6 +101,7 @@ export class OriginUse {
       this.#suppliedAt + this.stallPatience,
       this.#servedAt + SEEDER_PATIENCE_MS,
       this.#servedAt + this.stallPatience,
+      this.#suppliedAt + 2 * this.stallPatience,
     ];
     return Math.min(...due.filter((at) => at > now));
   }
@@ -129,9 +130,11 @@ export class OriginUse {
     const isFirst = isWhole && leases.isFirst;
     const isLeftAlone = isFirst || leases.isTurnedAway || leases.isMute(now);
     if (isLeftAlone && !hasCandidates) return 'alone';
-    const isSilent = now - Math.max(this.#servedAt, this.#newsAt) >= this.stallPatience;
+    // Who has it on lease may have to begin anew, on a line that others' answers still fill.
+    const patience = this.stallPatience * (isWhole && leases.isRefused ? 2 : 1);
+    const isSilent = now - Math.max(this.#servedAt, this.#newsAt) >= patience;
     if (leases.isMute(now) || (leases.isRefused && isSilent)) return 'free';
-    if (now - this.#suppliedAt >= this.stallPatience && !isBusy) return 'chunk';
+    if (now - this.#suppliedAt >= patience && !isBusy) return 'chunk';
     const isSpared = isWhole && !this.#peersStall(now) && !this.#isWholeNeeded(chunks, areSoonDone);
     return isSpared ? 'no' : 'lease';
   }

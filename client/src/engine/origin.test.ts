@@ -531,6 +531,27 @@ describe('DownloadEngine with origins without ranges', () => {
     assert.deepEqual(bench.data(fetch, CHUNK).ended(fetch).sole('lease').fetched, [0]);
   });
 
+  it('goes on alone with the whole when others come, where nothing says that there are ranges', () => {
+    for (const isWhole of [true, false]) {
+      const bench = new Bench({ verification: 'chunks' }).startChunks(40);
+      const total = 40 * CHUNK;
+      const fetch = bench.tell({ type: 'tracker', reach: 'away' }).sole('fetch-range');
+      const head = {
+        type: 'range-head',
+        range: fetch.range,
+        offset: 0,
+        end: total,
+        total,
+      } as const;
+      bench.tell({ ...head, ranged: false, isWhole });
+      for (let s = 0; s < 4; s++) bench.pass(1_000).data(fetch, CHUNK);
+      bench.tell({ type: 'tracker', reach: 'there' }).partial(total, 9n);
+      assert.equal(bench.said('abort-range').length, isWhole ? 0 : 1);
+      // It takes the first part on lease, so that others leave it to this one.
+      if (isWhole) assert.ok(bench.said('lease').some(isFirstAsked));
+    }
+  });
+
   it('leaves it to who was lent that, as long as it passes on what comes', () => {
     const bench = waiting().grant(0, 0, CHUNK).connected(9n);
     for (let chunk = 0; chunk < 9; chunk++) {

@@ -176,7 +176,9 @@ export class Origin {
     }
     if (!this.#mayBegin()) {
       // The next lease is asked for while this range still comes, so that no time is lost.
-      if (need === 'lease' && this.#remainingMs() < RANGE_MS / 2) this.#ask(situation, now, random);
+      // Who fetches the whole has to have the first part of it on lease.
+      const mayAsk = this.isWhole ? !this.leases.hasFirst : this.#remainingMs() < RANGE_MS / 2;
+      if (need === 'lease' && mayAsk) this.#ask(situation, now, random);
     } else if (need === 'alone') this.#fetchAlone();
     else if (need !== 'no') {
       const lent = this.leases.take(this.isWhole ? undefined : this.#chunks);
@@ -190,7 +192,7 @@ export class Origin {
   }
 
   /** @returns whether the file there has another size than the content */
-  head({ range: id, offset, end, total, ranged }: EventOf<'range-head'>): boolean {
+  head({ range: id, offset, end, total, ranged, isWhole }: EventOf<'range-head'>): boolean {
     const range = this.#ranges.get(id);
     if (!range) return false;
     const size = this.#chunks?.layout.size;
@@ -199,6 +201,7 @@ export class Origin {
       return true;
     }
     this.#rate.begin();
+    if (isWhole) this.#serves = 'whole';
     if (!ranged && range.end !== Number.POSITIVE_INFINITY) {
       this.#serves = 'whole';
       // It sends all of it; that is of use if it is the part needed first, or there is nobody else.

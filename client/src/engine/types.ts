@@ -94,6 +94,8 @@ export type EngineEvent =
       readonly total: number | undefined;
       /** False: the whole file, whatever was asked for. */
       readonly ranged: boolean;
+      /** All of it comes, and nothing says that ranges of it can be had. */
+      readonly isWhole?: boolean;
       /** Whether it may be meant for this visitor alone. */
       readonly isPrivate?: boolean;
     }

@@ -42,6 +42,7 @@ describe('fetchRange from an origin', () => {
           mediaType: '',
           ranged: false,
           isPrivate: true,
+          isWhole: true,
         },
       ]);
     });

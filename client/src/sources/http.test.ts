@@ -11,22 +11,27 @@ describe('fetchRange', () => {
   const platform = browserPlatform();
   afterEach(() => origins.close());
 
-  it('gets a whole file as a browser would: without Range, through its cache', async () => {
-    const ranges: unknown[] = [];
-    const url = await origins.serve(({ headers }, response) => {
-      ranges.push(headers.range);
-      response.writeHead(200, { 'content-type': 'image/png', 'content-length': FILE.length });
-      response.end(FILE);
+  for (const [named, header] of [
+    ['without a word of ranges', {}],
+    ['that ranges can be had of', { 'accept-ranges': 'bytes' }],
+  ] as const)
+    it(`gets a whole file ${named} as a browser would: without Range, through its cache`, async () => {
+      const ranges: unknown[] = [];
+      const url = await origins.serve(({ headers }, response) => {
+        ranges.push(headers.range);
+        const length = { 'content-length': FILE.length };
+        response.writeHead(200, { 'content-type': 'image/png', ...length, ...header });
+        response.end(FILE);
+      });
+      const { heads, data, error } = await get(url);
+      assert.equal(error, undefined);
+      assert.deepEqual(data, FILE);
+      const size = FILE.length;
+      const place = { offset: 0, end: size, total: size, ranged: false };
+      const isWhole = !('accept-ranges' in header);
+      assert.deepEqual(heads, [{ ...place, mediaType: 'image/png', isPrivate: true, isWhole }]);
+      assert.deepEqual(ranges, [undefined]);
     });
-    const { heads, data, error } = await get(url);
-    assert.equal(error, undefined);
-    assert.deepEqual(data, FILE);
-    const size = FILE.length;
-    assert.deepEqual(heads, [
-      { offset: 0, end: size, total: size, mediaType: 'image/png', ranged: false, isPrivate: true },
-    ]);
-    assert.deepEqual(ranges, [undefined]);
-  });
 
   for (const [offset, length, range] of [
     [0, 100, 'bytes=0-99'],

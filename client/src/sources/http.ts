@@ -18,6 +18,8 @@ export interface RangeHead {
   readonly mediaType: string;
   /** Whether it answered with a range (206); else the whole file comes, whatever was asked. */
   readonly ranged: boolean;
+  /** All of it comes, and nothing says that ranges of it can be had. */
+  readonly isWhole?: boolean;
   /** Whether it may be meant for this visitor alone. */
   readonly isPrivate: boolean;
 }
@@ -202,7 +204,9 @@ function readHead(
     // A page sees the length of another origin's answer, but not whether that is compressed. It is
     // not if a range was asked: browsers ask for these uncompressed.
     const total = type === 'cors' && !(offset || length) ? undefined : bytes;
-    return { offset: 0, end: total, total, mediaType, ranged: false, isPrivate };
+    // Of another origin a page does not see it.
+    const isWhole = type !== 'cors' && headers.get('accept-ranges') !== 'bytes';
+    return { offset: 0, end: total, total, mediaType, ranged: false, isPrivate, isWhole };
   }
   // Of another origin a page sees Content-Range only if that origin exposes it.
   const wanted = length ? offset + length : undefined;
