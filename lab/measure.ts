@@ -88,8 +88,9 @@ export const MEASUREMENTS: readonly Measurement[] = [
   { name: 'tracker-down', bench: 'tracker-down --seeders 2 --leechers 4 --runs 3', minutes: 3 },
   {
     name: 'rangeless',
-    bench: 'rangeless --leechers 10 --modes http,zauberflote,webtorrent --runs 3',
-    minutes: 8,
+    bench:
+      'rangeless --leechers 10 --modes http,zauberflote --peer-up 250KB --peer-down 1MB --runs 2',
+    minutes: 6,
   },
   { name: 'nat', bench: 'nat --seeders 2 --leechers 2 --runs 3', minutes: 2 },
   { name: 'site', bench: 'site --seeders 2 --leechers 1,5 --runs 3', minutes: 3 },
