@@ -9,8 +9,7 @@ const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
 const NOTES = `[...document.querySelectorAll('tr[data-asset]')].map((row) =>
   row.dataset.asset + ': ' + row.querySelector('.zf-note').textContent)`;
 
-describe('The demo in real browsers', function () {
-  this.timeout(120_000);
+describe('The demo in real browsers', () => {
   let demo: ChildProcess;
   let url: string;
   const browsers: Browser[] = [];

@@ -77,8 +77,7 @@ describe('What npm run measure keeps', () => {
 });
 
 describe('npm run measure that is ended', () => {
-  it('ends what is under way, and keeps nothing of it', async function () {
-    this.timeout(60_000);
+  it('ends what is under way, and keeps nothing of it', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'zf-measure-test-'));
     const program = fileURLToPath(new URL('measure.ts', import.meta.url));
     // Ten minutes, and of a single process.

@@ -87,8 +87,7 @@ describe('the count at the end of npm test', () => {
   });
 });
 
-describe('mocha-reporter', function () {
-  this.timeout(60_000);
+describe('mocha-reporter', () => {
   const path = (file: string) => fileURLToPath(new URL(file, import.meta.url));
   let folder: string;
   beforeEach(() => {

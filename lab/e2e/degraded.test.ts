@@ -6,8 +6,7 @@ import { bytes, complaints, type Looks, looks, seeding, until } from './visit.ts
 
 const ASSETS = 7;
 
-describe('A page in a real browser', function () {
-  this.timeout(120_000);
+describe('A page in a real browser', () => {
   let site: Site;
   let tracker: TrackerProcess;
   let original: Looks;

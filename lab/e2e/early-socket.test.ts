@@ -18,8 +18,7 @@ const MUTED = `<script>muted = 0; WebSocket = class extends WebSocket {
   send(frame) { if (frame[0] === 0x0a) muted++; else super.send(frame); }
 }</script>`;
 
-describe('The socket that the guard opens', function () {
-  this.timeout(120_000);
+describe('The socket that the guard opens', () => {
   let site: Site;
   let tracker: TrackerProcess;
   const browsers: Browser[] = [];

@@ -6,8 +6,7 @@ import { bytes, looks, seeding } from './visit.ts';
 
 const ASSETS = 7;
 
-describe('Visitors of a site with several trackers, in real browsers', function () {
-  this.timeout(180_000);
+describe('Visitors of a site with several trackers, in real browsers', () => {
   let redis: RedisServer;
   let site: Site;
   const trackers: TrackerProcess[] = [];

@@ -11,8 +11,7 @@ import { bytes, complaints, looks, seeding, until } from './visit.ts';
 const ASSETS = 8;
 const LARGE = 100_000;
 
-describe('A page whose contents may be kept for the next one', function () {
-  this.timeout(120_000);
+describe('A page whose contents may be kept for the next one', () => {
   let site: Site;
   let tracker: TrackerProcess;
   const browsers: Browser[] = [];

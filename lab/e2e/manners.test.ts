@@ -9,8 +9,7 @@ import { startTracker } from '../../tracker/test-support/tracker.ts';
 import { Site } from './site.ts';
 
 /** Consent and upload policy with the whole library in Node, the real tracker and a real origin. */
-describe('A visitor', function () {
-  this.timeout(60_000);
+describe('A visitor', () => {
   const file = randomBytes(300_000);
   const hash = `sha256-${createHash('sha256').update(file).digest('base64')}`;
   let tracker: RunningTracker;

@@ -7,8 +7,7 @@ import { TrackerProcess } from './tracker-process.ts';
 import { seeding, until } from './visit.ts';
 
 /** The two bundles are made apart, so what works in one may be broken in the other. */
-describe('The module that pages import', function () {
-  this.timeout(120_000);
+describe('The module that pages import', () => {
   const picture = `<svg xmlns="http://www.w3.org/2000/svg" width="20" height="10"><!-- ${randomBytes(60_000).toString('base64')} --></svg>`;
   const browsers: Browser[] = [];
   let site: Site;

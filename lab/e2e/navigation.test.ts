@@ -17,8 +17,7 @@ const WATCH = `
     constructor(...args) { super(...args); made.push(this); }
   };`;
 
-describe('A visitor who goes from page to page', function () {
-  this.timeout(180_000);
+describe('A visitor who goes from page to page', () => {
   let site: Site;
   let tracker: TrackerProcess;
   let total: number;

@@ -8,8 +8,7 @@ import { startTracker } from '../../tracker/test-support/tracker.ts';
 import { Site } from './site.ts';
 
 /** The whole library in Node: real WebRTC (node-datachannel), the real tracker, a real origin. */
-describe('Visitors in Node', function () {
-  this.timeout(60_000);
+describe('Visitors in Node', () => {
   let tracker: RunningTracker;
   let site: Site;
   let hash: string;

@@ -58,8 +58,7 @@ const page: RequestListener = ({ url = '' }, response) => {
   response.end(body);
 };
 
-describe('Ranges of an origin in Chromium', function () {
-  this.timeout(120_000);
+describe('Ranges of an origin in Chromium', () => {
   const origins = new Origins();
   let nginx: TestNginx;
   let browser: Browser;

@@ -9,8 +9,7 @@ const PICTURES = 18;
 /** More than the first range. */
 const BYTES = 150_000;
 
-describe('A visitor that is alone on a page of many pictures', function () {
-  this.timeout(60_000);
+describe('A visitor that is alone on a page of many pictures', () => {
   let site: Site;
   let tracker: TrackerProcess;
   let browser: Browser;

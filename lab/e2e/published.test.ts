@@ -12,8 +12,7 @@ import { bytes, looks, PATIENCE_MS, seeding } from './visit.ts';
 const ASSETS = 7;
 const PHOTO = '/a/photo.jpg';
 
-describe('Visitors of a site whose tracker serves what it published, in real browsers', function () {
-  this.timeout(180_000);
+describe('Visitors of a site whose tracker serves what it published, in real browsers', () => {
   let folder: string;
   let site: Site;
   let tracker: TrackerProcess;

@@ -7,8 +7,7 @@ import { bytes, complaints, looks, seeding, until } from './visit.ts';
 
 const ASSETS = 7;
 
-describe('Visitors in real browsers', function () {
-  this.timeout(180_000);
+describe('Visitors in real browsers', () => {
   let site: Site;
   let tracker: TrackerProcess;
   const browsers: Browser[] = [];

@@ -68,8 +68,7 @@ class Peer {
   }
 }
 
-describe('A peer in Python that knows only the documents', function () {
-  this.timeout(60_000);
+describe('A peer in Python that knows only the documents', () => {
   let python: string;
   let folder: string;
   let site: Site;

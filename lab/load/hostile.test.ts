@@ -13,8 +13,7 @@ describe('lab/load: hostile clients', () => {
   const kinds = Object.keys(ATTACKS) as Attack[];
   let fared: Map<string, Fared>;
 
-  before(async function () {
-    this.timeout(240_000);
+  before(async () => {
     // As many clients as introductions: none waits for another, however busy the machine is.
     const sizes = { clients: 100, swarmSize: 10, introductionsPerSecond: 50, seconds: 2 };
     // It fails if one introduction of those that behave does.

@@ -37,8 +37,7 @@ const TINY: Sizes = {
 describe('lab/load: both trackers', () => {
   let results: Results;
 
-  before(async function () {
-    this.timeout(180_000);
+  before(async () => {
     results = await run({ sizes: TINY, seed: 3, core: undefined, onStep: () => {} });
   });
 
@@ -194,8 +193,7 @@ describe('lab/load: the command', () => {
     assert.match(stderr, /cannot write .*folder does not exist/);
   });
 
-  it('writes the figures and their conditions', async function () {
-    this.timeout(180_000);
+  it('writes the figures and their conditions', async () => {
     const folder = mkdtempSync(joinPath(tmpdir(), 'load-'));
     try {
       const out = joinPath(folder, 'load.json');

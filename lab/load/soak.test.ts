@@ -8,8 +8,7 @@ import { soak } from './soak.ts';
 const MAIN = fileURLToPath(new URL('soak-main.ts', import.meta.url));
 
 describe('lab/load: soak', () => {
-  it('keeps a tracker under churn, and its memory where it was', async function () {
-    this.timeout(120_000);
+  it('keeps a tracker under churn, and its memory where it was', async () => {
     const heard: Sample[] = [];
     const sizes = {
       seconds: 15,

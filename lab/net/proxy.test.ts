@@ -12,8 +12,7 @@ import { MAX_LINK_ERROR, type Net } from './types.ts';
 
 const KB = 1024;
 
-describe('network of proxies', function () {
-  this.timeout(30_000);
+describe('network of proxies', () => {
   let net: Net;
   beforeEach(async () => {
     net = await createNet({ shaper: 'proxy' });

@@ -26,8 +26,7 @@ function read(address: string, port: number): Promise<number> {
   });
 }
 
-describe('network of namespaces', function () {
-  this.timeout(60_000);
+describe('network of namespaces', () => {
   let net: Net;
   beforeEach(async () => {
     net = await createNet({ shaper: 'tc', seed: 7 });

@@ -66,8 +66,7 @@ async function vanished(driver: Driver, shaper: string): Promise<void> {
   while ((await left(driver, shaper)).length > 0) await setTimeout(50);
 }
 
-describe('end of a network', function () {
-  this.timeout(30_000);
+describe('end of a network', () => {
   const drivers: Driver[] = [];
   const begin = async (shaper: string) => {
     const driver = await start(shaper);

@@ -4,9 +4,7 @@ import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { cpuBetween, cpuNow, kindOf, meanCpu } from './cpu.ts';
 
-describe('Processor time', function () {
-  this.timeout(20_000);
-
+describe('Processor time', () => {
   it('is that of children and their children, by role and kind, and of no one else', async () => {
     if (process.platform !== 'linux') assert.fail('this test needs /proc: run it on Linux');
     // When it is told to, and as much as it wants, not as a busy machine lets it in some time.

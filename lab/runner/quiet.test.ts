@@ -15,9 +15,7 @@ function machine(...shares: readonly number[]) {
   return { read, looks: () => looks };
 }
 
-describe('Waiting until the machine is quiet', function () {
-  this.timeout(20_000);
-
+describe('Waiting until the machine is quiet', () => {
   it('lasts until it was so at two looks in a row', async () => {
     const { read, looks } = machine(100, 90, 3, 60, 25, 5, 100);
     assert.equal(await quiet(15_000, read), true);

@@ -22,8 +22,7 @@ const ROOT = process.getuid?.() === 0;
 /** The lab of namespaces where it can be. Root without it is an error, and this test says so. */
 const SHAPER = ROOT ? 'tc' : 'proxy';
 
-describe('The lab, with real browsers', function () {
-  this.timeout(240_000);
+describe('The lab, with real browsers', () => {
   let dir: string;
 
   beforeEach(() => {

@@ -5,9 +5,7 @@ import { createNet } from '../net/index.ts';
 import { sender } from '../net/net-test-tools.ts';
 import { steady } from './steady.ts';
 
-describe('A counter that is read until it is steady', function () {
-  this.timeout(20_000);
-
+describe('A counter that is read until it is steady', () => {
   it('is read again as long as it changes, and after pauses that are short', async () => {
     // Each value is seen twice: two looks alike are no proof.
     const values = [1, 1, 2, 2, 3, 3, 7];

@@ -9,8 +9,7 @@ import { fileURLToPath } from 'node:url';
 
 const BENCH = fileURLToPath(new URL('../bench.ts', import.meta.url));
 
-describe('A bench that is ended', function () {
-  this.timeout(180_000);
+describe('A bench that is ended', () => {
   let dir: string;
 
   beforeEach(() => {

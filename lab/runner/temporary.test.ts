@@ -10,8 +10,7 @@ import { asOrdinaryUser } from '../net/ordinary-user.ts';
 const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url));
 const MODULE = join(CHECKOUT, 'lab/runner/temporary.ts');
 
-describe('The temporary folder of a bench', function () {
-  this.timeout(30_000);
+describe('The temporary folder of a bench', () => {
   let dir: string;
 
   beforeEach(() => {

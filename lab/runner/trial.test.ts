@@ -24,8 +24,7 @@ const GREEDY: Mode = {
   },
 };
 
-describe('One trial, with a real browser', function () {
-  this.timeout(120_000);
+describe('One trial, with a real browser', () => {
   let dir: string;
   let net: Net;
   let lab: Lab;

@@ -21,8 +21,7 @@ const SCENARIOS = [
   ],
 ] as const;
 
-describe('The simulation beside the real lab', function () {
-  this.timeout(240_000);
+describe('The simulation beside the real lab', () => {
   let out: string;
 
   beforeEach(() => {

@@ -130,9 +130,8 @@ describe('lab/sim: link', () => {
   });
 });
 
-describe('lab/sim: a swarm', function () {
+describe('lab/sim: a swarm', () => {
   // Much to reckon: a bound for what hangs, not for a machine that is busy.
-  this.timeout(300_000);
 
   const bytes = DEFAULTS.bytes;
 

@@ -155,9 +155,7 @@ function apply(frame: Uint8Array, change: Edit): Uint8Array {
   }
 }
 
-describe('codec against hostile frames', function () {
-  this.timeout(300_000);
-
+describe('codec against hostile frames', () => {
   for (const codec of KINDS) {
     const name = codec.schema.name;
 

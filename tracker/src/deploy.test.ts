@@ -111,8 +111,7 @@ describe('files to build the image with', () => {
   });
 });
 
-describe('the load balancer of compose.yaml', function () {
-  this.timeout(60_000);
+describe('the load balancer of compose.yaml', () => {
   let redis: RedisServer;
   let balancer: Nginx;
   const trackers: TrackerProcess[] = [];

@@ -105,8 +105,7 @@ async function bundle(): Promise<string> {
   return output[0].code;
 }
 
-describe('ConnectionManager in Chromium', function () {
-  this.timeout(120_000);
+describe('ConnectionManager in Chromium', () => {
   let driver: WebDriver;
   let profile: string;
   const net = new TestNet();

@@ -2,9 +2,8 @@ import assert from 'node:assert/strict';
 import { $, failed, loaded, TestPage } from './testing/browser.ts';
 
 /** What frameworks do to elements that were already given their assets. */
-describe('the injection layer under a framework', function () {
+describe('the injection layer under a framework', () => {
   // Some change a page hundreds of times: a bound for what hangs, not for a machine that is busy.
-  this.timeout(180_000);
   const page = new TestPage();
 
   it('gives back an address that is taken away, as by morphing and by hydration', async () => {

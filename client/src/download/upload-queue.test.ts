@@ -118,8 +118,7 @@ describe('UploadQueue', () => {
     assert.ok(Math.max(...shares) - Math.min(...shares) <= 4 * CHUNK, `${shares}`);
   });
 
-  it('serves every asker whole, whatever the others do; seeded', function () {
-    this.timeout(180_000);
+  it('serves every asker whole, whatever the others do; seeded', () => {
     const asker = fc.record({
       rate: fc.constantFrom(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 300, 20, 0),
       requests: fc.array(

@@ -253,9 +253,8 @@ describe('candidates', () => {
   });
 });
 
-describe('a hostile description', function () {
+describe('a hostile description', () => {
   // Much to reckon: a bound for what hangs, not for a machine that is busy.
-  this.timeout(300_000);
 
   /** The attributes that a rebuilt SDP of `count` candidates has, whatever the values are. */
   function assertShape(sdp: string): void {

@@ -85,8 +85,7 @@ async function costOneCopy(enter: () => Promise<Crowd>): Promise<void> {
 
 const ALL = Array.from({ length: UNITS }, (_, unit) => unit);
 
-describe('leases at trackers that share a Redis', function () {
-  this.timeout(180_000);
+describe('leases at trackers that share a Redis', () => {
   let redis: RedisServer;
   const trackers: TrackerProcess[] = [];
   let crowd: Crowd;
@@ -207,9 +206,7 @@ describe('leases at trackers that share a Redis', function () {
   });
 });
 
-describe('leases at trackers that share a cluster of Redis', function () {
-  this.timeout(180_000);
-
+describe('leases at trackers that share a cluster of Redis', () => {
   it('cost the origin one copy, whichever slot that takes', async () => {
     const servers = await startCluster();
     const trackers: TrackerProcess[] = [];

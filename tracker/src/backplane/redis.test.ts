@@ -6,8 +6,7 @@ import { RedisServer, startCluster, TrackerProcess, until } from '../../test-sup
 import { NODE_TTL_MS } from '../limits.ts';
 import { RedisBackplane } from './redis.ts';
 
-describe('trackers that share a Redis', function () {
-  this.timeout(180_000);
+describe('trackers that share a Redis', () => {
   let redis: RedisServer;
   const trackers: TrackerProcess[] = [];
   const clients: Client[] = [];
@@ -216,9 +215,7 @@ describe('trackers that share a Redis', function () {
   });
 });
 
-describe('RedisBackplane', function () {
-  this.timeout(60_000);
-
+describe('RedisBackplane', () => {
   async function joined(
     url: string,
     password?: string | (() => string),
@@ -312,9 +309,7 @@ describe('RedisBackplane', function () {
   });
 });
 
-describe('trackers that share a cluster of Redis', function () {
-  this.timeout(180_000);
-
+describe('trackers that share a cluster of Redis', () => {
   let servers: readonly RedisServer[];
   const trackers: TrackerProcess[] = [];
   let holder: Client;

@@ -40,8 +40,7 @@ async function readAll(from: { read(place: Place): unknown }): Promise<Omit<Entr
   }
 }
 
-describe('publications in Redis', function () {
-  this.timeout(180_000);
+describe('publications in Redis', () => {
   let redis: RedisServer;
   let folder: string;
   const trackers: TrackerProcess[] = [];
