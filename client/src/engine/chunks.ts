@@ -27,6 +27,8 @@ export class Chunks {
   /** Missing chunks nobody was asked for, in no order, and where in it each one is. */
   readonly #free: number[] = [];
   readonly #place: Int32Array;
+  /** Missing chunks that open partial holders have. Counted, as it is looked at with every event. */
+  #offered = 0;
 
   constructor(layout: Layout) {
     const { count } = layout;
@@ -65,6 +67,11 @@ export class Chunks {
     return count === 0 ? 0 : size * (1 - this.held.size / count);
   }
 
+  /** Those of them that open partial holders have, about. */
+  get offeredBytes(): number {
+    return this.#offered * this.layout.chunkSize;
+  }
+
   /** Neither at hand nor being checked. */
   isMissing(chunk: number): boolean {
     return this.#state[chunk] === MISSING;
@@ -93,11 +100,11 @@ export class Chunks {
   }
 
   addHolder(chunk: number): void {
-    this.#holders[chunk]!++;
+    if (this.#holders[chunk]!++ === 0 && this.isMissing(chunk)) this.#offered++;
   }
 
   removeHolder(chunk: number): void {
-    this.#holders[chunk]!--;
+    if (--this.#holders[chunk]! === 0 && this.isMissing(chunk)) this.#offered--;
   }
 
   /**
@@ -139,12 +146,12 @@ export class Chunks {
   }
 
   check(chunk: number): void {
-    this.#state[chunk] = CHECKING;
+    this.#turn(chunk, CHECKING);
     this.#settle(chunk);
   }
 
   hold(chunk: number, servable: boolean): void {
-    this.#state[chunk] = HELD;
+    this.#turn(chunk, HELD);
     this.held.add(chunk);
     if (servable) this.servable.add(chunk);
     this.#settle(chunk);
@@ -152,10 +159,16 @@ export class Chunks {
 
   /** What there was of it is of no use. */
   lose(chunk: number): void {
-    this.#state[chunk] = MISSING;
+    this.#turn(chunk, MISSING);
     this.held.delete(chunk);
     this.servable.delete(chunk);
     this.#settle(chunk);
+  }
+
+  #turn(chunk: number, state: number): void {
+    if (this.holders(chunk) > 0)
+      this.#offered += Number(state === MISSING) - Number(this.isMissing(chunk));
+    this.#state[chunk] = state;
   }
 
   /** Keeps the list of free chunks true after a change. */

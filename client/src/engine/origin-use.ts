@@ -146,7 +146,8 @@ export class OriginUse {
   #isWholeNeeded(chunks: Chunks | undefined, areSoonDone: boolean): boolean {
     if (!chunks) return false;
     if (this.#swarm.hasSeeders) return !areSoonDone;
-    return this.#backlog(chunks) === 0 || this.#backlogMs(chunks) >= SLOW_SEEDERS_MS;
+    const [rate, { offeredBytes }] = [this.#rate, chunks];
+    return offeredBytes === 0 || (rate > 0 && offeredBytes >= SLOW_SEEDERS_MS * rate);
   }
 
   /** What of the missing chunks the origin should send: not what peers have, unless that takes too long. */
@@ -219,14 +220,9 @@ export class OriginUse {
   /** Time the peers need for what they have and is missing here, in ms. */
   #backlogMs(chunks: Chunks): number {
     const rate = this.#rate;
-    return rate === 0 ? 0 : this.#backlog(chunks) / rate;
-  }
-
-  /** Bytes that open peers have and are missing here. */
-  #backlog(chunks: Chunks): number {
     let bytes = 0;
     for (let chunk = 0; chunk < chunks.layout.count; chunk++)
       if (chunks.isMissing(chunk) && this.#swarm.isAvailable(chunk)) bytes += chunks.length(chunk);
-    return bytes;
+    return rate === 0 ? 0 : bytes / rate;
   }
 }
