@@ -2,7 +2,7 @@ import { Bitfield } from './bitfield.ts';
 import type { Chunks } from './chunks.ts';
 import type { Layout } from './layout.ts';
 import { MAX_CHUNKS, WHOLE_FILE_UNIT_BYTES } from './layout.ts';
-import { CONFIRM_MS, LEASE_PATIENCE_MS, LEASE_RETRY_MS } from './tuning.ts';
+import { CONFIRM_MS, LEASE_PATIENCE_MS, LEASE_RETRY_MS, MAX_REPORTED } from './tuning.ts';
 import type { Effect, EventOf } from './types.ts';
 
 /** A stretch of the content, in bytes; the end is exclusive. */
@@ -180,7 +180,8 @@ export class Leases {
 
   #done(unit: number): void {
     this.#lent.delete(unit);
-    this.#fetched.push(unit);
+    // A whole that comes at once has more than a message may name.
+    if (this.#fetched.push(unit) >= MAX_REPORTED) this.#send(0, this.#confirmedAt);
   }
 
   /** Who has what was not to be had may be gone. */

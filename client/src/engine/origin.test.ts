@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Of } from '../../test-support/engine/bench.ts';
 import { Bench, CHUNK } from '../../test-support/engine/bench.ts';
-import { WHOLE_FILE_UNIT_BYTES } from './layout.ts';
+import { MAX_CHUNKS, WHOLE_FILE_UNIT_BYTES } from './layout.ts';
 import {
   ASK_PATIENCE_MS,
   CONFIRM_MS,
@@ -529,6 +529,23 @@ describe('DownloadEngine with origins without ranges', () => {
       [1, 2, 3, 4, 5, 6, 7],
     );
     assert.deepEqual(bench.data(fetch, CHUNK).ended(fetch).sole('lease').fetched, [0]);
+  });
+
+  it('reports a large whole that comes at once in messages that the tracker takes', () => {
+    const count = 17_000;
+    const bench = new Bench({ verification: 'chunks' }).startChunks(count);
+    const fetch = bench.tell({ type: 'tracker', reach: 'away' }).sole('fetch-range');
+    const [{ range }, end] = [fetch, count * CHUNK];
+    const answer = { offset: 0, end, total: end, ranged: false, isWhole: true };
+    bench.tell({ type: 'range-head', range, ...answer }).data(fetch, end);
+    const chunks = Array.from({ length: count }, (_, chunk) => chunk);
+    const checked = chunks.map((chunk) => ({ type: 'checked', chunk, peer: undefined, ok: true }));
+    const reports = bench.tell(...(checked as EngineEvent[])).said('lease');
+    assert.deepEqual(
+      reports.flatMap(({ fetched }) => fetched),
+      chunks.slice(1),
+    );
+    for (const { fetched } of reports) assert.ok(fetched.length <= MAX_CHUNKS / 4);
   });
 
   it('goes on alone with the whole when others come, where nothing says that there are ranges', () => {

@@ -153,6 +153,9 @@ export const LEASE_RETRY_MS = 1_000;
 /** Leases are confirmed so often; they end 15 s after that (tracker.proto, Lease). */
 export const CONFIRM_MS = 5_000;
 
+/** Units that one message reports: 49 KB, of 64 KiB that the tracker takes. */
+export const MAX_REPORTED = 16_384;
+
 /** Smallest and first range asked of the origin: an answer's header is 1 % of it. */
 export const MIN_RANGE_BYTES = 65_536;
 
