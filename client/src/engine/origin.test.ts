@@ -469,6 +469,15 @@ describe('DownloadEngine whose only complete holder cannot be reached', () => {
       [1n],
     );
   });
+
+  it('tries it again however many others have come by themselves', () => {
+    const size = 9 * CHUNK;
+    const bench = new Bench({ verification: 'chunks' }).startChunks(9).seeders(size, 1n);
+    for (let peer = 11n; peer < 19n; peer++) bench.holds(peer, size);
+    bench.tell({ type: 'close', peer: 1n, barred: false });
+    assert.deepEqual(bench.said('connect'), []);
+    assert.equal(bench.pass(RETRY_PEER_MS).sole('connect').peer, 1n);
+  });
 });
 
 describe('DownloadEngine with origins without ranges', () => {

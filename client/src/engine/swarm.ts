@@ -341,13 +341,14 @@ export class Swarm {
   }
 
   #connect(now: number, random: () => number): void {
-    const { open, engaged, known, hasSeeder, engagedSeeders } = this.#candidates.sorted;
+    const { open, engaged, known, failed, hasSeeder, engagedSeeders } = this.#candidates.sorted;
     if (known.length === 0) return;
     const more = this.#wantedMore(now);
     const few = hasSeeder ? FIRST_SEEDERS : FIRST_PARTIAL;
     const most = Math.max(few, Math.min(engaged.length + more, MAX_PEERS));
     // However many have parts and came by themselves, some who have it all are let in.
-    const isWithout = hasSeeder && engagedSeeders < (more > 0 ? MIN_SEEDERS : 1);
+    const mayBeKnown = hasSeeder || failed.length > 0;
+    const isWithout = mayBeKnown && engagedSeeders < (more > 0 ? MIN_SEEDERS : 1);
     if (engaged.length >= most && !isWithout) return;
     const ready = known.filter(({ retryAt }) => retryAt <= now);
     const isOneMore = isWithout && ready.some(({ has }) => has === 'all');
