@@ -131,7 +131,8 @@ export class OriginUse {
     const isLeftAlone = isFirst || leases.isTurnedAway || leases.isMute(now);
     if (isLeftAlone && !hasCandidates) return 'alone';
     // Who has it on lease may have to begin anew, on a line that others' answers still fill.
-    const patience = this.stallPatience * (isWhole && leases.isRefused ? 2 : 1);
+    const isBegun = isWhole && leases.isRefused && this.#swarm.isOpen;
+    const patience = this.stallPatience * (isBegun ? 2 : 1);
     const isSilent = now - Math.max(this.#servedAt, this.#newsAt) >= patience;
     if (leases.isMute(now) || (leases.isRefused && isSilent)) return 'free';
     if (now - this.#suppliedAt >= patience && !isBusy) return 'chunk';

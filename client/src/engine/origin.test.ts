@@ -588,6 +588,20 @@ describe('DownloadEngine with origins without ranges', () => {
     assert.equal(bench.engine.ended, true);
   });
 
+  it('waits no longer for who was lent that than for any other, as long as it reaches nobody', () => {
+    for (const isReached of [true, false]) {
+      const bench = waiting().grant(0, 0, CHUNK);
+      if (isReached) bench.connected(9n);
+      const fetches: unknown[] = [];
+      for (let ms = 100; ms < 2 * STALL_PATIENCE_MS; ms += 100) {
+        fetches.push(...bench.pass(100).said('fetch-range'));
+        if (bench.said('lease').some(isFirstAsked)) bench.grant(0, 0, CHUNK);
+        fetches.push(...bench.said('fetch-range'));
+      }
+      assert.equal(fetches.length > 0, !isReached);
+    }
+  });
+
   it('asks again at once when somebody leaves, who may have been that one', () => {
     const bench = waiting().grant(0, 0, CHUNK).connected(9n);
     assert.deepEqual(bench.said('lease'), []);

@@ -60,6 +60,10 @@ export class Swarm {
     return engaged.length + known.length > 0;
   }
 
+  get isOpen(): boolean {
+    return this.#candidates.open.length > 0;
+  }
+
   /** Whether any of them is open or being opened. */
   get isEngaged(): boolean {
     return this.#candidates.sorted.engaged.length > 0;
