@@ -22,6 +22,22 @@ describe('OriginUse', () => {
     }
   });
 
+  it('asks for the whole of an origin without ranges where peers let long pauses be between bursts', () => {
+    const swarm = { rate: 1_000, hasSeeders: false, hasCandidates: true, isOpen: true };
+    const leases = { isFirst: false, isTurnedAway: false, isRefused: false, isMute: () => false };
+    const origin = { isWhole: true, leases } as unknown as Origin;
+    const use = new OriginUse(swarm as unknown as Swarm, origin);
+    const chunks = { missingBytes: 7e5, offeredBytes: 6e5 } as Chunks;
+    use.start(1, () => 0.5);
+    use.answered(1);
+    const needs = [2_000, 5_500, 9_000].map((now) => {
+      use.served(now, 16_384);
+      return use.need(chunks, now);
+    });
+    // At 4.7 KB/s they would take two minutes.
+    assert.deepEqual(needs, ['no', 'lease', 'lease']);
+  });
+
   for (const [totalPartial, borrows] of [
     [0, true],
     [3, false],

@@ -204,12 +204,12 @@ export class OriginUse {
   }
 
   /**
-   * Bytes per ms from the peers. Seeders who let pauses be between bursts look faster while they give; of partial
-   * holders, who may have nothing for a while, no more is expected.
+   * Bytes per ms from the peers. Who lets pauses be between bursts looks faster while it gives. Of partial holders, who
+   * may have nothing for a while, no more is expected, but where only one visitor at a time may fetch in their place.
    */
   get #rate(): number {
     const { rate, hasSeeders } = this.#swarm;
-    return hasSeeders ? Math.min(rate, this.#lately ?? rate) : rate;
+    return hasSeeders || this.#origin.isWhole ? Math.min(rate, this.#lately ?? rate) : rate;
   }
 
   /** Time the peers would need for what is missing, if they had it all, in ms; 0 if they are idle. */
