@@ -336,7 +336,7 @@ export class DownloadEngine {
     this.#swarm.held(chunk);
     if (servable) this.#swarm.offer(chunk);
     const { leases, isWhole, isBusy } = this.#origin;
-    leases.fetched(chunk, chunks, isWhole && isBusy && peer === undefined);
+    leases.fetched(chunk, chunks, isWhole && isBusy && peer === undefined && servable);
   }
 
   #head(event: EventOf<'range-head'>): void {

@@ -452,6 +452,19 @@ describe('DownloadEngine with an origin that may give each visitor something els
   });
 });
 
+describe('DownloadEngine with an origin without ranges that may give each visitor something else', () => {
+  it('reports no part of it as one that others can have', () => {
+    const bench = alone();
+    const fetch = bench.sole('fetch-range');
+    const answer = { offset: 0, end: SIZE, total: SIZE, ranged: false } as const;
+    const { range } = fetch;
+    bench.tell({ type: 'range-head', range, ...answer, isWhole: true, isPrivate: true });
+    bench.data(fetch, SIZE);
+    assert.equal(bench.said('verify').length, 1);
+    assert.deepEqual(bench.said('lease'), []);
+  });
+});
+
 describe('DownloadEngine whose only complete holder cannot be reached', () => {
   it('asks for a part of the origin at once, as if there were none, and tries it again later', () => {
     const bench = new Bench({ verification: 'chunks' }).startChunks(9).seeders(9 * CHUNK, 1n);
