@@ -145,7 +145,7 @@ export class OriginUse {
    * more, or peers are too slow with what they have. Each who does makes the origin slower for who does already.
    */
   #isWholeNeeded(chunks: Chunks | undefined, areSoonDone: boolean): boolean {
-    if (!chunks) return false;
+    if (!chunks) return !this.#swarm.hasCandidates;
     if (this.#swarm.hasSeeders) return !areSoonDone;
     const [rate, { offeredBytes }] = [this.#rate, chunks];
     return offeredBytes === 0 || (rate > 0 && offeredBytes >= SLOW_SEEDERS_MS * rate);

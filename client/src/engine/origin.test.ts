@@ -570,6 +570,14 @@ describe('DownloadEngine with origins without ranges', () => {
     for (const { fetched } of reports) assert.ok(fetched.length <= MAX_CHUNKS / 4);
   });
 
+  it('waits for nobody where nobody is, though it is not said how long the whole is', () => {
+    const bench = new Bench().start().partial(0).grant(2, 1, UNIT);
+    whole(bench, bench.sole('fetch-range'), undefined);
+    assert.ok(bench.said('lease').some(({ wanted }) => wanted > 0));
+    const { offset, length } = bench.grant(3, 1, UNIT).sole('fetch-range');
+    assert.deepEqual([offset, length], [0, undefined]);
+  });
+
   it('goes on alone with the whole when others come, where nothing says that there are ranges', () => {
     for (const isWhole of [true, false]) {
       const bench = new Bench({ verification: 'chunks' }).startChunks(40);
