@@ -125,9 +125,9 @@ export class OriginUse {
       return mayBorrow && !areSettling && leftMs >= this.#patienceMs ? 'lease' : 'no';
     }
     if (this.reach !== 'there') return 'free';
-    // Refused although nobody is named: the tracker lends only to those who serve others.
-    // The first part of the whole was lent to nobody else.
+    // Nobody else fetches the whole: the first part of it was lent here.
     const isFirst = isWhole && leases.isFirst;
+    // Refused although nobody is named: the tracker lends only to those who serve others.
     const isLeftAlone = isFirst || leases.isTurnedAway || leases.isMute(now);
     if (isLeftAlone && !hasCandidates) return 'alone';
     // Who has it on lease may have to begin anew, on a line that others' answers still fill.
