@@ -727,6 +727,21 @@ describe('TrackerClient', () => {
     assert.equal(timers.length, 0);
   });
 
+  it('takes an error for the end of a socket that is never closed', async () => {
+    const Refused = class extends EventTarget {
+      onerror: (() => void) | null = null;
+      constructor() {
+        super();
+        queueMicrotask(() => this.onerror?.());
+      }
+      close() {}
+    } as unknown as typeof WebSocket;
+    connect(tracker.url, { WebSocket: Refused }).want([content(1)]);
+    assert.deepEqual(await states.next(), ['connecting', undefined]);
+    assert.deepEqual(await states.next(), ['waiting', undefined]);
+    assert.equal(timers.length, 1);
+  });
+
   it('leaves when suspended, and after resume asks and announces again, without a pause', async () => {
     const [client, socket] = await openSession();
     client.want([content(2)]);

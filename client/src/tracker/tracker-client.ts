@@ -261,7 +261,8 @@ export class TrackerClient implements Tracker {
       this.#receive(message.body, ageMs);
     };
     socket.onmessage = (message) => hear(message);
-    socket.onclose = () => this.#lost(0);
+    // WebKit ends one to a ws: address on an https: page, and one to a port it blocks, with an error alone.
+    socket.onclose = socket.onerror = () => this.#lost(0);
     this.#startDeadline(this.#round[0] ? MOVE_ON_MS : RESPONSE_TIMEOUT_MS);
     this.#silence = silence(this.#platform, place.url);
     this.#setState(this.#silence.isKnown ? 'waiting' : state);
@@ -384,7 +385,7 @@ export class TrackerClient implements Tracker {
     this.#unsent.clear();
     this.#next = [];
     if (!socket) return;
-    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.onopen = socket.onmessage = socket.onclose = socket.onerror = null;
     socket.close();
   }
 
