@@ -37,7 +37,9 @@ export class KeptStore {
    */
   async get(key: string): Promise<Blob | undefined> {
     const found = await this.#platform.caches?.match(urlOf(key), { cacheName: CACHE });
-    return found?.blob();
+    const blob = await found?.blob();
+    // WebKit's has lost the charset of its type.
+    return blob?.slice(0, blob.size, found!.headers.get('content-type') ?? '');
   }
 
   /** Keeps a content when the page has had time to show it. The oldest make room. */

@@ -37,7 +37,11 @@ export class MemoryCaches {
           if (answerMs !== undefined) setTimeout(resolve, answerMs);
         });
         const found = this.#entries.get(url);
-        return found && new Response(found.blob);
+        if (!found) return undefined;
+        const { blob } = found;
+        // As WebKit does it: without the charset.
+        const bare = async () => blob.slice(0, blob.size, blob.type.split(';')[0]);
+        return Object.assign(new Response(blob), { blob: bare });
       },
       open: async () => {
         this.opened++;
