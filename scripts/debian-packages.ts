@@ -41,6 +41,16 @@ export const FIREFOX: Need = {
   programs: ['firefox-esr', 'firefox', '/Applications/Firefox.app/Contents/MacOS/firefox'],
 };
 
+/** The engine of Safari, and a screen for it: without one it does not start. */
+export const WEBKIT: Need = {
+  debianPackage: 'libwebkit2gtk-4.1-0',
+  variable: 'WEBKIT_BIN',
+  programs: [
+    `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/webkit2gtk-4.1/MiniBrowser`,
+  ],
+};
+export const XVFB: Need = { debianPackage: 'xvfb', programs: ['Xvfb'] };
+
 /** What the tests need besides: hosts, shaped links, an origin, relays; certificates; what joins trackers. */
 export const LAB_NEEDS: readonly Need[] = [
   { debianPackage: 'openssl', programs: ['openssl'] },
@@ -160,7 +170,7 @@ export function provide(
 
 if (import.meta.main)
   try {
-    const all = [...NEEDS, FIREFOX, ...LAB_NEEDS, ...PYTHON_NEEDS];
+    const all = [...NEEDS, FIREFOX, WEBKIT, XVFB, ...LAB_NEEDS, ...PYTHON_NEEDS];
     provide(process.env, process.getuid?.(), console.log, all);
     for (const need of all) console.log(`${need.debianPackage}: ${find(need, process.env)}`);
   } catch (error) {
