@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { CHUNK } from '../../test-support/engine/bench.ts';
 import { Assignment } from './assignment.ts';
+import { Bitfield } from './bitfield.ts';
 import { Candidates } from './candidates.ts';
 import { Chunks } from './chunks.ts';
 import { layoutOf } from './layout.ts';
-import type { Peer } from './peers.ts';
+import type { OpenRequest, Peer } from './peers.ts';
 import { Requests } from './requests.ts';
+import { MIN_PIPELINE, QUICK_MS } from './tuning.ts';
 
 /** Of complete holders that let so many requests pass, those that are asked for the chunk that an origin keeps. */
 function askedFor(ms: number, ...timeouts: number[]): number[] {
@@ -31,6 +33,70 @@ function askedFor(ms: number, ...timeouts: number[]): number[] {
   return asked;
 }
 
+interface Holder {
+  /** As measured, in bytes per ms; undefined: not yet. */
+  readonly rate?: number;
+  readonly pace?: number;
+  readonly chunks: readonly number[];
+}
+
+/** Partial holders, by what was asked of each in the end. */
+class Crowd {
+  readonly #candidates = new Candidates();
+  readonly #asked = new Map<bigint, Set<number>>();
+  readonly #requests: Requests;
+  readonly #assignment: Assignment;
+  #now = 10_000;
+
+  constructor(count: number, holders: readonly Holder[]) {
+    const chunks = new Chunks(layoutOf(count * CHUNK, CHUNK));
+    this.#requests = new Requests((effect) => {
+      if (effect.type === 'request') this.#asked.get(effect.peer)?.add(effect.chunk);
+      if (effect.type === 'cancel') this.#asked.get(effect.peer)?.delete(effect.chunk);
+    });
+    this.#assignment = new Assignment(this.#candidates, this.#requests);
+    this.#requests.begin(chunks);
+    this.#assignment.begin(chunks);
+    for (const holder of holders) {
+      const id = BigInt(this.#asked.size);
+      const peer = this.#candidates.peers.add(id, count * CHUNK, 'nothing', 0) as Peer;
+      const has = new Bitfield(count);
+      for (const chunk of holder.chunks) has.add(chunk);
+      Object.assign(peer, { state: 'open', has });
+      Object.assign(peer.meter, { rate: holder.rate, pace: holder.pace });
+      this.#asked.set(id, new Set());
+    }
+    this.#candidates.changed();
+  }
+
+  /** Asks; then each peer's chunks. */
+  proceed(): number[][] {
+    this.#now += 1_000;
+    this.#assignment.proceed(
+      this.#now,
+      () => 0,
+      () => [],
+    );
+    return [...this.#asked.values()].map((chunks) => [...chunks].sort((a, b) => a - b));
+  }
+
+  /** The first of a chunk comes, in no time. */
+  begins(id: number, chunk: number): this {
+    const peer = this.#candidates.peers.get(BigInt(id)) as Peer;
+    const request = peer.requests.get(chunk) as OpenRequest;
+    const fragment = { type: 'fragment', peer: peer.id, chunk, offset: 0, length: 1 } as const;
+    this.#requests.received(peer, request, fragment, this.#now);
+    return this;
+  }
+
+  /** One more is there. */
+  gets(id: number, chunk: number): this {
+    const peer = this.#candidates.peers.get(BigInt(id)) as Peer;
+    (peer.has as Bitfield).add(chunk);
+    return this;
+  }
+}
+
 describe('Assignment', () => {
   it('asks a peer for what an origin keeps, once that takes longer than the peer should', () => {
     assert.deepEqual(askedFor(100, 0), []);
@@ -41,5 +107,34 @@ describe('Assignment', () => {
     assert.deepEqual(askedFor(500, 1, 0, 2), [1]);
     assert.deepEqual(askedFor(500, 2, 1), [1]);
     assert.deepEqual(askedFor(500, 1), [0]);
+  });
+
+  it('asks a slow partial holder for another chunk when the one before has begun to come', () => {
+    const slow = (0.9 * CHUNK) / QUICK_MS;
+    const crowd = new Crowd(4, [{ rate: slow, pace: slow, chunks: [0, 1, 2, 3] }]);
+    const [[first] = []] = crowd.proceed();
+    assert.equal(crowd.proceed()[0]?.length, 1);
+    assert.equal(crowd.begins(0, first as number).proceed()[0]?.length, 2);
+  });
+
+  it('asks one that is quick, or not known, for as many as keep its line busy', () => {
+    const quick = (1.1 * CHUNK) / QUICK_MS;
+    for (const rate of [quick, undefined]) {
+      const [asked = []] = new Crowd(4, [{ rate, pace: rate, chunks: [0, 1, 2, 3] }]).proceed();
+      assert.ok(asked.length >= MIN_PIPELINE, `${asked}`);
+    }
+  });
+
+  it('takes what waits in the line of a busy one to one that is idle, but not what has begun', () => {
+    // It gives fast, to one after the other.
+    const busy = { rate: CHUNK / 60, pace: CHUNK / 1_000 };
+    const crowd = () => new Crowd(2, [{ ...busy, chunks: [0] }, { chunks: [1] }]);
+    assert.deepEqual(crowd().proceed(), [[0], [1]]);
+    const waiting = crowd();
+    waiting.proceed();
+    assert.deepEqual(waiting.gets(1, 0).proceed(), [[], [0, 1]]);
+    const begun = crowd();
+    begun.proceed();
+    assert.deepEqual(begun.begins(0, 0).gets(1, 0).proceed(), [[0], [1]]);
   });
 });

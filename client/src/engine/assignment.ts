@@ -4,13 +4,14 @@ import { holdsChunk } from './holdings.ts';
 import type { Awaited } from './origin.ts';
 import type { OpenRequest, Peer } from './peers.ts';
 import type { Requests } from './requests.ts';
-import { busyMs, rateOf } from './requests.ts';
+import { busyMs } from './requests.ts';
 import {
   ENDGAME_GAIN_MS,
   MAX_WINDOW_BYTES,
   MIN_PIPELINE,
   MOVE_GAIN_MS,
   MOVE_MS,
+  QUICK_MS,
   RANDOM_FIRST,
   START_WINDOW_BYTES,
   WINDOW_MS,
@@ -144,9 +145,7 @@ export class Assignment {
   /** See {@link Swarm.waiting}. */
   waiting(leastMs: number): ReadonlySet<number> {
     const movable = this.#chunks ? this.#movable(this.#chunks) : [];
-    const waiting = movable.filter(
-      ({ ms, request }) => ms >= leastMs && request.coverage.received === 0,
-    );
+    const waiting = movable.filter(({ ms, request }) => ms >= leastMs && !isBegun(request));
     return new Set(waiting.map(({ request }) => request.chunk));
   }
 
@@ -158,7 +157,9 @@ export class Assignment {
       for (const request of from.requests.values()) {
         const { chunk, length, coverage } = request;
         ahead += length - coverage.received;
-        const ms = ahead / rateOf(from);
+        // What was begun comes without pauses: peers serve one request after the other.
+        const rate = isBegun(request) ? from.meter.rate : undefined;
+        const ms = rate ? ahead / rate : busyMs(from, ahead - from.inFlight);
         if (ms > MOVE_GAIN_MS && chunks.askers(chunk) === 1 && chunks.isMissing(chunk))
           movable.push({ request, from, ms });
       }
@@ -174,18 +175,16 @@ export class Assignment {
     let best: Movable | undefined;
     let most = 0;
     for (const move of movable) {
-      const { chunk, length, coverage } = move.request;
-      const ms = (peer.inFlight + length) / rateOf(peer);
+      const { chunk, length } = move.request;
+      const ms = busyMs(peer, length);
       // What was begun would come twice, which others would have to wait for.
-      const cost =
-        coverage.received > 0
-          ? BEGUN_FACTOR * ms + ENDGAME_GAIN_MS
-          : MOVE_FACTOR * ms + MOVE_GAIN_MS;
+      const cost = isBegun(move.request)
+        ? BEGUN_FACTOR * ms + ENDGAME_GAIN_MS
+        : MOVE_FACTOR * ms + MOVE_GAIN_MS;
       const gain = move.ms - cost;
       if (gain > most && move.from !== peer && has(peer, chunk, now)) [best, most] = [move, gain];
     }
-    if (best?.request.coverage.received === 0)
-      this.#requests.giveUp(best.from, best.request, false);
+    if (best && !isBegun(best.request)) this.#requests.giveUp(best.from, best.request, false);
     return best?.request.chunk;
   }
 }
@@ -195,19 +194,27 @@ function has(peer: Peer, chunk: number, now: number): boolean {
   return holdsChunk(peer, chunk) && now >= (peer.busyWith.get(chunk) ?? 0);
 }
 
+/** Whether anything of it has come. */
+function isBegun({ coverage }: OpenRequest): boolean {
+  return coverage.received > 0;
+}
+
 /** A chunk that should take the origin longer than this is asked of the peer as well. */
 function patienceMs(peer: Peer, chunk: number, chunks: Chunks): number {
-  return (MOVE_FACTOR * (peer.inFlight + chunks.length(chunk))) / rateOf(peer) + MOVE_GAIN_MS;
+  return MOVE_FACTOR * busyMs(peer, chunks.length(chunk)) + MOVE_GAIN_MS;
 }
 
 /**
  * Whether a peer takes another request. One that let requests pass gets one at a time. Partial
- * holders have others to serve and soon there are more of them: they get little in advance.
+ * holders have others to serve and soon there are more of them: they get little in advance, and slow ones
+ * nothing before what they were asked for has begun to come.
  */
 function hasRoom(peer: Peer, { layout }: Chunks, now: number): boolean {
   const { has, requests, timeouts, inFlight, meter } = peer;
   if (now < peer.busyUntil) return false;
   if (timeouts > 0) return requests.size < 1;
+  const isQuick = layout.chunkSize <= QUICK_MS * (meter.rate ?? Number.POSITIVE_INFINITY);
+  if (has !== 'all' && !isQuick) return [...requests.values()].every(isBegun);
   if (requests.size < MIN_PIPELINE) return true;
   const untried = has === 'all' ? START_WINDOW_BYTES : 0;
   const most = meter.rate === undefined ? untried : meter.rate * WINDOW_MS;

@@ -4,10 +4,15 @@ export const SAMPLE_MS = 50;
 /** Weight of the newest sample: three of them and the estimate has mostly followed. */
 const NEWEST = 0.4;
 
-/** Estimates how fast something delivers while it is asked to, in bytes per ms. */
+/** What counts of the past after so long a time as {@link SAMPLE_MS}: less than a third after 250 ms. */
+const KEPT = 0.8;
+
+/** Estimates how fast something delivers while it is asked to, in bytes per ms; undefined until measured. */
 export class Meter {
-  /** Undefined until measured. */
+  /** While something comes: every sample counts for as much. */
   rate: number | undefined;
+  /** With the times between, in which it delivers to others: a sample counts for as long as it took. */
+  pace: number | undefined;
   /** Undefined: from the next bytes on, which say nothing: they were asked for and took a round trip. */
   #since: number | undefined;
   #bytes = 0;
@@ -23,7 +28,9 @@ export class Meter {
     const elapsed = now - this.#since;
     if (elapsed < SAMPLE_MS) return;
     const sample = this.#bytes / elapsed;
-    this.rate = this.rate === undefined ? sample : this.rate + NEWEST * (sample - this.rate);
+    const { rate = sample, pace = sample } = this;
+    this.rate = rate + NEWEST * (sample - rate);
+    this.pace = sample + KEPT ** (elapsed / SAMPLE_MS) * (pace - sample);
     this.#restart(now);
   }
 

@@ -66,14 +66,9 @@ export class Requests {
   }
 }
 
-/** Time a peer should need for what it was asked for, in ms. */
-export function busyMs(peer: Peer): number {
-  return peer.inFlight / rateOf(peer);
-}
-
-/** Bytes per ms that it gives, as far as is known. */
-export function rateOf({ meter }: Peer): number {
-  return meter.rate ?? UNKNOWN_RATE;
+/** Time a peer should need for what it was asked for and so many bytes more, in ms. */
+export function busyMs({ inFlight, meter }: Peer, more = 0): number {
+  return (inFlight + more) / (meter.pace ?? UNKNOWN_RATE);
 }
 
 /** When the first of a peer's requests is given up; infinite if there are none. */

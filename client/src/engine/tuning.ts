@@ -26,8 +26,15 @@ export const WINDOW_MS = 500;
 /** Most asked of one peer at once: 20 MB/s over 200 ms. */
 export const MAX_WINDOW_BYTES = 4 * 1024 * 1024;
 
-/** Chunks asked of even the slowest peer: one that comes and the next, so that its line never idles. */
+/** Chunks asked of a peer at least: one that comes and the next, so that its line never idles. */
 export const MIN_PIPELINE = 2;
+
+/**
+ * A partial holder that takes longer for a chunk is asked for another only when that has begun to come: else all
+ * chunks wait in the lines of the first who had any, and the uplinks of the others are idle. (Simulated, 40 visitors
+ * with 2 Mbit/s up, origin at 512 KB/s: 4.4 instead of 4.7 s.)
+ */
+export const QUICK_MS = 100;
 
 /** Connections begun to complete holders at first. Each costs both ends more CPU time than a 1 MiB file. */
 export const FIRST_SEEDERS = 1;
