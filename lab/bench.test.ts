@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -32,6 +32,23 @@ describe('The folder for the results of a bench', () => {
         rmSync(dir, { recursive: true, force: true });
       }
     });
+
+  it('is no file', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'zf-bench-out-'));
+    try {
+      const file = join(dir, 'notes.txt');
+      writeFileSync(file, 'mine');
+      const { status, stderr } = spawnSync(process.execPath, [BENCH, 'lone', '--out', file], {
+        encoding: 'utf8',
+        timeout: 20_000,
+      });
+      assert.match(stderr, /notes\.txt is not a folder; name another folder/);
+      assert.equal(status, 2);
+      assert.equal(readFileSync(file, 'utf8'), 'mine');
+    } finally {
+      rmSync(dir, { recursive: true, force: true });
+    }
+  });
 
   it('is as it was before where there is no browser', () => {
     const dir = mkdtempSync(join(tmpdir(), 'zf-bench-out-'));

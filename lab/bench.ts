@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findBrowser } from './browsers/programs.ts';
@@ -89,6 +89,7 @@ const TRACES = /^results\.jsonl$|^summary\.json$|^access-.*\.log$/;
 /** Makes the folder for the results, and takes it. @returns why it cannot be that, if so */
 function claim(out: string): string | undefined {
   try {
+    if (existsSync(out) && !statSync(out).isDirectory()) return 'is not a folder';
     // Not always `recursive`: in /proc, Node would try for ever.
     mkdirSync(out, { recursive: existsSync(out) || !existsSync(dirname(out)) });
     if (readdirSync(out).some((name) => TRACES.test(name)))

@@ -8,6 +8,15 @@ import { gzipSync } from 'node:zlib';
 import { Unsupported } from '../net/unsupported.ts';
 import { GZIP_LEVEL } from './nginx.ts';
 
+/** A file of an npm package; a path where nothing is if the package is not installed. */
+export function packageFile(name: string, file: string): string {
+  try {
+    return fileURLToPath(new URL(file, import.meta.resolve(`${name}/package.json`)));
+  } catch {
+    return fileURLToPath(new URL(`../../node_modules/${name}/${file}`, import.meta.url));
+  }
+}
+
 /** What the clients under test load, served from `/lib/`, by name. */
 const FILES: Readonly<Record<string, string>> = {
   ...Object.fromEntries(
@@ -15,9 +24,7 @@ const FILES: Readonly<Record<string, string>> = {
       (name) => [name, fileURLToPath(new URL(`../../client/dist/${name}`, import.meta.url))],
     ),
   ),
-  'webtorrent.min.js': fileURLToPath(
-    new URL('dist/webtorrent.min.js', import.meta.resolve('webtorrent/package.json')),
-  ),
+  'webtorrent.min.js': packageFile('webtorrent', 'dist/webtorrent.min.js'),
 };
 
 /**
@@ -41,8 +48,8 @@ async function zopfli(data: Uint8Array): Promise<Uint8Array> {
 }
 
 /** @throws {Unsupported} naming what is not built; to be asked before anything is set up */
-export function checkScripts(): void {
-  for (const [name, path] of Object.entries(FILES))
+export function checkScripts(files = FILES): void {
+  for (const [name, path] of Object.entries(files))
     if (!existsSync(path))
       throw new Unsupported(`${name} is missing: run npm ci, and then npm run build`);
 }
