@@ -261,6 +261,7 @@ class Bench {
 
   async #trial(lab: Lab, { mode, grid, run }: Step, rate: number): Promise<void> {
     const { scenario, scriptFrom, timeoutMs } = this.#options;
+    const { signal } = this.#around;
     const assetBytes = totalBytes(this.#assets);
     const trial = await runTrial({
       lab,
@@ -273,7 +274,7 @@ class Bench {
       scriptFrom,
       timeoutMs: timeoutMs ?? scenario.patienceMs ?? patience(grid.leechers, assetBytes, rate),
     }).catch((error): Trial => {
-      this.#around.signal.throwIfAborted();
+      signal.throwIfAborted();
       if (error instanceof Unsupported) throw error;
       // Such as a seeder that never got ready: every load of this trial failed.
       const where = { mode, rateBytesPerSecond: rate, run };
@@ -283,6 +284,8 @@ class Bench {
       });
       return { ...where, grid, rows, originBytes: 0, assetBytes, lies: false };
     });
+    // Its browsers may have been ended, which its rows would tell as failed loads.
+    signal.throwIfAborted();
     this.trials.push(trial);
     const lines = trial.rows.map((row) => `${JSON.stringify(row)}\n`);
     appendFileSync(join(this.#around.out, 'results.jsonl'), lines.join(''));

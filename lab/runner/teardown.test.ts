@@ -18,7 +18,7 @@ describe('A bench that is ended', () => {
   afterEach(() => rmSync(dir, { recursive: true, force: true, maxRetries: 5 }));
 
   /** Starts one, and resolves when browsers are in the middle of a slow load. */
-  async function inTheMiddle(): Promise<ChildProcess> {
+  async function inTheMiddle(runs = 9, shaper = 'auto'): Promise<ChildProcess> {
     const args = [
       'lone',
       '--rate',
@@ -26,13 +26,17 @@ describe('A bench that is ended', () => {
       '--modes',
       'http',
       '--runs',
-      '9',
+      String(runs),
+      '--shaper',
+      shaper,
       '--out',
       join(dir, 'out'),
     ];
     const child = spawn(process.execPath, [BENCH, ...args], {
       env: { ...process.env, TMPDIR: dir },
       stdio: ['ignore', 'pipe', 'inherit'],
+      // A group of its own, as one that a shell starts.
+      detached: shaper === 'proxy',
     });
     let said = '';
     child.stdout.on('data', (data) => (said += data));
@@ -83,6 +87,17 @@ describe('A bench that is ended', () => {
     assert.deepEqual([verdict, why[0]], ['failed', 'ended early: ended by SIGINT']);
     assert.equal(conditions.options.runs, 9);
     assert.match(read(join(dir, 'out', 'report.html')), /ended by SIGINT/);
+    await nothingIsLeft(child.pid);
+  });
+
+  it('in its last run, by a signal to all of its processes, has measured nothing wrong', async () => {
+    const child = await inTheMiddle(1, 'proxy');
+    process.kill(-(child.pid as number), 'SIGTERM');
+    const [code] = await once(child, 'exit');
+    assert.equal(code, 143);
+    const { verdict, why, cells } = JSON.parse(read(join(dir, 'out', 'summary.json')));
+    assert.deepEqual([verdict, why[0], cells], ['failed', 'ended early: ended by SIGTERM', []]);
+    assert.equal(read(join(dir, 'out', 'results.jsonl')), '');
     await nothingIsLeft(child.pid);
   });
 
