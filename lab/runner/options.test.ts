@@ -32,6 +32,15 @@ describe('The options of the bench', () => {
     ]);
   });
 
+  it('take a range for all numbers in it, each once', () => {
+    assert.deepEqual(
+      parsed('fig3', '--n', '1-3,2,7').setup.cells.map(({ leechers }) => leechers),
+      [1, 2, 3, 7],
+    );
+    const { cells } = parsed('fig2', '--seeders', '1-10', '--leechers', '1-10').setup;
+    assert.equal(cells.length, 100);
+  });
+
   it('let --quick and --full change the size of an experiment, and an option change that', () => {
     assert.equal(parsed('fig3', '--quick').setup.runs, 1);
     assert.equal(parsed('fig3', '--quick', '--runs', '4').setup.runs, 4);
@@ -48,6 +57,9 @@ describe('The options of the bench', () => {
   const BAD: readonly (readonly [string[], RegExp])[] = [
     [[], /give one scenario \(fig2, /],
     [['fig3', 'flash'], /give one scenario/],
+    [['fig3', '--n', '5-2'], /--n: '5-2' goes downwards: give 2-5/],
+    [['fig3', '--n', '0-2'], /--n: '0' is no whole number from 1 to 200/],
+    [['fig3', '--n', '1-'], /--n: '1-' is no whole number/],
     [['fig4'], /no scenario is called 'fig4'; there are fig2, fig3/],
     [['fig3', '--speed', '3'], /^Error: there is no option --speed$/],
     [['fig3', '--modes'], /^Error: --modes needs a value$/],

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { MODES, modeOf } from '../modes/index.ts';
 import { type Grid, SCENARIOS, type Scenario, type Setup } from '../scenarios/index.ts';
-import { parseCount, parseList, parseMs, parseRate, parseShare } from './units.ts';
+import { parseCount, parseCounts, parseList, parseMs, parseRate, parseShare } from './units.ts';
 
 /** What a bench is asked to do. */
 export interface BenchOptions {
@@ -38,7 +38,7 @@ ${SCENARIOS.map(({ name, about }) => `  ${name.padEnd(13)} ${about}`).join('\n')
 Modes: ${MODES.map(({ name }) => name).join(', ')}
 
 Options (lists are parted by commas; 1 KB/s = 1000 bytes/s; without them, what the scenario declares):
-  --n LIST           as many seeders as leechers
+  --n LIST           as many seeders as leechers, such as 1,2,5 or 1-10
   --seeders LIST     visitors that have it at the start
   --leechers LIST    visitors that come, all at once
   --rate LIST        of the origin, such as 64KB,512KB; 0 for not limited
@@ -122,8 +122,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | 'help' {
   };
   const size = values.quick ? scenario.quick : values.full ? scenario.full : {};
   const base: Setup = { ...scenario.setup, ...size };
-  const counts = (least: number) => (text: string) =>
-    parseList(text, (item) => parseCount(item, least, MOST_PEERS));
+  const counts = (least: number) => (text: string) => parseCounts(text, least, MOST_PEERS);
   const setup: Setup = {
     modes: given('modes', (text) => parseList(text, (item) => modeOf(item).name), base.modes),
     cells: cells(scenario, base.cells, {

@@ -51,6 +51,17 @@ export function parseList<T>(text: string, one: (item: string) => T): T[] {
   return [...new Set(text.split(',').map((item) => one(item.trim())))];
 }
 
+/** "1,5,8-10": whole numbers within limits, and all from one to another. */
+export function parseCounts(text: string, least: number, most: number): number[] {
+  const lists = parseList(text, (item) => {
+    const [, from = item, to = from] = /^(\d+)-(\d+)$/.exec(item) ?? [];
+    const [first, last] = [parseCount(from, least, most), parseCount(to, least, most)];
+    if (first > last) throw new Error(`'${item}' goes downwards: give ${last}-${first}`);
+    return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  });
+  return [...new Set(lists.flat())];
+}
+
 /** "512 KB/s", "unlimited" */
 export function showRate(bytesPerSecond: number): string {
   if (bytesPerSecond === 0) return 'unlimited';
