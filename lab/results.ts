@@ -86,6 +86,13 @@ export interface Cell {
   readonly p95Ms: number | null;
   readonly minMs: number | null;
   readonly maxMs: number | null;
+  /** Standard deviation of the good loads; null: of less than two. Not in results of before it was recorded. */
+  readonly sdMs?: number | null;
+  /**
+   * Half the width of the 95 % confidence interval of the mean, by Student's t over the means of the
+   * runs; null: of less than two runs. Likewise.
+   */
+  readonly ci95Ms?: number | null;
   /** Bytes that left the origin while the leechers loaded, mean of the runs: by kernel counters with the headers of packets, or by the proxy without. */
   readonly originBytes: number;
   /** originBytes in copies of the asset. */

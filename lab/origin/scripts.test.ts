@@ -17,7 +17,8 @@ describe("the clients' scripts", () => {
     const files = { 'rival.js': packageFile('no-such-package', 'dist/rival.js') };
     assert.throws(
       () => checkScripts(files),
-      (error) => error instanceof Unsupported && /^rival\.js is missing: run npm ci/.test(error.message),
+      (error) =>
+        error instanceof Unsupported && /^rival\.js is missing: run npm ci/.test(error.message),
     );
   });
 });

@@ -65,11 +65,15 @@ interface Group {
   readonly heading: (title: string, subtitle: string) => Heading;
 }
 
+/** Name of a file about all cells of one rate, without its ending. */
+export function figureFile(scenario: string, kind: string, rate: number): string {
+  return `${scenario.replace(/[^\w-]+/g, '-')}-${kind}-${rate === 0 ? 'unlimited' : rate}`;
+}
+
 function groupOf(summary: Summary, rate: number, cells: readonly Cell[]): Group {
   const modes = [...new Set(cells.map(({ mode }) => mode))].sort(compareModes);
   const shape = shapeOf(cells);
   const origin = rate === 0 ? 'origin not limited' : `origin at ${rateText(rate)}`;
-  const scenario = summary.scenario.replace(/[^\w-]+/g, '-');
   const words = cells
     .map((cell) => {
       const time = cell.meanMs === null ? 'no load succeeded' : duration(cell.meanMs);
@@ -95,7 +99,7 @@ function groupOf(summary: Summary, rate: number, cells: readonly Cell[]): Group 
         .map((mode) => ` “${labelOf(mode)}” is left out: its copies came from another server.`)
         .join(''),
     limited: cells.some(({ fluidLimitMs }) => fluidLimitMs !== null),
-    file: (kind) => `${scenario}-${kind}-${rate === 0 ? 'unlimited' : rate}`,
+    file: (kind) => figureFile(summary.scenario, kind, rate),
     heading: (title, subtitle) => ({
       title: `${title}, ${origin}`,
       subtitle,

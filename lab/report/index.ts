@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ResultRow, Summary } from '../results.ts';
+import { cellsCsv, datFiles } from './data.ts';
 import { type Figure, figuresOf } from './figures.ts';
 import { pageOf, WIDE } from './page.ts';
 import { renderPngs } from './png.ts';
@@ -16,8 +17,9 @@ export function standalone(figure: Figure): string {
 }
 
 /**
- * Writes `report.html` (one file, readable offline) and each of its figures as `figures/*.svg` and,
- * where a browser can be started, `figures/*.png`. Without one it says so on stderr.
+ * Writes `report.html` (one file, readable offline), `cells.csv`, the means of each rate of the origin
+ * as `figures/*.dat`, and each figure as `figures/*.svg` and, where a browser can be started,
+ * `figures/*.png`. Without one it says so on stderr.
  *
  * @param dir is made if it is not there
  * @param signal aborted: no browser is started
@@ -32,6 +34,8 @@ export async function writeReport(
   const folder = join(dir, 'figures');
   await mkdir(folder, { recursive: true });
   await writeFile(join(dir, 'report.html'), pageOf(summary, figures));
+  await writeFile(join(dir, 'cells.csv'), cellsCsv(summary));
+  for (const { name, text } of datFiles(summary)) await writeFile(join(folder, name), text);
   const svgs: string[] = [];
   for (const figure of figures) {
     const path = join(folder, `${figure.name}.svg`);

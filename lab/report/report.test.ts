@@ -208,15 +208,15 @@ describe('report in a browser', () => {
     rmSync(dir, { recursive: true, force: true });
   });
 
-  it('writes each figure as SVG and PNG', () => {
+  it('writes each figure as SVG and PNG, and what is drawn as columns', () => {
     const files = readdirSync(join(dir, 'figures')).sort();
     assert.deepEqual(
       files,
-      ['loads', 'origin', 'time'].flatMap((kind) => [
-        `fig3-${kind}-512000.png`,
-        `fig3-${kind}-512000.svg`,
-      ]),
+      ['loads', 'means', 'origin', 'time'].flatMap((kind) =>
+        (kind === 'means' ? ['dat'] : ['png', 'svg']).map((type) => `fig3-${kind}-512000.${type}`),
+      ),
     );
+    assert.match(readFileSync(join(dir, 'cells.csv'), 'utf8'), /^scenario,verdict,mode,/);
     const png = readFileSync(join(dir, 'figures', 'fig3-time-512000.png'));
     const svg = readFileSync(join(dir, 'figures', 'fig3-time-512000.svg'), 'utf8');
     const height = Number(/^<svg[^>]* height="(\d+)"/.exec(svg)?.[1]);

@@ -59,8 +59,9 @@ export function cellTable(cells: readonly Cell[]): Markup {
     ['Loads', ({ loads }) => loads],
     ['Failed', ({ failed }) => (failed > 0 ? h('strong', { class: 'bad' }, `✕ ${failed}`) : '0')],
     ['Mean', ({ meanMs }) => h('strong', {}, ms(meanMs))],
+    ['± 95 %', ({ ci95Ms }) => ms(ci95Ms ?? null)],
     ['Median', ({ medianMs }) => ms(medianMs)],
-    ['95 %', ({ p95Ms }) => ms(p95Ms)],
+    ['95th', ({ p95Ms }) => ms(p95Ms)],
     ['Min', ({ minMs }) => ms(minMs)],
     ['Max', ({ maxMs }) => ms(maxMs)],
     ['Limit', ({ fluidLimitMs }) => ms(fluidLimitMs)],
@@ -79,7 +80,7 @@ export function cellTable(cells: readonly Cell[]): Markup {
       ['Of a bare channel', ({ ofBareChannel }) => percent(ofBareChannel)],
     );
   return table(
-    'All cells: times in ms, the fluid limit, copies of the image that left the origin; from when on content came from a peer, in ms after navigation',
+    'All cells: times in ms; ± 95 %: confidence interval of the mean, by means of runs; 95th: percentile of loads; the fluid limit; copies of the image that left the origin; from when on content came from a peer, in ms after navigation',
     columns.map(([head]) => head),
     cells.map((cell) => columns.map(([, of]) => of(cell))),
   );

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { gini, mean, median, percentile } from './index.ts';
+import { confidence95, deviation, gini, mean, median, percentile } from './index.ts';
 
 const sample = fc.array(fc.double({ min: 0, max: 1e6, noNaN: true }), {
   minLength: 1,
@@ -82,5 +82,24 @@ describe('descriptive statistics', () => {
         close(gini(values), expected);
       }),
     );
+  });
+
+  it('bound a mean as tables of Student’s t do, from two values on', () => {
+    for (const [freedom, t] of [
+      [1, 12.706],
+      [2, 4.303],
+      [10, 2.228],
+      [11, 2.201],
+      [30, 2.042],
+      [60, 2.0],
+      [1000, 1.962],
+    ] as const) {
+      const values = Array.from({ length: freedom + 1 }, (_, index) => (index * 7919) % 1013);
+      const expected = (t * deviation(values)) / Math.sqrt(freedom + 1);
+      const bound = confidence95(values);
+      assert.ok(Math.abs(bound / expected - 1) < 0.0005, `${freedom}: ${bound} ≠ ${expected}`);
+    }
+    assert.equal(deviation([10, 20, 30]), 10);
+    for (const few of [[], [1]]) assert.throws(() => confidence95(few), RangeError);
   });
 });

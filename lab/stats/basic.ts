@@ -56,3 +56,38 @@ export function gini(values: readonly number[]): number {
   }
   return sum === 0 ? 0 : weighted / (sorted.length * sum);
 }
+
+/** Of the normal distribution: 95 % lie within so many standard deviations. */
+const Z_95 = 1.959963984540054;
+/** Of Student's t with 1, 2, … degrees of freedom, likewise; beyond, the expansion is exact to four digits. */
+const T_95 = [12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.306, 2.2622, 2.2281];
+
+/** Two-sided 95 % point of Student's t. Abramowitz & Stegun, 26.7.5. */
+function studentT95(freedom: number): number {
+  const z = Z_95;
+  return (
+    T_95[freedom - 1] ??
+    z +
+      (z ** 3 + z) / (4 * freedom) +
+      (5 * z ** 5 + 16 * z ** 3 + 3 * z) / (96 * freedom ** 2) +
+      (3 * z ** 7 + 19 * z ** 5 + 17 * z ** 3 - 15 * z) / (384 * freedom ** 3)
+  );
+}
+
+/** Standard deviation of the population that the sample is of (n - 1). @throws {RangeError} for less than two */
+export function deviation(values: readonly number[]): number {
+  if (values.length < 2) throw new RangeError(`no deviation of ${values.length} values`);
+  const middle = mean(values);
+  const squares = values.reduce((sum, value) => sum + (value - middle) ** 2, 0);
+  return Math.sqrt(squares / (values.length - 1));
+}
+
+/**
+ * Half the width of the 95 % confidence interval of the mean, by Student's t. The values have to be
+ * independent of one another: means of runs, not loads of one run, which share its lines.
+ *
+ * @throws {RangeError} for less than two values
+ */
+export function confidence95(values: readonly number[]): number {
+  return (studentT95(values.length - 1) * deviation(values)) / Math.sqrt(values.length);
+}

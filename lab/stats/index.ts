@@ -1,4 +1,4 @@
-export { gini, mean, median, percentile } from './basic.ts';
+export { confidence95, deviation, gini, mean, median, percentile } from './basic.ts';
 export { type Arrivals, type Distribution, fluidLimitMs, leastMeanMs } from './fluid.ts';
 export {
   type CellKey,

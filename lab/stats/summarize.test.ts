@@ -55,12 +55,25 @@ describe('summarize', () => {
           p95Ms: 290,
           minMs: 100,
           maxMs: 300,
+          sdMs: Math.sqrt(20_000),
+          ci95Ms: null,
           originBytes: 1200,
           originCopies: 1.2,
           fluidLimitMs: 50,
         },
       ],
     );
+  });
+
+  it('bounds the mean by how far runs differ, not by how many loads each has', () => {
+    const rows = [100, 110, 120].flatMap((ms, run) =>
+      [-50, 0, 50].map((off, peer) => row({ run: run + 1, peer: peer + 1, loadMs: ms + off })),
+    );
+    const origins = [1, 2, 3].map((run) => origin('zauberflote', run, 1000));
+    const [cell] = summarize(rows, origins, ASSET, () => null);
+    // Student's t of two degrees of freedom, a deviation of 10, three runs.
+    assert.ok(Math.abs((cell?.ci95Ms ?? 0) - (4.3027 * 10) / Math.sqrt(3)) < 0.01);
+    assert.equal(cell?.meanMs, 110);
   });
 
   it('has no times where every load failed', () => {
@@ -71,7 +84,16 @@ describe('summarize', () => {
       () => null,
     );
     assert.equal(cell?.failed, 1);
-    for (const key of ['meanMs', 'medianMs', 'p95Ms', 'minMs', 'maxMs', 'fluidLimitMs'] as const)
+    for (const key of [
+      'meanMs',
+      'medianMs',
+      'p95Ms',
+      'minMs',
+      'maxMs',
+      'sdMs',
+      'ci95Ms',
+      'fluidLimitMs',
+    ] as const)
       assert.equal(cell?.[key], null, key);
   });
 

@@ -1,7 +1,7 @@
 import { MARKS, type Marks } from '../modes/marks.ts';
 import type { Cell, CpuUse, ResultRow } from '../results.ts';
 import { meanCpu } from '../runner/cpu.ts';
-import { mean, median, percentile } from './basic.ts';
+import { confidence95, deviation, mean, median, percentile } from './basic.ts';
 
 /** What tells one cell from another. */
 export interface CellKey {
@@ -91,6 +91,8 @@ export function summarize(
         p95Ms: over((values) => percentile(values, 95)),
         minMs: over((values) => percentile(values, 0)),
         maxMs: over((values) => percentile(values, 100)),
+        sdMs: times.length < 2 ? null : deviation(times),
+        ci95Ms: confidence(loads),
         originBytes,
         originCopies: originBytes / asset.bytes,
         fluidLimitMs: limit(key),
@@ -106,6 +108,15 @@ function loadTime({ loadMs, mode, run, peer }: ResultRow): number {
   if (loadMs === null || !(loadMs >= 0))
     throw new RangeError(`${mode}, run ${run}, peer ${peer}: a good load of ${loadMs} ms`);
   return loadMs;
+}
+
+/** Of the means of runs: loads of one run share its lines, so that more of them tell less than more runs. */
+function confidence(loads: readonly ResultRow[]): number | null {
+  const good = loads.filter(({ ok }) => ok);
+  const runs = [...Map.groupBy(good, ({ run }) => run).values()].map((own) =>
+    mean(own.map(loadTime)),
+  );
+  return runs.length < 2 ? null : confidence95(runs);
 }
 
 /** Means of the marks of good loads, each over those that have it; nothing where none was recorded. */
