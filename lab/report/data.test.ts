@@ -52,6 +52,8 @@ describe('numbers for other programs', () => {
       grid(3, 0).map(({ seeders, leechers }) => [seeders, leechers]),
     );
     assert.equal(file!.text.match(/\n\n/g)?.length, 2);
+    assert.match(file!.text, /^# seeders\tleechers\thttp\tzauberflote\t/m);
+    assert.match(file!.text, /^2\t1\t\d/m);
   });
 
   it('have a file for each rate, and no gap where a line goes through', () => {

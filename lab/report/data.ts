@@ -46,7 +46,7 @@ export function datFiles(summary: Summary): DataFile[] {
     const shape = shapeOf(own);
     const equal = shape === 'equal';
     const places = Map.groupBy(own, ({ seeders, leechers }) =>
-      equal ? `${leechers}` : `${seeders} ${leechers}`,
+      equal ? `${leechers}` : `${seeders}\t${leechers}`,
     );
     const columns = [
       ...(equal ? ['n'] : ['seeders', 'leechers']),

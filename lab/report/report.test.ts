@@ -108,6 +108,23 @@ describe('report', () => {
     for (const svg of svgs) assert.match(svg, /VOID: origin: 71\.2 KB\/s/);
   });
 
+  it('says of a run that was ended early neither that links kept to their rates nor that checks failed', () => {
+    const [before] = CONDITIONS.links;
+    const { html } = page({
+      ...FIG3,
+      over: {
+        verdict: 'failed',
+        why: ['ended early: ended by SIGINT'],
+        conditions: { ...CONDITIONS, links: [before!] },
+      },
+    });
+    assert.match(
+      html,
+      /No link was found to be off, but .*, or it ended early\..*ended by SIGINT/s,
+    );
+    assert.doesNotMatch(html, /kept to their rates/);
+  });
+
   it('marks a link that was off, or not measured again', () => {
     const { summary } = experiment(FIG3);
     const [before] = CONDITIONS.links;

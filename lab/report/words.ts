@@ -36,7 +36,8 @@ export const VERDICTS: Readonly<Record<Summary['verdict'], { mark: string; words
   ok: { mark: '✓', words: 'Every check of this scenario held; rivals are told, not judged.' },
   failed: {
     mark: '✕',
-    words: 'The links kept to their rates, but not every check of this scenario held.',
+    words:
+      'No link was found to be off, but a check of this scenario did not hold, or it ended early.',
   },
   void: {
     mark: '⊘',
