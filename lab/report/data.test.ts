@@ -65,7 +65,13 @@ describe('numbers for other programs', () => {
       files.map(({ name }) => name),
       ['flash-means-unlimited.dat', 'flash-means-64000.dat'],
     );
-    for (const { text } of files) assert.doesNotMatch(text, /\n\n/);
+    for (const { text } of files) {
+      assert.doesNotMatch(text, /\n\n/);
+      assert.match(
+        text,
+        /^# settings: origin .*\. Links: round trips 50 ms longer, 1 % of packets lost\.$/m,
+      );
+    }
   });
 
   it('say NaN, or nothing, where no load succeeded, and a verdict that spoils them', () => {

@@ -1,7 +1,7 @@
 /** The numbers of a summary for other programs: CSV of all cells, and columns as the paper's `.dat` files. */
 import type { Cell, Summary } from '../results.ts';
 import { compareModes } from '../stats/index.ts';
-import { figureFile, shapeOf } from './figures.ts';
+import { figureFile, linksText, shapeOf } from './figures.ts';
 import { rateText } from './scale.ts';
 
 export interface DataFile {
@@ -65,9 +65,9 @@ export function datFiles(summary: Summary): DataFile[] {
       leechers = there[0]?.leechers;
       return gap + [place, ...of('meanMs'), ...of('ci95Ms')].join('\t');
     });
-    const origin = rate === 0 ? 'not limited' : rateText(rate);
     const head = [
-      `${scenario}, origin ${origin}, ${conditions.date}, commit ${conditions.commit.slice(0, 12)}`,
+      `${scenario}, ${conditions.date}, commit ${conditions.commit.slice(0, 12)}`,
+      `settings: origin ${rate === 0 ? 'not limited' : rateText(rate)}.${linksText(conditions)}`,
       `verdict: ${[verdict, ...why].join('; ').replace(/\s+/g, ' ')}`,
       'mean load times in ms over all loads that succeeded; ci95: half of the 95 % confidence interval',
       columns.join('\t'),

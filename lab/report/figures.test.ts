@@ -25,6 +25,38 @@ function figures(wanted: Wanted, change: (summary: Summary) => Partial<Summary> 
   return { all, of, svg: (kind: string) => standalone(of(kind)), page: pageOf(changed, all) };
 }
 
+describe('charts', () => {
+  const options = { ...CONDITIONS.options, rttMs: 50, loss: 0.01, peerUp: 250_000, peerDown: 0 };
+
+  it('say without their page what is the same all along, and how links were set', () => {
+    const of = (places: Wanted['places']) =>
+      figures({ scenario: 'flash', places }, () => ({ conditions: { ...CONDITIONS, options } }));
+    const one = { seeders: 2, leechers: 3, rate: 64_000 };
+    const seeders = of([one, { ...one, seeders: 4 }]);
+    const leechers = of([one, { ...one, leechers: 4 }]);
+    for (const kind of ['time', 'origin', 'loads']) {
+      assert.match(seeders.svg(kind), />Seeders, with 3 leechers</);
+      assert.match(leechers.svg(kind), />Leechers, loading at once, with 2 seeders</);
+      assert.match(
+        seeders.svg(kind),
+        /Links: visitors send 250 KB\/s, round trips 50 ms longer, 1 % of packets lost\./,
+      );
+    }
+    assert.doesNotMatch(
+      figures(FIG3, () => ({ conditions: { ...CONDITIONS, options: {} } })).svg('time'),
+      /Links/,
+    );
+  });
+
+  it('show a fluid limit that there is at one place only', () => {
+    const place = (seeders: number) => ({ seeders, leechers: 3, rate: 64_000 });
+    const svg = figures({ scenario: 'flash', places: [place(0), place(2)] }, ({ cells }) => ({
+      cells: cells.map((cell) => (cell.seeders === 0 ? cell : { ...cell, fluidLimitMs: null })),
+    })).svg('time');
+    assert.match(svg, /d="M[\d.]+ [\d.]+h24" class="limit/);
+  });
+});
+
 describe('lines of charts', () => {
   it('bring the paper’s figure 3 only where the origin is as its own was', () => {
     const at = (rate: number) =>

@@ -44,6 +44,31 @@ const X_LABEL: Readonly<Record<Shape, string>> = {
   single: 'Leechers, loading at once',
 };
 
+/** What goes to the right, and what is the same all along it. */
+function xLabelOf(shape: Shape, cells: readonly Cell[]): string {
+  const same = (key: 'seeders' | 'leechers', word: string): string => {
+    const counts = new Set(cells.map((cell) => cell[key]));
+    return counts.size === 1 ? `, with ${plural([...counts][0]!, word)}` : '';
+  };
+  if (shape === 'seeders') return X_LABEL[shape] + same('leechers', 'leecher');
+  if (shape === 'leechers') return X_LABEL[shape] + same('seeders', 'seeder');
+  return X_LABEL[shape];
+}
+
+/** What else the links were set to: a figure is also shown without its page. */
+export function linksText({ options }: Summary['conditions']): string {
+  const { rttMs, loss, peerUp, peerDown } = options;
+  const set = (value: unknown, text: (value: number) => string): string[] =>
+    typeof value === 'number' && value !== 0 ? [text(value)] : [];
+  const said = [
+    ...set(peerUp, (rate) => `visitors send ${rateText(rate)}`),
+    ...set(peerDown, (rate) => `visitors receive ${rateText(rate)}`),
+    ...set(rttMs, (ms) => `round trips ${duration(ms)} longer`),
+    ...set(loss, (share) => `${Number((share * 100).toPrecision(3))} % of packets lost`),
+  ].join(', ');
+  return said === '' ? '' : ` Links: ${said}.`;
+}
+
 const LIMIT =
   'the fluid limit, the least time in which any peer-assisted distribution can have served all';
 
@@ -56,6 +81,7 @@ interface Group {
   readonly series: ReadonlyMap<string, Series>;
   readonly shape: Shape;
   readonly x: content.X;
+  readonly xLabel: string;
   readonly limited: boolean;
   /** What the fluid limit is, in words. */
   readonly limit: string;
@@ -74,6 +100,7 @@ function groupOf(summary: Summary, rate: number, cells: readonly Cell[]): Group 
   const modes = [...new Set(cells.map(({ mode }) => mode))].sort(compareModes);
   const shape = shapeOf(cells);
   const origin = rate === 0 ? 'origin not limited' : `origin at ${rateText(rate)}`;
+  const links = linksText(summary.conditions);
   const words = cells
     .map((cell) => {
       const time = cell.meanMs === null ? 'no load succeeded' : duration(cell.meanMs);
@@ -87,6 +114,7 @@ function groupOf(summary: Summary, rate: number, cells: readonly Cell[]): Group 
     byMode: new Map(modes.map((mode) => [mode, cells.filter((cell) => cell.mode === mode)])),
     series: seriesOf(modes),
     shape,
+    xLabel: xLabelOf(shape, cells),
     x: ({ seeders, leechers }) => (shape === 'seeders' ? seeders : leechers),
     limit:
       summary.conditions.options.scriptFrom === 'origin'
@@ -102,8 +130,8 @@ function groupOf(summary: Summary, rate: number, cells: readonly Cell[]): Group 
     file: (kind) => figureFile(summary.scenario, kind, rate),
     heading: (title, subtitle) => ({
       title: `${title}, ${origin}`,
-      subtitle,
-      description: `${subtitle} Mean load times: ${words}`,
+      subtitle: `${subtitle}${links}`,
+      description: `${subtitle}${links} Mean load times: ${words}`,
       warning:
         summary.verdict === 'ok'
           ? null
@@ -182,6 +210,7 @@ function timeLines({
   series,
   shape,
   x,
+  xLabel,
   limited,
   limit,
   file,
@@ -205,7 +234,7 @@ function timeLines({
             'Load time',
             'From navigation to the load event of the image. Less is better.',
           ),
-          xLabel: X_LABEL[shape],
+          xLabel,
           yLabel: 'Mean load time',
           tick: tickDuration,
           lines: [
@@ -241,7 +270,7 @@ function copiesBars({ cells, series, copies, file, heading }: Group): Figure {
   };
 }
 
-function copiesLines({ byMode, series, shape, x, copies, file, heading }: Group): Figure {
+function copiesLines({ byMode, series, shape, x, xLabel, copies, file, heading }: Group): Figure {
   return {
     name: file('origin'),
     caption:
@@ -250,7 +279,7 @@ function copiesLines({ byMode, series, shape, x, copies, file, heading }: Group)
       drawLines(
         {
           heading: heading('What the origin sent', 'In copies of the image. Less is better.'),
-          xLabel: X_LABEL[shape],
+          xLabel,
           yLabel: 'Copies of the image',
           tick: String,
           lines: [...byMode]
@@ -264,7 +293,7 @@ function copiesLines({ byMode, series, shape, x, copies, file, heading }: Group)
   };
 }
 
-function strip({ byMode, shape, x, file, heading }: Group, rows: readonly ResultRow[]): Figure {
+function strip({ byMode, x, xLabel, file, heading }: Group, rows: readonly ResultRow[]): Figure {
   const modes = new Set([...byMode.keys(), ...rows.map(({ mode }) => mode)]);
   const series = seriesOf([...modes]);
   const loads = rows
@@ -283,7 +312,7 @@ function strip({ byMode, shape, x, file, heading }: Group, rows: readonly Result
       drawStrip(
         {
           heading: heading('Every single load', `${plural(rows.length, 'load')}, none left out.`),
-          xLabel: X_LABEL[shape],
+          xLabel,
           loads,
         },
         id,

@@ -92,10 +92,15 @@ export function drawLines(chart: LineChart, id: string, width: number): Markup {
     ),
   ];
   for (const { points, series } of chart.lines) area.push(band(points, series, place));
+  // A line to one point alone cannot be seen.
+  const path = (points: readonly { x: number; y: number }[]): string =>
+    points.length === 1
+      ? `M${(x(points[0]!.x) - 12).toFixed(1)} ${y.at(points[0]!.y).toFixed(1)}h24`
+      : `M${points.map((point) => place(point.x, point.y)).join('L')}`;
   for (const { points, series } of chart.references)
     area.push(
       h('path', {
-        d: `M${points.map((point) => place(point.x, point.y)).join('L')}`,
+        d: path(points),
         class: limitClass(series),
       }),
     );
