@@ -184,11 +184,12 @@ describe('DownloadManager', () => {
   });
 
   it('tells why the origin failed', async () => {
-    bench.answer = () => new Response('', { status: 503 });
+    bench.answer = () => new Response('', { status: 404 });
     const result = bench.manager.download(HASH, { fallback: '/f' });
     await settle();
     bench.named();
-    await assert.rejects(result, { code: 'no-source', message: /\/f answered 503/ });
+    await assert.rejects(result, { code: 'no-source', message: /\/f answered 404/ });
+    assert.deepEqual(bench.fetched, ['/f']);
   });
 
   it('bars a peer that sends beyond what it was asked for', async () => {

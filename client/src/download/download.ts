@@ -9,7 +9,7 @@ import type { Verifier } from '../integrity/digest.ts';
 import type { ManifestInfo } from '../integrity/manifest.ts';
 import type { Platform } from '../platform.ts';
 import type { HttpError } from '../sources/http.ts';
-import { concat, fetchRange } from '../sources/http.ts';
+import { concat, fetchRange, HTTP_STALL_MS } from '../sources/http.ts';
 import { Alarm } from './alarm.ts';
 import { ChunkBytes } from './chunk-bytes.ts';
 import { News } from './news.ts';
@@ -319,7 +319,7 @@ export class Download implements Servable {
     const abort = new AbortController();
     this.#ranges.set(id, abort);
     const buffer = this.#bytes.beginRange(id);
-    const end = (event: Pick<Extract<EngineEvent, { type: 'range-end' }>, 'end' | 'total'>) => {
+    const end = (event: Omit<Extract<EngineEvent, { type: 'range-end' }>, 'type' | 'range'>) => {
       if (!abort.signal.aborted) this.tell({ type: 'range-end', range: id, ...event });
       this.#endRange(id);
     };
@@ -348,13 +348,21 @@ export class Download implements Servable {
       end({ end: 'done' });
     } catch (error) {
       if (!abort.signal.aborted) this.#originError = error;
-      const { kind, status, size } = error as Partial<HttpError>;
-      // Chromium fails like this where a range is answered with a compressed one, too. Where ranges have
-      // come, it is the network, and the whole file would be more than what is missing.
-      const mayBe = kind === 'unreachable' && length !== undefined && !this.#hasRanges;
+      const { kind, status, size, retryAfter = 0 } = error as Partial<HttpError>;
+      const isOverrun = status === 429 || status === 503;
+      const isRefused = kind === 'status' && !isOverrun && !/^40[14]|410/.test(String(status));
+      // Chromium fails like this where a range is answered with a compressed one, too; some servers refuse ranges. Where
+      // ranges have come, it is the network, and the whole file would be more than what is missing.
+      const mayBe =
+        (kind === 'unreachable' || isRefused) && length !== undefined && !this.#hasRanges;
       const isUseless = kind === 'range' || mayBe;
       if (status === 416) end({ end: 'beyond', total: size });
-      else end({ end: isUseless ? 'no-ranges' : 'failed' });
+      else if (isUseless) end({ end: 'no-ranges' });
+      else
+        end({
+          end: 'failed',
+          retryAfter: isOverrun && retryAfter <= HTTP_STALL_MS ? retryAfter : undefined,
+        });
     }
   }
 

@@ -442,8 +442,8 @@ export class DownloadEngine {
   }
 
   #originIsOut(): boolean {
-    const { phase, isOut, hasGiven } = this.#origin;
-    return isOut || (phase === 'pausing' && !hasGiven);
+    const { phase, isOut, hasGiven, isOverrun } = this.#origin;
+    return isOut || (phase === 'pausing' && !hasGiven && !isOverrun);
   }
 
   /** A tracker that is away may come back with holders, so it is waited for; a missing one is not. */

@@ -252,6 +252,37 @@ describe('DownloadEngine with an origin beside peers', () => {
     assert.ok(away.engine.ended);
   });
 
+  it('waits for an origin that is overrun, though nobody else is there', () => {
+    const bench = new Bench({ verification: 'chunks' }).startChunks(8).seeders(8 * CHUNK);
+    bench.tell({ type: 'tracker', reach: 'missing' });
+    bench.overrun(bench.sole('fetch-range'), RETRY_ORIGIN_MS + 1);
+    assert.deepEqual(bench.pass(RETRY_ORIGIN_MS).effects, []);
+    bench.serve(bench.pass(1).sole('fetch-range'), 8 * CHUNK);
+    for (let chunk = 0; chunk < 8; chunk++) bench.checked(chunk, undefined);
+    assert.deepEqual(bench.effects.at(-1), { type: 'complete' });
+  });
+
+  it('asks for the whole at last where ranges alone are limited, and then gives up', () => {
+    const bench = new Bench({ verification: 'chunks' }).startChunks(8).seeders(8 * CHUNK);
+    bench.grant(0, 1, CHUNK);
+    const asked: (number | undefined)[] = [];
+    for (let i = 0; i < 40; i++) {
+      for (const fetch of bench.said('fetch-range')) {
+        asked.push(fetch.length);
+        bench.overrun(fetch);
+      }
+      if (bench.engine.ended) break;
+      if (bench.said('lease').some(({ wanted }) => wanted > 0)) bench.grant(0, 1, CHUNK);
+      else bench.pass(1_000);
+    }
+    assert.equal(asked.length, MAX_ORIGIN_FAILURES);
+    assert.deepEqual(
+      asked.map((length) => length === undefined),
+      [false, false, true],
+    );
+    assert.deepEqual(bench.effects.at(-1), { type: 'fail', reason: 'no-source' });
+  });
+
   it('believes the origin on the size, and peers again once it lied', () => {
     const bench = new Bench().start().seeders(5, 1n).connected(1n);
     bench.tell({ type: 'tracker', reach: 'away' }).pass(2 * STALL_PATIENCE_MS);

@@ -66,6 +66,8 @@ export class Origin {
   readonly leases: Leases;
   /** Whether it ever sent bytes. */
   hasGiven = false;
+  /** Whether it is overrun for now: what gives nothing yet then is waited for. */
+  isOverrun = false;
   /** Whether caches on the way are passed: they gave something else once. */
   isFresh = false;
   /** How often a `chunk` was needed since peers gave one: word of theirs that nothing comes of counts for less each time. */
@@ -238,7 +240,7 @@ export class Origin {
   }
 
   /** @returns bytes of a range that began at 0 and of which nobody had said how long it is */
-  ended({ range: id, end }: EventOf<'range-end'>, now: number): number | undefined {
+  ended({ range: id, end, retryAfter }: EventOf<'range-end'>, now: number): number | undefined {
     const range = this.#ranges.get(id);
     if (!range) return undefined;
     this.#ranges.delete(id);
@@ -253,7 +255,7 @@ export class Origin {
       return range.end === Number.POSITIVE_INFINITY && start === 0 ? at : undefined;
     }
     // Without ranges, as with a size that nobody says, the whole file is left; if it was asked for, nothing.
-    if (end === 'failed' || range.asked === Number.POSITIVE_INFINITY) this.fail(now);
+    if (end === 'failed' || range.asked === Number.POSITIVE_INFINITY) this.fail(now, retryAfter);
     else if (end === 'no-ranges' || !this.#chunks || range.start < size) this.#serves = 'whole';
     return undefined;
   }
@@ -270,10 +272,15 @@ export class Origin {
     this.isFresh = true;
   }
 
-  fail(now: number): void {
+  fail(now: number, retryAfter?: number): void {
     this.#rate.forget();
+    this.isOverrun = retryAfter !== undefined;
     this.phase = ++this.#failures >= MAX_ORIGIN_FAILURES ? 'failed' : 'pausing';
-    this.#retryAt = now + RETRY_ORIGIN_MS * 2 ** (this.#failures - 1);
+    const pause = RETRY_ORIGIN_MS * 2 ** (this.#failures - 1);
+    this.#retryAt = now + Math.max(pause, retryAfter ?? 0);
+    // Some limit ranges alone: the last try is what plain HTTP asks.
+    if (this.isOverrun && !this.hasGiven && this.#failures === MAX_ORIGIN_FAILURES - 1)
+      this.#serves = 'whole';
   }
 
   /** Nothing is fetched any more. */

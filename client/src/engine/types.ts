@@ -107,6 +107,8 @@ export type EngineEvent =
       readonly end: RangeEnd;
       /** With `beyond`: the file's size, if the origin says. */
       readonly total?: number | undefined;
+      /** With `failed`: it is overrun, and asks to be left alone for so many ms. */
+      readonly retryAfter?: number | undefined;
     }
   /** The result of a `check`; without `peer`, of bytes from the origin. */
   | {

@@ -129,6 +129,11 @@ export class Bench {
     return this.tell({ type: 'range-end', range, end, total });
   }
 
+  /** The origin is overrun, and asks to be left alone for a while. */
+  overrun({ range }: Of<'fetch-range'>, retryAfter = 0): this {
+    return this.tell({ type: 'range-end', range, end: 'failed', retryAfter });
+  }
+
   /** The origin sends all that was asked for, in one piece. Says what the engine said to that. */
   serve(fetch: Of<'fetch-range'>, total: number): this {
     const { offset, length = total - offset } = fetch;
