@@ -329,7 +329,7 @@ export class Download implements Servable {
         length,
         fresh,
         // What has begun is completed first.
-        priority: offset ? undefined : this.#priority,
+        priority: this.bytes.origin || this.bytes.peers ? undefined : this.#priority,
         signal: abort.signal,
         onHead: (head) => {
           buffer.begin(head.offset);

@@ -28,6 +28,7 @@ export class Bench {
   /** Whose connections take nothing now. */
   readonly full = new Set<bigint>();
   readonly fetched: string[] = [];
+  readonly priorities: (RequestPriority | undefined)[] = [];
   state: TrackerState = 'open';
   /** Undefined: there is no session. */
   ownId: bigint | undefined = 0xabcn;
@@ -83,6 +84,7 @@ export class Bench {
     } as Connections;
     const fetch = async (url: RequestInfo | URL, init?: RequestInit) => {
       this.fetched.push(String(url));
+      this.priorities.push(init?.priority);
       return this.answer(String(url), new Headers(init?.headers).get('range') ?? undefined);
     };
     const real = browserPlatform();

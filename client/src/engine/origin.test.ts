@@ -9,6 +9,7 @@ import {
   LEASE_PATIENCE_MS,
   LEASE_RETRY_MS,
   MAX_ORIGIN_FAILURES,
+  MIN_RANGE_BYTES,
   RETRY_ORIGIN_MS,
   RETRY_PEER_MS,
   SEEDER_PATIENCE_MS,
@@ -357,6 +358,26 @@ describe('DownloadEngine and leases of the origin', () => {
     const { offset, length = 0 } = bench.pass(1).sole('fetch-range');
     assert.equal(offset % CHUNK, 0);
     assert.ok(length > 0 && length < 40 * CHUNK);
+  });
+
+  it('asks for no less than a range at a time while it hears nothing of the tracker', () => {
+    const bench = new Bench({ verification: 'chunks' }).startChunks(11).pass(ASK_PATIENCE_MS);
+    const asked: Of<'fetch-range'>[] = [];
+    const note = () => asked.push(...bench.said('fetch-range'));
+    note();
+    for (const fetch of asked) {
+      const first = fetch.offset / CHUNK;
+      const length = fetch.length as number;
+      bench.serve(fetch, 11 * CHUNK);
+      note();
+      for (let chunk = first; chunk < first + length / CHUNK; chunk++) {
+        bench.checked(chunk, undefined);
+        note();
+      }
+    }
+    assert.ok(bench.engine.ended);
+    for (const { offset } of asked) assert.equal(offset % MIN_RANGE_BYTES, 0);
+    assert.ok(asked.length <= 3, String(asked.length));
   });
 
   it('shares the origin when a late reply says that others are there, unless it is nearly done', () => {

@@ -383,17 +383,20 @@ export class Origin {
   }
 
   /** Wanted chunks from one chosen by chance on. */
-  #fetchSome({ need, chunks, wants }: Situation, random: () => number): void {
+  #fetchSome({ need, chunks, wants, hasOthers }: Situation, random: () => number): void {
     if (this.#serves === 'whole' || !chunks) return this.#fetchAlone();
     const { count, chunkSize, size } = chunks.layout;
-    const start = Math.floor(random() * count);
+    // Where nobody is known, whole ranges: what is left between two of them would take one more.
+    const isAlone = need === 'free' && !hasOthers;
+    const unit = isAlone ? Math.max(1, Math.floor(MIN_RANGE_BYTES / chunkSize)) : 1;
+    const start = Math.floor((random() * count) / unit) * unit;
     for (let i = 0; i < count; i++) {
       const first = (start + i) % count;
       if (!this.#isWanted(chunks, first, wants)) continue;
       let end = first + 1;
       const ms = need === 'chunk' ? ALONE_RANGE_MS : RANGE_MS;
       const turn = need === 'chunk' ? 2 ** this.inNeed++ : count;
-      const most = Math.min(this.#rate.affordable(ms) / chunkSize, turn);
+      const most = Math.min(Math.max(this.#rate.affordable(ms) / chunkSize, unit), turn);
       while (end < count && end - first + 1 <= most && this.#isWanted(chunks, end, wants)) end++;
       return this.#begin(first * chunkSize, Math.min(end * chunkSize, size));
     }
