@@ -1,9 +1,6 @@
 import type { Platform } from '../platform.ts';
 
-/**
- * A body without a byte for this long is given up: a browser's own patience is minutes. So long it is also
- * waited for a network that is gone.
- */
+/** A body without a byte for this long is given up: a browser's own patience is minutes. */
 export const HTTP_STALL_MS = 60_000;
 
 /** What the origin is about to send. */
@@ -135,10 +132,12 @@ export async function fetchRange(
           ...(isRange && { headers: { range } }),
         })
         .catch(async (error) => {
-          // Without a network it is no fault of the origin's: it is asked again when there is one.
+          // Without a network it is no fault of the origin's: it is asked again when there is one, however late.
           if (!platform.offline || controller.signal.aborted) throw error;
+          cancelTimer();
           await Promise.race([platform.offline, ended]);
           controller.signal.throwIfAborted();
+          alive();
           return ask(cache);
         });
     // Chrome's cache serialises ranges of one URL.
