@@ -280,6 +280,21 @@ describe('DownloadEngine with slow and silent peers', () => {
     assert.equal(bench.sole('request').peer, other);
   });
 
+  it('leaves what has begun to come with a peer twice as long, while more of it comes', () => {
+    const [slow, other] = [1n, 2n];
+    const bench = new Bench({ origin: false }).open(CHUNK, slow);
+    const step = REQUEST_TIMEOUT_MS / 2;
+    for (let offset = 0; offset < 4; offset++) {
+      const fragment = { peer: slow, chunk: 0, offset, length: 1 };
+      bench.tell({ type: 'fragment', ...fragment }).pass(offset < 3 ? step : step - 1);
+      assert.deepEqual(bench.said('cancel'), []);
+    }
+    // Whoever could be asked in its place, so long.
+    bench.seeders(CHUNK, other).connected(other);
+    assert.deepEqual(bench.said('cancel'), []);
+    assert.deepEqual(bench.pass(1).said('cancel'), [{ type: 'cancel', peer: slow, chunk: 0 }]);
+  });
+
   it('leaves requests with the only peer until it was silent too often, then fails', () => {
     const bench = new Bench({ origin: false }).open(CHUNK, 1n);
     bench.pass(MAX_SILENT_TIMEOUTS * REQUEST_TIMEOUT_MS - 1);

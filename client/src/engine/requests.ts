@@ -78,7 +78,11 @@ export function dueFirst(peer: Peer): number {
   return at;
 }
 
-/** When a request is given up: its peer silent for its time, or the chunk late although it sends. */
-export function dueAt(peer: Peer, { sentAt, timeout }: OpenRequest): number {
-  return Math.min(Math.max(sentAt, peer.lastHeard) + REQUEST_TIMEOUT_MS, sentAt + timeout);
+/**
+ * When a request is given up: its peer silent for its time, or the chunk late although it sends. What has begun to come
+ * gets as much time again: the rest comes at once, as a rule, and what came would have come in vain.
+ */
+export function dueAt(peer: Peer, { sentAt, timeout, coverage }: OpenRequest): number {
+  const most = coverage.received > 0 ? 2 * timeout : timeout;
+  return Math.min(Math.max(sentAt, peer.lastHeard) + REQUEST_TIMEOUT_MS, sentAt + most);
 }
