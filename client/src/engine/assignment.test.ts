@@ -7,7 +7,7 @@ import { Chunks } from './chunks.ts';
 import { layoutOf } from './layout.ts';
 import type { OpenRequest, Peer } from './peers.ts';
 import { Requests } from './requests.ts';
-import { MIN_PIPELINE, QUICK_MS } from './tuning.ts';
+import { MIN_PIPELINE, QUICK_MS, WINDOW_MS } from './tuning.ts';
 
 /** Of complete holders that let so many requests pass, those that are asked for the chunk that an origin keeps. */
 function askedFor(ms: number, ...timeouts: number[]): number[] {
@@ -115,6 +115,23 @@ describe('Assignment', () => {
     const [[first] = []] = crowd.proceed();
     assert.equal(crowd.proceed()[0]?.length, 1);
     assert.equal(crowd.begins(0, first as number).proceed()[0]?.length, 2);
+  });
+
+  it('asks a slow partial holder that begins everything for no more than any slow one', () => {
+    const slow = (0.9 * CHUNK) / QUICK_MS;
+    const chunks = Array.from({ length: 50 }, (_, chunk) => chunk);
+    const crowd = new Crowd(50, [{ rate: slow, pace: slow, chunks }]);
+    const begun = new Set<number>();
+    for (let i = 0; i < 50; i++) {
+      const next = crowd.proceed()[0]?.find((chunk) => !begun.has(chunk));
+      if (next === undefined) break;
+      crowd.begins(0, next);
+      begun.add(next);
+    }
+    assert.ok(
+      begun.size <= Math.max(MIN_PIPELINE, (slow * WINDOW_MS) / CHUNK + 1),
+      `${begun.size}`,
+    );
   });
 
   it('asks one that is quick, or not known, for as many as keep its line busy', () => {

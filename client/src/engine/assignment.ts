@@ -214,7 +214,7 @@ function hasRoom(peer: Peer, { layout }: Chunks, now: number): boolean {
   if (now < peer.busyUntil) return false;
   if (timeouts > 0) return requests.size < 1;
   const isQuick = layout.chunkSize <= QUICK_MS * (meter.rate ?? Number.POSITIVE_INFINITY);
-  if (has !== 'all' && !isQuick) return [...requests.values()].every(isBegun);
+  if (has !== 'all' && !isQuick && ![...requests.values()].every(isBegun)) return false;
   if (requests.size < MIN_PIPELINE) return true;
   const untried = has === 'all' ? START_WINDOW_BYTES : 0;
   const most = meter.rate === undefined ? untried : meter.rate * WINDOW_MS;
