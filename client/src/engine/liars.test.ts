@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { Bench, CHUNK } from '../../test-support/engine/bench.ts';
+import { SAMPLE_MS } from './meter.ts';
 import { ASK_PATIENCE_MS, REQUEST_TIMEOUT_MS } from './tuning.ts';
 
 describe('DownloadEngine with liars under a whole-file id', () => {
@@ -100,5 +101,32 @@ describe('DownloadEngine with liars under a whole-file id', () => {
     assert.deepEqual(bench.head(fetch, 5).effects, []);
     assert.deepEqual(bench.verified(true).effects.at(-1), { type: 'complete' });
     assert.deepEqual(bench.verified(true).effects, []);
+  });
+});
+
+describe('DownloadEngine with one that keeps back the last byte of a chunk', () => {
+  it('gives it no more time for the next', () => {
+    const [liar, other] = [1n, 2n];
+    const bench = new Bench({ origin: false, verification: 'chunks' }).startChunks(2);
+    bench
+      .partial(2 * CHUNK, liar)
+      .connected(liar)
+      .holds(liar, 2 * CHUNK, 0);
+    const send = (chunk: number, offset: number, length = 1) =>
+      bench.tell({ type: 'fragment', peer: liar, chunk, offset, length });
+    const almost = REQUEST_TIMEOUT_MS - 1;
+    send(0, 0).pass(SAMPLE_MS);
+    send(0, 1, CHUNK - 2).pass(almost);
+    send(0, CHUNK - 1);
+    bench.checked(0, liar).holds(liar, 2 * CHUNK, 0, 1);
+    assert.equal(bench.sole('request').chunk, 1);
+    send(1, 0)
+      .seeders(2 * CHUNK, other)
+      .connected(other);
+    bench.pass(almost);
+    send(1, 1).pass(almost);
+    send(1, 2).pass(2);
+    assert.deepEqual(bench.said('cancel'), [{ type: 'cancel', peer: liar, chunk: 1 }]);
+    assert.equal(bench.sole('request').peer, other);
   });
 });

@@ -1,7 +1,13 @@
 import type { Chunks } from './chunks.ts';
 import { Coverage } from './coverage.ts';
 import type { OpenRequest, Peer } from './peers.ts';
-import { LATE_FACTOR, MAX_BACKOFF_DOUBLINGS, REQUEST_TIMEOUT_MS, UNKNOWN_RATE } from './tuning.ts';
+import {
+  LATE_FACTOR,
+  MAX_BACKOFF_DOUBLINGS,
+  MAX_SHARERS,
+  REQUEST_TIMEOUT_MS,
+  UNKNOWN_RATE,
+} from './tuning.ts';
 import type { Effect, EventOf } from './types.ts';
 
 /** What peers are asked for: from the request to the last byte, or until it is taken back. */
@@ -24,7 +30,9 @@ export class Requests {
     if (peer.requests.size === 0) peer.meter.begin();
     peer.inFlight += length;
     const doublings = Math.min(chunks.failures(chunk), MAX_BACKOFF_DOUBLINGS);
-    const expected = peer.meter.rate === undefined ? 0 : busyMs(peer);
+    const { rate, pace = 0 } = peer.meter;
+    // One long pause says little: who keeps back a last byte would get hours for the next chunk.
+    const expected = rate ? peer.inFlight / Math.max(pace, rate / MAX_SHARERS) : 0;
     const timeout = Math.max(REQUEST_TIMEOUT_MS, LATE_FACTOR * expected) * 2 ** doublings;
     const coverage = new Coverage(length);
     peer.requests.set(chunk, { chunk, length, sentAt: now, timeout, coverage });

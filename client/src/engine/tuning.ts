@@ -75,6 +75,9 @@ export const REQUEST_TIMEOUT_MS = 3_000;
 /** A chunk is late after this many times the time that its peer should need. */
 export const LATE_FACTOR = 4;
 
+/** So many others a peer may serve in turn, as far as its pauses give it more time. */
+export const MAX_SHARERS = 8;
+
 /** Every time a chunk is asked for again its time doubles, up to this many times. */
 export const MAX_BACKOFF_DOUBLINGS = 4;
 
