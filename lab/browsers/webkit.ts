@@ -53,7 +53,7 @@ export async function launchWebkit({
       DISPLAY: `:${String(number).trim()}`,
       WEBKIT_INSPECTOR_HTTP_SERVER: `127.0.0.1:${port}`,
     });
-    const socket = await Promise.race([address(port), exit(child)]);
+    const socket = await Promise.race([address(port, child), exit(child)]);
     return { ...begin(await Inspector.open(socket, beforePage)), quit };
   } catch (error) {
     await quit();
@@ -75,8 +75,9 @@ async function exit(child: ChildProcess): Promise<never> {
 }
 
 /** Where it listens for its developer tools: it says so once it has a page. */
-async function address(port: number): Promise<string> {
-  for (;;) {
+async function address(port: number, child: ChildProcess): Promise<string> {
+  // One that has ended never says it: to go on asking would keep this process.
+  while (child.exitCode === null && child.signalCode === null) {
     const list = await fetch(`http://127.0.0.1:${port}/`).then(
       (response) => response.text(),
       () => '',
@@ -85,6 +86,7 @@ async function address(port: number): Promise<string> {
     if (path) return `ws://127.0.0.1:${port}/${path}`;
     await pause(50);
   }
+  return '';
 }
 
 function begin(inspector: Inspector): Pick<Webkit, 'driver' | 'console'> {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server } from 'node:net';
@@ -126,6 +127,17 @@ describe('Visitors with WebKit', () => {
     await page.driver.get(site.url('/next'));
     await until(page.driver, 'return logo.naturalWidth === 40', 'what was kept');
     assert.deepEqual(await bytes(page), { peers: 0, origin: 0, store: logo.length, uploaded: 0 });
+  });
+
+  it('leave nothing that runs where theirs does not start', async () => {
+    const webkit = JSON.stringify(new URL('../browsers/webkit.ts', import.meta.url));
+    // This has it say its version, and end.
+    const script = `const { launchWebkit } = await import(${webkit});
+      await launchWebkit({ flags: ['--version'] }).catch((error) => console.log(error.message));`;
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', script]);
+    child.stdout.setEncoding('utf8');
+    const [said] = await Promise.all([child.stdout.toArray(), once(child, 'exit')]);
+    assert.match(said.join(''), /MiniBrowser ended \(0\)/);
   });
 
   it('load lazy pictures when they come near, in the type of their file', async () => {
