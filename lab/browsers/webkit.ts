@@ -40,7 +40,14 @@ export async function launchWebkit({
     started.push(child);
     return child;
   };
+  // Being groups of their own, they would outlive this process.
+  const atExit = () => {
+    for (const child of started) void end(child);
+    rmSync(home, { recursive: true, force: true, maxRetries: 10 });
+  };
+  process.once('exit', atExit);
   const quit = async () => {
+    process.off('exit', atExit);
     for (const child of started.splice(0).reverse()) await end(child);
     rmSync(home, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   };

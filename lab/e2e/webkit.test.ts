@@ -2,7 +2,11 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { launch } from '../browsers/chromium.ts';
 import { launchWebkit, type Webkit } from '../browsers/webkit.ts';
 import { addAssets, assetBody, Site } from './site.ts';
@@ -129,15 +133,52 @@ describe('Visitors with WebKit', () => {
     assert.deepEqual(await bytes(page), { peers: 0, origin: 0, store: logo.length, uploaded: 0 });
   });
 
-  it('leave nothing that runs where theirs does not start', async () => {
-    const webkit = JSON.stringify(new URL('../browsers/webkit.ts', import.meta.url));
-    // This has it say its version, and end.
-    const script = `const { launchWebkit } = await import(${webkit});
-      await launchWebkit({ flags: ['--version'] }).catch((error) => console.log(error.message));`;
-    const child = spawn(process.execPath, ['--input-type=module', '--eval', script]);
-    child.stdout.setEncoding('utf8');
-    const [said] = await Promise.all([child.stdout.toArray(), once(child, 'exit')]);
-    assert.match(said.join(''), /MiniBrowser ended \(0\)/);
+  describe('of a process that ends', () => {
+    let dir: string;
+
+    beforeEach(() => {
+      dir = mkdtempSync(join(tmpdir(), 'zf-ended-'));
+    });
+
+    afterEach(() => rmSync(dir, { recursive: true, force: true, maxRetries: 5 }));
+
+    /** Runs a script, and tells what it said when it is over. */
+    const run = async (script: string) => {
+      const webkit = JSON.stringify(new URL('../browsers/webkit.ts', import.meta.url));
+      const code = `const { launchWebkit } = await import(${webkit}); ${script}`;
+      const env = { ...process.env, TMPDIR: dir };
+      const args = ['--input-type=module', '--eval', code];
+      const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
+      child.stdout.setEncoding('utf8');
+      const [said] = await Promise.all([child.stdout.toArray(), once(child, 'exit')]);
+      return said.join('');
+    };
+
+    /** Processes whose home is there. */
+    const alive = () =>
+      readdirSync('/proc').filter((pid) => {
+        try {
+          return readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`HOME=${dir}`);
+        } catch {
+          return false;
+        }
+      });
+
+    it('end with it', async () => {
+      assert.equal(
+        await run("await launchWebkit(); console.log('started'); process.exit()"),
+        'started\n',
+      );
+      while (alive().length > 0) await pause(20);
+      assert.deepEqual(readdirSync(dir), []);
+    });
+
+    it('do not keep it from ending where they do not start', async () => {
+      // This has it say its version, and end.
+      const start = "launchWebkit({ flags: ['--version'] })";
+      const said = await run(`await ${start}.catch((error) => console.log(error.message));`);
+      assert.match(said, /MiniBrowser ended \(0\)/);
+    });
   });
 
   it('load lazy pictures when they come near, in the type of their file', async () => {
