@@ -51,15 +51,15 @@ describe('DownloadManager with an origin that refuses ranges', () => {
     it(`asks one that answers ${status} again, not sooner than it says`, async () => {
       const { setTimer } = bench;
       bench.now = 0;
-      // What is waited for passes in no time.
+      const times: number[] = [];
+      // From the first answer on what is waited for passes in no time: before, the download would be over first.
       bench.setTimer = (ms, run) => {
-        if (ms > 5_000) return setTimer(ms, run);
+        if (ms > 5_000 || times.length === 0) return setTimer(ms, run);
         return setTimer(0, () => {
           bench.now! += ms;
           run();
         });
       };
-      const times: number[] = [];
       const headers = { 'retry-after': '3' };
       const blob = await download(() => {
         times.push(bench.now!);
