@@ -58,6 +58,10 @@ export async function chooseImage(img: Element): Promise<Part | undefined> {
     // When the screen changes, what is not collected yet would choose again.
     for (const copy of picture.children)
       for (const name of ['src', 'srcset']) copy.removeAttribute(name);
+    // Chromium keeps an image for ever that follows the screen, unless it leaves what is no <picture>.
+    const copies = document.createDocumentFragment();
+    copies.append(...picture.children);
+    copies.replaceChildren();
     URL.revokeObjectURL(pixel);
   }
 }

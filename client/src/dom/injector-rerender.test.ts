@@ -203,6 +203,44 @@ describe('the injection layer under a framework', () => {
     assert.ok(!page.site.requests.includes('/many399.svg'));
   });
 
+  it('leaves a picture as it is that is taken out by its load handler', async () => {
+    await page.open(
+      `<p id="box"><img id="a" onload="globalThis.taken = a; queueMicrotask(() => box.remove())" ${page.site.mark('/red.png')}></p>`,
+    );
+    await page.until('globalThis.taken && !taken.isConnected');
+    await page.get('new Promise((resolve) => setTimeout(resolve, 50))');
+    assert.equal(await page.get('taken.decode().then(() => taken.naturalWidth)'), 2);
+  });
+
+  it('keeps nothing of pictures that are gone, loaded or not, or that it asked the browser about', async () => {
+    await page.open('');
+    await page.get(`(async () => {
+      globalThis.refs = [];
+      const create = document.createElement.bind(document);
+      document.createElement = (name) => {
+        const element = create(name);
+        refs.push(new WeakRef(element));
+        return element;
+      };
+      for (const mark of ${JSON.stringify([
+        page.site.mark('/red.png'),
+        `data-zf-srcset="/green.png ${page.site.hash('/green.png')} 4w"`,
+      ])})
+        for (const isLoaded of [true, false]) {
+          const box = document.createElement('div');
+          box.innerHTML = '<img ' + mark + '>';
+          const [image] = box.children;
+          document.body.append(box);
+          await until(() => (isLoaded ? image.naturalWidth > 0 : image.src || image.srcset));
+          box.remove();
+        }
+    })()`);
+    await page.get(
+      `until(async () => (await gc({ execution: 'async' }), refs.length > 4 && refs.every((ref) => !ref.deref())))`,
+    );
+    assert.equal(await page.get('urls.size'), 0);
+  });
+
   it('gives back more than once what was out of the page, or stayed because nothing better was to be had', async () => {
     const gone = `/gone ${page.site.hash('/never.js')}`;
     await page.open(

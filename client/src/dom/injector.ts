@@ -67,7 +67,7 @@ import {
   showForPrint,
   unshow,
   urlFor,
-  whenLoaded,
+  whenKept,
 } from './show.ts';
 import { onDemand, type StylesheetLibrary } from './stylesheet-library.ts';
 import { isSame, Use } from './use.ts';
@@ -79,7 +79,7 @@ export class Injector {
   readonly #assets: Assets;
   readonly #manifests: InlineManifests;
   readonly #uses: Record<Slot, Map<Element, Use>> = { main: new Map(), poster: new Map() };
-  /** Of pictures and scripts that were loaded for good: moving them needs no second time. */
+  /** Of pictures that are shown and scripts that were loaded, both for good: moving them needs no second time. */
   readonly #finished = new WeakMap<Element, Use>();
   readonly #outside = new OutsideUrls();
   readonly #nearness = new Nearness();
@@ -214,7 +214,7 @@ export class Injector {
     }
   }
 
-  /** Whether what a use shows was loaded for good. */
+  /** Whether what a use shows is there for good. */
   #isFinished({ owner, wish, shown }: Use): boolean {
     const finished = this.#finished.get(owner);
     return finished?.wish === wish && finished.shown === shown;
@@ -337,7 +337,7 @@ export class Injector {
       await untilTurn(place, use.signal);
       if (use.signal.aborted) return;
       if (held) {
-        whenLoaded(use, held.url, () => this.#finished.set(use.owner, use));
+        whenKept(use, () => this.#finished.set(use.owner, use));
         show(use, part, held.url);
       } else use.settle('shown');
       progress = { ...(asset.progress ?? progress), loaded: blob.size, total: blob.size };

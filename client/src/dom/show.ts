@@ -170,17 +170,19 @@ function fallBackOnError(use: Use, part: Part, url: string): void {
 }
 
 /**
- * Calls `onLoaded` when a picture or script is there for good: neither is ever read again. A script is then as the
- * server wrote it: Turbo and others would take it for another one and run it twice, or copy an address that is gone.
+ * Calls `onKept` when what is shown stays for good: of a picture at once, of a script when it was loaded, as it is never
+ * read again. A script is then as the server wrote it: Turbo and others would take it for another one and run it twice,
+ * or copy an address that is gone. A picture that is taken out while it loads stays as it is: a handler of its `load` may
+ * have done it, and Chromium keeps for ever one that loses its address outside the document, with all around it.
  */
-export function whenLoaded(use: Use, url: string, onLoaded: () => void): void {
+export function whenKept(use: Use, onKept: () => void): void {
   const { owner, slot, signal } = use;
-  const isImage = owner.localName === 'img';
-  if (slot === 'poster' || !(isImage || isScript(owner))) return;
+  if (slot === 'poster') return;
+  if (owner.localName === 'img') return onKept();
+  if (!isScript(owner)) return;
   const loaded = () => {
-    // An event of the picture shown before may still be on its way.
-    if (!isImage || (owner as HTMLImageElement).currentSrc === url) onLoaded();
-    if (!isImage) unshow(use);
+    onKept();
+    unshow(use);
   };
   owner.addEventListener('load', loaded, { signal });
 }
