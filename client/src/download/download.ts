@@ -349,8 +349,9 @@ export class Download implements Servable {
     } catch (error) {
       if (!abort.signal.aborted) this.#originError = error;
       const { kind, status, size, retryAfter = 0 } = error as Partial<HttpError>;
-      const isOverrun = status === 429 || status === 503;
-      const isRefused = kind === 'status' && !isOverrun && !/^40[14]|410/.test(String(status));
+      // 502 and 504: so say proxies of one that is.
+      const isOverrun = /429|50[234]/.test(`${status}`);
+      const isRefused = kind === 'status' && !isOverrun && !/40[14]|410/.test(`${status}`);
       // Chromium fails like this where a range is answered with a compressed one, too; some servers refuse ranges. Where
       // ranges have come, it is the network, and the whole file would be more than what is missing.
       const mayBe =

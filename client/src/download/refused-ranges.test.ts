@@ -31,7 +31,7 @@ describe('DownloadManager with an origin that refuses ranges', () => {
     return result;
   };
 
-  for (const status of [400, 403, 500, 501, 502])
+  for (const status of [400, 403, 500, 501])
     it(`gets the whole from one that answers ${status}`, async () => {
       const blob = await download(
         (range) => new Response(range ? '' : FILE, { status: range ? status : 200 }),
@@ -47,7 +47,7 @@ describe('DownloadManager with an origin that refuses ranges', () => {
       assert.equal(asked.length, 1);
     });
 
-  for (const status of [429, 503])
+  for (const status of [429, 502, 503, 504])
     it(`asks one that answers ${status} again, not sooner than it says`, async () => {
       const { setTimer } = bench;
       bench.now = 0;
