@@ -8,6 +8,7 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { jwtVerify } from 'jose';
 import { freePort } from '../../scripts/free-port.ts';
@@ -77,6 +78,21 @@ describe('zauberflote-tracker', () => {
     while ((await fetch(ready)).status !== 503);
     child.kill();
     assert.deepEqual(await exit, [143, null]);
+  });
+
+  it('ends in time whatever a library left open, and says what', async () => {
+    const leak = 'data:text/javascript,setInterval(() => {}, 1e6)';
+    const child = spawn(
+      process.execPath,
+      ['--import', leak, COMMAND, '--port', '0', '--host', '127.0.0.1', '--log-level', 'silent'],
+      { stdio: ['ignore', 'pipe', 'pipe'] },
+    );
+    const said = text(child.stderr);
+    await once(createInterface(child.stdout), 'line');
+    const exit = once(child, 'exit');
+    child.kill();
+    assert.deepEqual(await exit, [1, null]);
+    assert.match(await said, /did not come to its end in time.*; still open: .*Timeout/);
   });
 
   it('listens on every address when it is told none', async () => {

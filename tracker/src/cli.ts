@@ -8,6 +8,7 @@ import { CertificateError } from './certificate.ts';
 import { helpText } from './config/help.ts';
 import type { Command } from './config/read.ts';
 import { ConfigError, readConfig } from './config/read.ts';
+import { STOP_DEADLINE_MS } from './limits.ts';
 import { PublicationsError } from './publish/publications.ts';
 import { PublishError, publishFiles } from './publish/publish-command.ts';
 import { startTracker } from './server.ts';
@@ -40,17 +41,28 @@ export async function main(args: readonly string[]): Promise<void> {
   const { config } = command;
   try {
     const tracker = await startTracker(config);
+    const stop = () => {
+      setTimeout(
+        () => {
+          const open = process.getActiveResourcesInfo().join(', ');
+          fail(1, `did not come to its end in time, and was ended; still open: ${open}`);
+          process.exit();
+        },
+        config.drainSeconds * 1_000 + STOP_DEADLINE_MS,
+      ).unref();
+      void tracker.close();
+    };
     // The same signal again ends it at once: by hand, as in a container nothing else would.
     for (const signal of ['SIGTERM', 'SIGINT'] as const)
       process.once(signal, () => {
         process.once(signal, () => process.exit(128 + constants.signals[signal]));
-        void tracker.close();
+        stop();
       });
     // The terminal has gone that it was started at. Else somebody means to have it read its files again, which it
     // does by itself; and systemd takes an end by this signal for one that was wanted, and would not start it again.
     const isAtTerminal = isatty(0);
     process.on('SIGHUP', () => {
-      if (isAtTerminal) void tracker.close();
+      if (isAtTerminal) stop();
     });
     // After that, as who reads it may send one.
     console.log(`Zauberflöte tracker listening on ${tracker.url}`);

@@ -398,6 +398,12 @@ export const CLOSE_TIMEOUT_MS = 5_000;
  * which `docker stop` kills. */
 export const STOP_TIMEOUT_MS = 3_000;
 
+/**
+ * After so long, without the draining, the process ends whatever is left open, in milliseconds: under the 5 s
+ * that docs/operations.md has operators leave it.
+ */
+export const STOP_DEADLINE_MS = 4_500;
+
 /** Longest message of an Error, in UTF-8 bytes (tracker.proto); a close frame has room for 123. */
 export const MAX_ERROR_MESSAGE_BYTES = 120;
 

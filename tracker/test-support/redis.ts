@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -146,9 +146,13 @@ export class TrackerProcess {
 
   async end(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    const exit = once(this.#child, 'exit');
+    const exit = once(this.#child, 'exit').then(() => true);
     this.#child.kill(signal);
-    await exit;
+    // It ends itself long before that, whatever is left open.
+    if (await Promise.race([exit, setTimeout(60_000, false, { ref: false })])) return;
+    const status = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8');
+    this.#child.kill('SIGKILL');
+    assert.fail(`a tracker went on for a minute after ${signal}: ${/^State:.*/m.exec(status)}`);
   }
 }
 

@@ -112,18 +112,27 @@ export async function connectRedis(options: RedisLinkOptions): Promise<Redis> {
   const { channel, onMessage, onError, onReady, signal } = options;
   const settings = settingsOf(options);
   const open = async <R extends Redis>(redis: R): Promise<R> => {
+    const connections = new Set<Pick<Redis, 'destroy'>>();
+    const end = () => {
+      // A cluster forgets them when it is ended.
+      for (const connection of connectionsOf(redis)) connections.add(connection);
+      destroy(redis);
+      for (const connection of connections) destroy(connection);
+    };
+    // One that is ended while it connects, for the first time or again, becomes ready all the same, and stays.
+    const ready = () => (signal.aborted ? end() : onReady());
     redis.on('error', onError);
+    redis.on('ready', ready);
     // Of one server of a cluster.
     redis.on('node-error', onError);
-    redis.on('ready', onReady);
-    signal.addEventListener('abort', () => destroy(redis));
+    redis.on('node-ready', () => signal.aborted && end());
+    signal.addEventListener('abort', end);
     try {
       signal.throwIfAborted();
       await redis.connect();
       return redis;
     } finally {
-      // One that is ended while it connects becomes ready all the same, and stays.
-      if (signal.aborted) destroy(redis);
+      if (signal.aborted) end();
     }
   };
   // Not by the client for clusters, which leads a subscription on by itself, and ends the process where
@@ -147,7 +156,16 @@ export async function connectRedis(options: RedisLinkOptions): Promise<Redis> {
   return open(clusterOf(settings));
 }
 
-export function destroy(redis: Redis): void {
+function connectionsOf(redis: Redis): readonly Pick<Redis, 'destroy'>[] {
+  if (!('nodeByAddress' in redis)) return [redis];
+  const connections: Pick<Redis, 'destroy'>[] = [];
+  redis.nodeByAddress.forEach(({ client }) => {
+    if (client) connections.push(client);
+  });
+  return connections;
+}
+
+export function destroy(redis: Pick<Redis, 'destroy'>): void {
   try {
     redis.destroy();
   } catch {
