@@ -22,9 +22,17 @@ export interface Platform {
   readonly sessionStorage?: Storage | undefined;
   /** While there is no network: resolves when there is one again. @default there is, or nobody can tell */
   readonly offline?: Promise<void> | undefined;
+  /** What the page fetched, by the clock of `now`, in the order of its start. @default nobody tells */
+  timings?(): readonly Timing[];
   /** Absent in browsers that do not tell, as Firefox and Safari. */
   readonly networkInformation?: NetworkInformation | undefined;
 }
+
+/** What a browser says of something that the page fetched; sizes are 0 where another server keeps them to itself. */
+export type Timing = Pick<
+  PerformanceResourceTiming,
+  'name' | 'requestStart' | 'responseEnd' | 'transferSize' | 'encodedBodySize'
+>;
 
 /** As much of `navigator.connection` as is used here; each browser has another part of it. */
 export interface NetworkInformation extends Partial<EventTarget> {
@@ -79,6 +87,8 @@ export function browserPlatform(): Platform {
       return globalThis.sessionStorage;
     },
     fetch: (input, init) => globalThis.fetch(input, init),
+    // Others than of what was fetched have none of its numbers.
+    timings: () => performance.getEntries() as PerformanceResourceTiming[],
     get networkInformation() {
       return (globalThis.navigator as { connection?: NetworkInformation } | undefined)?.connection;
     },

@@ -36,6 +36,11 @@ export class Link {
     if (this.#state === 'idle') this.#next();
   }
 
+  /** Flows of which something waits. */
+  get flows(): number {
+    return this.#waiting.size;
+  }
+
   /** Throws away what waits of a flow; a parcel that is leaving still does. */
   drop(flow: object): void {
     this.#waiting.delete(flow);

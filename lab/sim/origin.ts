@@ -9,6 +9,10 @@ export const RESPONSE_HEADER_BYTES = 350;
 /** Largest parcel of a body, in bytes: two packets, so that a slow link is shared by many at once. */
 const PARCEL_BYTES = 2_896;
 
+/** The client's script, as it comes before the content; and what TCP takes for so much (RFC 6928: 14 KB at first). */
+const SCRIPT_BYTES = 40_000;
+const SCRIPT_ROUND_TRIPS = 2;
+
 /** TCP handshake before a request can be sent where no connection is idle. */
 const HANDSHAKE_ROUND_TRIPS = 1;
 
@@ -70,6 +74,15 @@ export class Origin {
     this.#scenario = scenario;
     this.#clock = clock;
     this.#link = new Link(clock, scenario.originBytesPerSecond, scenario.originOverhead);
+  }
+
+  /** What the page's script shows of it, which came as one of all that are fetched now; in bytes per ms. */
+  get shownRate(): number {
+    const { originBytesPerSecond, arrivalMs, peers, rttMs } = this.#scenario;
+    // Who come at once fetch it at once.
+    const sharers = arrivalMs === 0 ? peers : this.#link.flows + 1;
+    const share = (originBytesPerSecond || Number.POSITIVE_INFINITY) / 1_000 / sharers;
+    return 1 / (1 / share + (SCRIPT_ROUND_TRIPS * rttMs) / SCRIPT_BYTES);
   }
 
   fetch(

@@ -179,6 +179,23 @@ describe('lab/sim: a swarm', () => {
     assert.ok(result.timeMs!.max <= 2.5 * alone, `${result.timeMs?.max} ms, ${alone} without us`);
   });
 
+  it('keeps no crowd waiting for slow uplinks where the origin has time for all', () => {
+    const crowd = { peers: 10, originBytesPerSecond: 10_000_000, peerUpBytesPerSecond: 125_000 };
+    for (const seeders of [0, 1, 3]) {
+      const { result } = simulate(scenario({ ...crowd, seeders, arrivalMs: 0 }));
+      // At 1 MB/s down. Peers alone would need 6 s.
+      const plain = bytes / 1_000 + 5 * DEFAULTS.rttMs;
+      assert.ok(result.timeMs!.mean <= 3 * plain, `${seeders} seeders: ${result.timeMs?.mean} ms`);
+    }
+  });
+
+  it('costs an origin that has time for all a small share of what plain HTTP does, once some have it', () => {
+    const visitors = { peers: 60, arrivalMs: 120_000, originBytesPerSecond: 10_000_000 };
+    const { result } = simulate(scenario(visitors));
+    assert.ok(result.originCopies <= 6, `${result.originCopies} copies of 60`);
+    assert.ok(result.timeMs!.max <= 4_000, `${result.timeMs?.max} ms`);
+  });
+
   for (const [seeders, up, size] of [
     [1, 30_000, 100_000],
     [1, 30_000, 300_000],

@@ -100,7 +100,7 @@ export class Visitor {
   startAsLeecher(): void {
     this.#arrivedAt = this.world.clock.now;
     this.#engine = new DownloadEngine(true, 'chunks');
-    this.#tell({ type: 'start' });
+    this.#tell({ type: 'start', originRate: this.world.origin.shownRate });
     this.#tell({ type: 'layout', layout: this.world.layout });
     // As in the client: in the request for the socket (docs/protocol.md, first frames).
     this.world.enter(this, this.#unsent.splice(0));

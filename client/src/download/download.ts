@@ -10,6 +10,7 @@ import type { ManifestInfo } from '../integrity/manifest.ts';
 import type { Platform } from '../platform.ts';
 import type { HttpError } from '../sources/http.ts';
 import { concat, fetchRange, HTTP_STALL_MS } from '../sources/http.ts';
+import { shownRate } from '../sources/shown-rate.ts';
 import { Alarm } from './alarm.ts';
 import { ChunkBytes } from './chunk-bytes.ts';
 import { News } from './news.ts';
@@ -132,7 +133,10 @@ export class Download implements Servable {
     if (this.#aborted) return;
     const byChunks = this.content.algorithm === HashAlgorithm.MANIFEST_SHA256;
     this.#engine = new DownloadEngine(this.#fallback !== undefined, byChunks ? 'chunks' : 'whole');
-    this.tell({ type: 'start' });
+    const { platform } = this.#context;
+    const timings = platform.timings?.() ?? [];
+    const originRate = shownRate(this.#fallback ?? '', timings, platform.now());
+    this.tell({ type: 'start', originRate });
   }
 
   /** Another caller knows where the origin has it; the first one said stands. */

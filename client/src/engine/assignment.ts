@@ -149,6 +149,23 @@ export class Assignment {
     return new Set(waiting.map(({ request }) => request.chunk));
   }
 
+  /** See {@link Swarm.late}. Of who never sent anything, it may take as long again. */
+  late(leastMs: number, now: number): ReadonlySet<number> {
+    const late = new Set<number>();
+    for (const from of this.#candidates.open) {
+      let ahead = 0;
+      for (const request of from.requests.values()) {
+        const { chunk, length, coverage, sentAt } = request;
+        ahead += length - coverage.received;
+        const { rate } = from.meter;
+        let ms = now - sentAt;
+        if (rate) ms = isBegun(request) ? ahead / rate : busyMs(from, ahead - from.inFlight);
+        if (ms >= leastMs && this.#chunks?.askers(chunk) === 1) late.add(chunk);
+      }
+    }
+    return late;
+  }
+
   /** What open peers were asked for and take so long to send that another might be worth asking. */
   #movable(chunks: Chunks): Movable[] {
     const movable: Movable[] = [];

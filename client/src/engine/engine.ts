@@ -112,6 +112,7 @@ export class DownloadEngine {
         this.#progressAt = this.#askAt = now;
         this.#swarm.start(now);
         this.#use.start(now, random);
+        this.#origin.rates.hint = event.originRate ?? 0;
         break;
       case 'layout':
         this.#origin.leases.useChunks(event.layout);

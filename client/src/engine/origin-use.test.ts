@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { Bench, CHUNK } from '../../test-support/engine/bench.ts';
 import type { Chunks } from './chunks.ts';
+import { layoutOf } from './layout.ts';
 import type { Origin } from './origin.ts';
 import { OriginUse } from './origin-use.ts';
 import type { Swarm } from './swarm.ts';
@@ -11,7 +12,8 @@ describe('OriginUse', () => {
     // A chunk of 16 KiB takes such a seeder 4.3 s, and the whole more than half an hour.
     const swarm = { rate: 4, hasSeeders: true, hasCandidates: true, isSettling: () => false };
     const leases = { isTurnedAway: false, isRefused: false, isMute: () => false };
-    const use = new OriginUse(swarm as unknown as Swarm, { leases } as unknown as Origin);
+    const rates = { expected: 0 };
+    const use = new OriginUse(swarm as unknown as Swarm, { leases, rates } as unknown as Origin);
     const need = (now: number) => use.need({ missingBytes: 1e7 } as Chunks, now);
     use.start(1, () => 0);
     use.answered(1);
@@ -82,5 +84,60 @@ describe('OriginUse', () => {
     for (; bench.engine.wakeAt < bench.now + 2_000; wakes++)
       bench.pass(bench.engine.wakeAt - bench.now);
     assert.ok(wakes < 10, `${wakes}`);
+  });
+
+  /** A seeder who sends 16 of 64 chunks, one each 80 ms: 205 bytes a ms, 3.8 s for the rest. */
+  function crowdAtSeeder(originRate: number): { bench: Bench; asked: () => number } {
+    const [peer, size] = [1n, 64 * CHUNK];
+    const bench = new Bench({ verification: 'chunks' });
+    bench.tell({ type: 'start', originRate });
+    bench.tell({ type: 'layout', layout: layoutOf(size, CHUNK) });
+    const holders = [{ peer, size, partial: false }];
+    bench.tell({ type: 'holders', holders, totalPartial: 5 }).connected(peer);
+    const waiting: number[] = [];
+    let asked = 0;
+    const look = () => {
+      waiting.push(...bench.said('request').map(({ chunk }) => chunk));
+      asked += bench.said('fetch-range').length;
+    };
+    look();
+    for (let n = 0; n < 16; n++) {
+      bench.pass(80);
+      look();
+      const chunk = waiting.shift() as number;
+      bench.deliver(peer, chunk);
+      look();
+      bench.checked(chunk, peer);
+      look();
+    }
+    return { bench, asked: () => asked };
+  }
+
+  for (const [originRate, what, isAsked] of [
+    [0, 'an origin of which nothing is known', false],
+    [200, 'an origin that is as fast as its seeder', false],
+    [2_000, 'an origin that is ten times as fast', true],
+  ] as const)
+    it(`of a crowd ${isAsked ? 'asks' : 'spares'} ${what}`, () => {
+      assert.equal(crowdAtSeeder(originRate).asked() > 0, isAsked);
+    });
+
+  it('asks the origin for no more than what peers will not have sent soon', () => {
+    const { bench } = crowdAtSeeder(2_000);
+    const [range] = bench.said('fetch-range');
+    const requested = new Set(bench.said('request').map(({ chunk }) => chunk));
+    for (const { offset, length = 0 } of range ? [range] : [])
+      for (let at = offset; at < offset + length; at += CHUNK)
+        assert.ok(!requested.has(at / CHUNK), `chunk ${at / CHUNK}`);
+  });
+
+  it('waits for who gives nothing no longer than makes sense at a fast origin', () => {
+    const bench = new Bench({ verification: 'chunks' });
+    bench.tell({ type: 'start', originRate: 2_000 });
+    bench.tell({ type: 'layout', layout: layoutOf(48 * CHUNK, CHUNK) });
+    bench.seeders(48 * CHUNK, 1n);
+    assert.deepEqual(bench.pass(500).said('fetch-range'), []);
+    const [range] = bench.pass(400).said('fetch-range');
+    assert.ok(range);
   });
 });

@@ -10,6 +10,9 @@ import {
   SEEDER_PATIENCE_MS,
   SLOW_PARTIAL_MS,
   SLOW_SEEDERS_MS,
+  SOONER_FACTOR,
+  SOONER_MS,
+  SOONER_SHARE,
   STALL_PATIENCE_MS,
   WINDOW_MS,
 } from './tuning.ts';
@@ -38,6 +41,12 @@ export class OriginUse {
   #counted = { bytes: 0, from: 0 };
   /** When a peer last said that it has something: then the others get on. */
   #newsAt = 0;
+  /** Whether the origin was to be asked because peers take so much longer, when last considered. */
+  #isSooner = false;
+  /** Whether it ever was. */
+  #hasHelped = false;
+  /** When that is to be considered again, where nothing comes. */
+  #soonerAt = 0;
 
   constructor(swarm: Swarm, origin: Origin) {
     this.#swarm = swarm;
@@ -102,6 +111,7 @@ export class OriginUse {
       this.#servedAt + SEEDER_PATIENCE_MS,
       this.#servedAt + this.stallPatience,
       this.#suppliedAt + 2 * this.stallPatience,
+      this.#soonerAt,
     ];
     return Math.min(...due.filter((at) => at > now));
   }
@@ -109,12 +119,19 @@ export class OriginUse {
   need(chunks: Chunks | undefined, now: number): Need {
     const { isOut, isBusy, isWhole, leases } = this.#origin;
     const { hasCandidates, hasSeeders } = this.#swarm;
+    this.#isSooner = false;
     if (isOut) return 'no';
     this.#count(now);
     if (this.reach !== 'there' && !this.#swarm.isEngaged) return 'alone';
     if (this.reach === 'there' && !this.#answered)
       // Asked along with the question who is there: the answer to both comes at once.
       return now < this.#startedAt + ASK_PATIENCE_MS ? 'lease' : 'free';
+    this.#isSooner = hasCandidates && !isWhole && this.#bringsSooner(chunks, now);
+    // What it is fast enough for need not be shared out.
+    if (this.#isSooner) {
+      this.#hasHelped = true;
+      return 'free';
+    }
     const isEarly = hasSeeders && now < this.#startedAt + SEEDER_PATIENCE_MS;
     const areSettling = isEarly && this.#swarm.isSettling(now);
     const leftMs = this.#leftMs(chunks);
@@ -156,12 +173,14 @@ export class OriginUse {
     let slow: boolean | undefined;
     const areSlow = () => {
       const most = this.#swarm.hasSeeders ? this.#patienceMs : SLOW_PARTIAL_MS;
-      slow ??= chunks !== undefined && this.#backlogMs(chunks) >= most;
+      slow ??= this.#isSooner || (chunks !== undefined && this.#backlogMs(chunks) >= most);
       return slow;
     };
     let waiting: ReadonlySet<number> | undefined;
     const isWaiting = (chunk: number) => {
-      waiting ??= this.#swarm.waiting(this.#inLineMs);
+      waiting ??= this.#isSooner
+        ? this.#swarm.late(SOONER_MS * SOONER_SHARE, now)
+        : this.#swarm.waiting(this.#inLineMs);
       return waiting.has(chunk);
     };
     const wants = (chunk: number) =>
@@ -184,7 +203,7 @@ export class OriginUse {
    * is not known, a crowd leaves it to the peers.
    */
   get #inLineMs(): number {
-    const { rate } = this.#origin;
+    const rate = this.#origin.rates.affordable(1);
     const unknown = this.#swarm.hasLeechers ? Number.POSITIVE_INFINITY : 0;
     return Math.max(WINDOW_MS, rate > 0 ? MIN_RANGE_BYTES / rate : unknown);
   }
@@ -193,6 +212,23 @@ export class OriginUse {
   #peersStall(now: number): boolean {
     const patience = this.#swarm.hasSeeders ? SEEDER_PATIENCE_MS : this.stallPatience;
     return now - this.#servedAt >= patience;
+  }
+
+  /**
+   * Whether the origin, as fast as it was last, would bring the rest so much sooner than peers that these are not to be
+   * waited for. Where many think so it becomes slower, and fewer do.
+   */
+  #bringsSooner(chunks: Chunks | undefined, now: number): boolean {
+    const { expected } = this.#origin.rates;
+    if (!chunks || expected === 0) return false;
+    const bytes = chunks.missingBytes;
+    const rate = this.#rate;
+    const share = this.#hasHelped || rate === 0 ? SOONER_SHARE : 1;
+    const leastMs = share * (SOONER_FACTOR * (bytes / expected) + SOONER_MS);
+    this.#soonerAt = this.#servedAt + leastMs;
+    // Of whom nothing came, it may take as long again.
+    if (rate === 0) return now >= this.#soonerAt;
+    return bytes / rate >= leastMs || (expected >= rate && this.#swarm.late(leastMs, now).size > 0);
   }
 
   #count(now: number): void {

@@ -73,7 +73,7 @@ export class Origin {
   /** How often a `chunk` was needed since peers gave one: word of theirs that nothing comes of counts for less each time. */
   inNeed = 0;
   readonly #ranges = new Map<number, Range>();
-  readonly #rate = new RangeRate();
+  readonly rates = new RangeRate();
   #lastRange = 0;
   #now = 0;
   /** When a range was last left to peers, who are asked next. */
@@ -97,11 +97,6 @@ export class Origin {
 
   get isBusy(): boolean {
     return this.#ranges.size > 0;
-  }
-
-  /** Bytes per ms that it gives, 0 if nothing is known. */
-  get rate(): number {
-    return this.#rate.affordable(1);
   }
 
   /** Whether only the whole file, start to end, is to be had. */
@@ -151,7 +146,7 @@ export class Origin {
     const { chunkSize, size } = this.#chunks.layout;
     for (const range of this.#ranges.values())
       for (const chunk of chunksToCome(range, this.#chunks.layout)) {
-        const ms = this.#rate.remainingMs(Math.min((chunk + 1) * chunkSize, size) - range.at);
+        const ms = this.rates.remainingMs(Math.min((chunk + 1) * chunkSize, size) - range.at);
         const { heardAt } = range;
         awaited.push({ chunk, heardAt, ms: Math.max(now - heardAt, Number.isFinite(ms) ? ms : 0) });
       }
@@ -173,7 +168,7 @@ export class Origin {
     if (isOutdone) {
       this.#outdoneAt = now;
       this.#outdone++;
-      this.#rate.forget();
+      this.rates.forget();
       return this.leases.giveBack(this.#chunks);
     }
     if (!this.#mayBegin()) {
@@ -202,7 +197,7 @@ export class Origin {
       this.#abort(range);
       return true;
     }
-    this.#rate.begin();
+    this.rates.begin();
     if (isWhole) this.#serves = 'whole';
     if (!ranged && range.end !== Number.POSITIVE_INFINITY) {
       this.#serves = 'whole';
@@ -232,7 +227,7 @@ export class Origin {
     const chunks = this.#chunks;
     const before = range.at;
     range.at += length;
-    this.#rate.add(range, length, now);
+    this.rates.add(range, length, now);
     this.hasGiven = true;
     const done = chunks ? doneBetween(range, before, chunks.layout) : [];
     for (const chunk of done) chunks?.setComing(chunk, false);
@@ -267,13 +262,13 @@ export class Origin {
   mistrust(fresh = this.isFresh): void {
     if (fresh !== this.isFresh) return;
     this.end();
-    this.#rate.forget();
+    this.rates.forget();
     if (this.isFresh) this.phase = 'failed';
     this.isFresh = true;
   }
 
   fail(now: number, retryAfter?: number): void {
-    this.#rate.forget();
+    this.rates.forget();
     this.isOverrun = retryAfter !== undefined;
     this.phase = ++this.#failures >= MAX_ORIGIN_FAILURES ? 'failed' : 'pausing';
     const pause = RETRY_ORIGIN_MS * 2 ** (this.#failures - 1);
@@ -346,13 +341,13 @@ export class Origin {
   #remainingMs(): number {
     let bytes = 0;
     for (const { at, end } of this.#ranges.values()) bytes += end - at;
-    return this.#rate.remainingMs(bytes);
+    return this.rates.remainingMs(bytes);
   }
 
   #ask({ chunks, wants, areSlow, hasOthers }: Situation, now: number, random: () => number): void {
     if (!this.leases.mayAsk(now)) return;
     const ms = hasOthers ? RANGE_MS : ALONE_RANGE_MS;
-    const bytes = Math.max(this.#rate.affordable(ms), MIN_RANGE_BYTES);
+    const bytes = Math.max(this.rates.affordable(ms), MIN_RANGE_BYTES);
     if (!chunks) return this.leases.ask(undefined, undefined, bytes, false, now, random);
     const needed = new Bitfield(chunks.layout.count);
     // Who has the first unit on lease fetches the whole.
@@ -396,7 +391,7 @@ export class Origin {
       let end = first + 1;
       const ms = need === 'chunk' ? ALONE_RANGE_MS : RANGE_MS;
       const turn = need === 'chunk' ? 2 ** this.inNeed++ : count;
-      const most = Math.min(Math.max(this.#rate.affordable(ms) / chunkSize, unit), turn);
+      const most = Math.min(Math.max(this.rates.affordable(ms) / chunkSize, unit), turn);
       while (end < count && end - first + 1 <= most && this.#isWanted(chunks, end, wants)) end++;
       return this.#begin(first * chunkSize, Math.min(end * chunkSize, size));
     }
@@ -407,7 +402,7 @@ export class Origin {
     const times = { askedAt: now, heardAt: now };
     const range: Range = { id, asked: end, isAlone, start, end, at: start, ...times };
     this.#ranges.set(range.id, range);
-    this.#rate.asked(now);
+    this.rates.asked(now);
     this.#mark(range, true);
     const length = end === Number.POSITIVE_INFINITY ? undefined : end - start;
     this.#do({ type: 'fetch-range', range: range.id, offset: start, length, fresh: this.isFresh });

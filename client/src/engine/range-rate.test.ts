@@ -30,6 +30,23 @@ describe('RangeRate', () => {
     assert.equal(rate.affordable(RANGE_MS), 64 * RANGE_MS);
   });
 
+  it('goes by what was said of the origin until enough has come of a range, or one failed', () => {
+    const rate = new RangeRate();
+    rate.hint = 2_000;
+    assert.equal(rate.expected, 2_000);
+    // Too little to say more: a round trip.
+    rate.begin();
+    rate.add({ start: 0, end: CHUNK, askedAt: 0, at: CHUNK }, CHUNK, 100);
+    assert.equal(rate.expected, 2_000);
+    rate.begin();
+    rate.add({ ...FIRST, at: FIRST.end }, FIRST.end, 1_024);
+    assert.equal(rate.expected, 64);
+    const failed = new RangeRate();
+    failed.hint = 2_000;
+    failed.forget();
+    assert.equal(failed.expected, 0);
+  });
+
   it('lets ranges that come at once grow by steps', () => {
     const rate = new RangeRate();
     let [now, start] = [0, 0];

@@ -1,5 +1,5 @@
 import { Meter } from './meter.ts';
-import { MAX_RANGE_BYTES, RANGE_GROWTH } from './tuning.ts';
+import { MAX_RANGE_BYTES, RANGE_GROWTH, SHOWN_BYTES } from './tuning.ts';
 
 /** What is looked at of a range that is coming. Offsets in bytes, times in ms. */
 interface Coming {
@@ -21,6 +21,14 @@ export class RangeRate {
   #askedAt = 0;
   /** Most bytes of one range that have come. */
   #most = 0;
+  /** What is said of the origin, in bytes per ms; 0: nothing, or it has shown itself. */
+  hint = 0;
+
+  /** Bytes per ms that a range should come at; 0 if nothing is known. */
+  get expected(): number {
+    if (this.#most === 0) return this.hint;
+    return this.#meter.rate ?? Math.max(this.#shown, this.hint);
+  }
 
   /** A range was asked for: what one before has shown says nothing of when this one is done. */
   asked(now: number): void {
@@ -30,7 +38,7 @@ export class RangeRate {
 
   /** It is as if nothing had come yet: it stalled, failed, or what came is from elsewhere. */
   forget(): void {
-    this.#shown = this.#current = this.#most = 0;
+    this.#shown = this.#current = this.#most = this.hint = 0;
   }
 
   /** The head of an answer came. */
@@ -45,6 +53,7 @@ export class RangeRate {
     this.#most = Math.max(this.#most, came);
     if (came < (end - start) / 2) return;
     this.#shown = came / Math.max(1, now - askedAt);
+    if (came >= SHOWN_BYTES) this.hint = 0;
     if (askedAt === this.#askedAt) this.#current = this.#shown;
   }
 

@@ -259,6 +259,11 @@ export class Swarm {
     return this.#assignment.waiting(leastMs);
   }
 
+  /** Chunks that one peer each was asked for and should need so long for, in ms. */
+  late(leastMs: number, now: number): ReadonlySet<number> {
+    return this.#assignment.late(leastMs, now);
+  }
+
   /** The chunk may be given to others. */
   offer(chunk: number): void {
     this.#holdings.offer(chunk);

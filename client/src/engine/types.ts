@@ -32,8 +32,11 @@ export type RangeEnd = 'done' | 'beyond' | 'no-ranges' | 'failed';
 
 /** What happens to a download. */
 export type EngineEvent =
-  /** The download begins. Always the first event. */
-  | { readonly type: 'start' }
+  /**
+   * The download begins. Always the first event. `originRate`: bytes per ms that the origin gave the page of
+   * something else a moment ago; 0 or undefined: not known.
+   */
+  | { readonly type: 'start'; readonly originRate?: number }
   /** The manifest is known. */
   | { readonly type: 'layout'; readonly layout: Layout }
   /** The tracker answered; `totalPartial`: how many others download, whether it named them or not. */

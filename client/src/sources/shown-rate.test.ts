@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import type { Timing } from '../platform.ts';
+import { shownRate, TELLING_MS } from './shown-rate.ts';
+
+const NOW = 50_000;
+
+/** 40 KB that took 100 ms, a second ago. */
+function timing(fields: Partial<Timing> = {}): Timing {
+  const times = { requestStart: NOW - 1_100, responseEnd: NOW - 1_000 };
+  const sizes = { encodedBodySize: 40_000, transferSize: 40_300 };
+  return { name: 'https://blog.example/zauberflote.js', ...times, ...sizes, ...fields };
+}
+
+describe('shownRate', () => {
+  const URL = 'https://blog.example/photos/1.jpg';
+
+  it('is what the server gave last, the wait for it included', () => {
+    const page = timing({ name: 'https://blog.example/', encodedBodySize: 20_000 });
+    assert.equal(shownRate(URL, [page, timing()], NOW), 400);
+    assert.equal(shownRate(URL, [timing(), page], NOW), 200);
+  });
+
+  for (const [what, fields] of [
+    ['another server', { name: 'https://cdn.example/zauberflote.js' }],
+    ['another port', { name: 'https://blog.example:8443/zauberflote.js' }],
+    ['a name that only begins alike', { name: 'https://blog.example.test/zauberflote.js' }],
+    ['the cache', { transferSize: 0 }],
+    ['the cache, after the server was asked', { transferSize: 300 }],
+    ['a server that keeps the sizes to itself', { encodedBodySize: 0, transferSize: 0 }],
+    ['so few bytes that they came in one round trip', { encodedBodySize: 9_000 }],
+    ['long ago', { responseEnd: NOW - TELLING_MS }],
+  ] as const)
+    it(`does not show in what is from ${what}`, () => {
+      assert.equal(shownRate(URL, [timing(fields)], NOW), 0);
+    });
+
+  it('is not known of an address that is none of the web', () => {
+    for (const url of ['', '/photos/1.jpg', 'blob:https://blog.example/1', 'data:,1'])
+      assert.equal(shownRate(url, [timing()], NOW), 0);
+  });
+
+  it('is finite where a clock is coarse', () => {
+    const at = NOW - 1_000;
+    assert.equal(shownRate(URL, [timing({ requestStart: at, responseEnd: at })], NOW), 40_000);
+  });
+});
