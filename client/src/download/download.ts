@@ -9,7 +9,8 @@ import type { Verifier } from '../integrity/digest.ts';
 import type { ManifestInfo } from '../integrity/manifest.ts';
 import type { Platform } from '../platform.ts';
 import type { HttpError } from '../sources/http.ts';
-import { concat, fetchRange, HTTP_STALL_MS } from '../sources/http.ts';
+import { concat, fetchRange } from '../sources/http.ts';
+import { isOverrun, MAX_RETRY_AFTER_MS } from '../sources/pace.ts';
 import { shownRate } from '../sources/shown-rate.ts';
 import { Alarm } from './alarm.ts';
 import { ChunkBytes } from './chunk-bytes.ts';
@@ -353,9 +354,8 @@ export class Download implements Servable {
     } catch (error) {
       if (!abort.signal.aborted) this.#originError = error;
       const { kind, status, size, retryAfter = 0 } = error as Partial<HttpError>;
-      // 502 and 504: so say proxies of one that is.
-      const isOverrun = /429|50[234]/.test(`${status}`);
-      const isRefused = kind === 'status' && !isOverrun && !/40[14]|410/.test(`${status}`);
+      const isTooMuch = isOverrun(status);
+      const isRefused = kind === 'status' && !isTooMuch && !/40[14]|410/.test(`${status}`);
       // Chromium fails like this where a range is answered with a compressed one, too; some servers refuse ranges. Where
       // ranges have come, it is the network, and the whole file would be more than what is missing.
       const mayBe =
@@ -366,7 +366,7 @@ export class Download implements Servable {
       else
         end({
           end: 'failed',
-          retryAfter: isOverrun && retryAfter <= HTTP_STALL_MS ? retryAfter : undefined,
+          retryAfter: isTooMuch && retryAfter <= MAX_RETRY_AFTER_MS ? retryAfter : undefined,
         });
     }
   }

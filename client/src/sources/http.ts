@@ -1,4 +1,5 @@
 import type { Platform } from '../platform.ts';
+import { askInTurn, retryAfter } from './pace.ts';
 
 /** A body without a byte for this long is given up: a browser's own patience is minutes. */
 export const HTTP_STALL_MS = 60_000;
@@ -108,7 +109,6 @@ export async function fetchRange(
       ),
     );
   };
-  alive();
   let loaded = 0;
   const truncated = (cause?: unknown) =>
     new HttpError('truncated', `${url} broke off after ${loaded} bytes`, { cause });
@@ -141,13 +141,21 @@ export async function fetchRange(
           return ask(cache);
         });
     // Chrome's cache serialises ranges of one URL.
-    const response = await ask(isRange ? 'no-store' : fresh ? 'reload' : 'default')
-      .catch((error) => {
-        // A cache may have it from before its host allowed CORS, or as one that was asked without CORS got it.
-        if (isRange || fresh || controller.signal.aborted || !isElsewhere(url)) throw error;
-        return ask('reload');
-      })
-      .catch(broken);
+    const begin = () => {
+      alive();
+      return ask(isRange ? 'no-store' : fresh ? 'reload' : 'default')
+        .catch((error) => {
+          // A cache may have it from before its host allowed CORS, or as one that was asked without CORS got it.
+          if (isRange || fresh || controller.signal.aborted || !isElsewhere(url)) throw error;
+          return ask('reload');
+        })
+        .catch(broken);
+    };
+    // Who waits for an origin that is overrun has not been kept waiting by an answer.
+    // What has begun goes first, then what can: of many files few are complete while all ask for their manifests.
+    const rank = offset ? 2 : length ? 1 : 0;
+    const wait = () => cancelTimer();
+    const response = await askInTurn(platform, url, rank, controller.signal, wait, begin);
     const head = readHead(url, response, range, offset, length);
     onHead(head);
     const announced = head.end === undefined ? undefined : head.end - head.offset;
@@ -187,10 +195,9 @@ function readHead(
 ): RangeHead {
   const contentRange = headers.get('content-range');
   if (!ok) {
-    const seconds = toNumber(headers.get('retry-after'));
     throw new HttpError('status', `${url} answered ${status}`, {
       status,
-      retryAfter: seconds === undefined ? undefined : seconds * 1000,
+      retryAfter: retryAfter({ headers }),
       size: toNumber(/^bytes \*\/(\d+)$/i.exec(contentRange ?? '')?.[1]),
     });
   }

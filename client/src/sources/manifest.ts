@@ -8,15 +8,13 @@ import type { Platform } from '../platform.ts';
 import type { HttpBody, HttpOptions } from './http.ts';
 import { fetchWhole, HttpError, isElsewhere } from './http.ts';
 import { typeByExtension } from './media-types.ts';
+import { isOverrun } from './pace.ts';
 
-/** Pauses before a manifest is asked for again, in ms: an origin that is restarted or overrun. */
+/** Pauses before a manifest is asked for again, in ms: an origin that is restarted. */
 export const MANIFEST_RETRIES_MS = [1_000, 2_000];
 
-/** Longest pause for which an origin's Retry-After is heeded, in ms: then the file itself is sooner here. */
-export const MAX_RETRY_AFTER_MS = 5_000;
-
-/** 4xx that may pass: the request was slow, early, or one of too many (RFC 9110, 8470, 6585). */
-const PASSING = new Set([408, 425, 429]);
+/** 4xx that may pass: the request was slow, or early (RFC 9110, 8470). */
+const PASSING = new Set([408, 425]);
 
 export interface ManifestSources {
   readonly platform: Platform;
@@ -104,13 +102,13 @@ async function beside(content: Content, origin: Origin): Promise<ObtainedManifes
 function pauseAfter(error: unknown, tries: number, url: string): number | undefined {
   const wait = MANIFEST_RETRIES_MS[tries];
   if (!(error instanceof HttpError) || wait === undefined) return undefined;
-  const { kind, status = 0, retryAfter = 0 } = error;
+  const { kind, status = 0 } = error;
   // An answer 404 of another origin mostly lacks CORS headers, and looks like this: no time for that.
   if (kind === 'unreachable' && (tries > 0 || isElsewhere(url))) return undefined;
-  // A minute is gone already.
-  if (kind === 'stalled' || retryAfter > MAX_RETRY_AFTER_MS) return undefined;
+  // A minute is gone already, or an origin that is overrun was asked again as often as makes sense.
+  if (kind === 'stalled' || isOverrun(status)) return undefined;
   if (status >= 400 && status < 500 && !PASSING.has(status)) return undefined;
-  return Math.max(wait, retryAfter);
+  return wait;
 }
 
 /** @throws the signal's reason when it is aborted */

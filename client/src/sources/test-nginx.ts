@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +17,7 @@ const PATIENCE_MS = 20_000;
  * `/gzip-made` (compressed beforehand), `/gzip-always` (even to those who do not take it),
  * `/gzip-stored` (as object stores do: ranges are of the compressed form), `/slow` (100 KB/s),
  * `/slowest` (10 KB/s), `/moved`; most of them also under `/cors/`, for pages of other origins, which see no Content-Range.
+ * Under `/limited/` others, for those pages, 5 requests a second and 5 at once: beyond that it answers 429.
  */
 const SERVER = `
   location = /plain { try_files /file =404; }
@@ -28,6 +29,11 @@ const SERVER = `
   location = /slow { limit_rate 100k; try_files /file =404; }
   location = /slowest { limit_rate 10k; try_files /file =404; }
   location = /moved { return 302 /plain; }
+  location /limited/ {
+    limit_req zone=limited burst=4 nodelay;
+    limit_req_status 429;
+    add_header Access-Control-Allow-Origin * always;
+  }
   location /cors/ {
     add_header Access-Control-Allow-Origin * always;
     location = /cors/plain { try_files /file =404; }
@@ -55,8 +61,14 @@ export class TestNginx {
     this.#child = child;
   }
 
-  /** @throws {Error} if nginx is missing or does not start */
-  static async start(file: Uint8Array): Promise<TestNginx> {
+  /**
+   * @param limited files by name
+   * @throws {Error} if nginx is missing or does not start
+   */
+  static async start(
+    file: Uint8Array,
+    limited: Readonly<Record<string, Uint8Array>> = {},
+  ): Promise<TestNginx> {
     const need = LAB_NEEDS.find(({ debianPackage }) => debianPackage === 'nginx-light');
     const program = need && find(need, process.env);
     if (!program)
@@ -64,6 +76,9 @@ export class TestNginx {
     const dir = mkdtempSync(join(tmpdir(), 'zf-nginx-'));
     writeFileSync(join(dir, 'file'), file);
     writeFileSync(join(dir, 'file.gz'), gzipSync(file));
+    mkdirSync(join(dir, 'limited'));
+    for (const [name, data] of Object.entries(limited))
+      writeFileSync(join(dir, 'limited', name), data);
     const port = await freePort();
     writeFileSync(join(dir, 'nginx.conf'), configuration(dir, port));
     const child = spawn(program, ['-p', dir, '-c', join(dir, 'nginx.conf'), '-e', 'stderr'], {
@@ -109,6 +124,8 @@ http {
 ${temporary}
   default_type application/octet-stream;
   log_not_found off;
+  limit_req_log_level info;
+  limit_req_zone $binary_remote_addr zone=limited:1m rate=5r/s;
   log_format test '$request_uri\\t$http_range\\t$status\\t$body_bytes_sent';
   access_log ${join(dir, 'access.log')} test;
   server {
