@@ -159,9 +159,6 @@ export const SOONER_FACTOR = 2;
 /** In ms: see {@link SOONER_FACTOR}. What peers should send within this time is left to them. */
 export const SOONER_MS = 500;
 
-/** Of both, once it was asked for that reason, and while nothing has come of any peer. */
-export const SOONER_SHARE = 0.6;
-
 /** From so many bytes on, what came of the origin says more of it than what the page fetched from there before. */
 export const SHOWN_BYTES = 32_768;
 
