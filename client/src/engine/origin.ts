@@ -385,6 +385,7 @@ export class Origin {
     const isAlone = need === 'free' && !hasOthers;
     const unit = isAlone ? Math.max(1, Math.floor(MIN_RANGE_BYTES / chunkSize)) : 1;
     const start = Math.floor((random() * count) / unit) * unit;
+    const isLeft = (chunk: number) => chunks.isMissing(chunk) && !chunks.isComing(chunk);
     for (let i = 0; i < count; i++) {
       const first = (start + i) % count;
       if (!this.#isWanted(chunks, first, wants)) continue;
@@ -392,7 +393,11 @@ export class Origin {
       const ms = need === 'chunk' ? ALONE_RANGE_MS : RANGE_MS;
       const turn = need === 'chunk' ? 2 ** this.inNeed++ : count;
       const most = Math.min(Math.max(this.rates.affordable(ms) / chunkSize, unit), turn);
-      while (end < count && end - first + 1 <= most && this.#isWanted(chunks, end, wants)) end++;
+      // Between two that are wanted, what peers should send comes with them: many short ranges take longer.
+      const isNext = (chunk: number) =>
+        need === 'free' ? isLeft(chunk) : this.#isWanted(chunks, chunk, wants);
+      while (end < count && end - first + 1 <= most && isNext(end)) end++;
+      while (!this.#isWanted(chunks, end - 1, wants)) end--;
       return this.#begin(first * chunkSize, Math.min(end * chunkSize, size));
     }
   }

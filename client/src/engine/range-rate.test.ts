@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import type { Of } from '../../test-support/engine/bench.ts';
 import { Bench, CHUNK } from '../../test-support/engine/bench.ts';
+import { Chunks } from './chunks.ts';
+import { layoutOf } from './layout.ts';
+import { Origin } from './origin.ts';
 import { RangeRate } from './range-rate.ts';
 import {
   ALONE_RANGE_MS,
@@ -192,6 +195,36 @@ describe('DownloadEngine at a fast origin', () => {
     assert.deepEqual(
       alone,
       [1, ALONE_RANGE_MS / RANGE_MS, 7].map((n) => n * MIN_RANGE_BYTES),
+    );
+  });
+});
+
+describe('Origin asked at once', () => {
+  it('gets in one range what lies between two chunks that are wanted, and nothing after the last', () => {
+    const asked: Of<'fetch-range'>[] = [];
+    const origin = new Origin(true, (effect) => {
+      if (effect.type === 'fetch-range') asked.push(effect);
+    });
+    const chunks = new Chunks(layoutOf(64 * CHUNK, CHUNK));
+    origin.begin(chunks);
+    const none = { areSlow: () => true, arePeersIdle: () => false, hasOthers: true };
+    const wants = (chunk: number) => chunk !== 3 && chunk < 7;
+    const proceed = (now: number) =>
+      origin.proceed({ ...none, need: 'free', chunks, wants }, now, () => 0);
+    proceed(0);
+    const [{ range, length = 0 } = assert.fail()] = asked;
+    const end = { range, offset: 0, end: length, ranged: true, isWhole: false };
+    origin.head({ type: 'range-head', total: 64 * CHUNK, ...end });
+    for (const chunk of origin.data({ type: 'range-data', range, length }, 100))
+      chunks.check(chunk);
+    origin.ended({ type: 'range-end', range, end: 'done' }, 100);
+    proceed(200);
+    assert.deepEqual(
+      asked.map(({ offset, length = 0 }) => [offset / CHUNK, length / CHUNK]),
+      [
+        [0, 1],
+        [1, 6],
+      ],
     );
   });
 });
