@@ -184,6 +184,31 @@ describe('Requests to an origin that is overrun', () => {
     assert.ok(now <= before + MAX_GAP_MS, `after ${now - before} ms`);
   });
 
+  for (const ms of [1_500, 3_000])
+    it(`succeed where it refuses some, and takes ${ms} ms to say so`, async () => {
+      answer = limit(1, 0);
+      const { fetch } = platform;
+      Object.assign(platform, {
+        fetch: async (...args: Parameters<typeof fetch>) => {
+          const response = await fetch(...args);
+          await new Promise<void>((resolve) => platform.setTimer(ms, resolve));
+          return response;
+        },
+      });
+      const all = askMany(60);
+      await pass();
+      assert.equal((await Promise.all(all)).filter(isShown).length, 60);
+    });
+
+  it('do not fail alike because two were refused when the gaps were long', async () => {
+    let count = 0;
+    answer = () => (count++ % 4 === 0 ? ok() : refusal());
+    const all = askMany(12);
+    await pass();
+    // The last of all may come just before each answer.
+    assert.ok((await Promise.all(all)).filter(isShown).length >= 11);
+  });
+
   it('fail at once where it sends them away for long', async () => {
     answer = () => refusal(503, MAX_RETRY_AFTER_MS / 1_000 + 1);
     for (const path of ['/0', '/1']) {

@@ -18,6 +18,9 @@ export const SPEED_UP_MS = 2_000;
 /** An origin that has refused all for so long, in ms, refuses whoever waits. Gaps of 0.5, 1 and 2 s are past by then. */
 export const REFUSED_MS = 3_000;
 
+/** And so many in a row, one after the other: those before these gaps, and after each. Where gaps are long, two take 4 s. */
+export const REFUSED_IN_A_ROW = 4;
+
 /** Most times that one request is made, while others are answered: a part of a site may be down alone. */
 export const MAX_ASKED = 10;
 
@@ -57,6 +60,8 @@ class Pace {
   #freeAt = 0;
   /** Since when it has refused all; undefined: it gave an answer after that. */
   #refusesSince: number | undefined;
+  /** How often it did, each time asked after the one before. */
+  #refused = 0;
   /** When it was last found to be too fast. What was asked before says nothing of the pace since then. */
   #slowedAt = -1;
   /** Those who wait, in the order of their turns. */
@@ -110,8 +115,10 @@ class Pace {
 
   /** One that was made at a time was not refused. */
   answered(askedAt: number): void {
-    if (askedAt <= this.#slowedAt) return;
+    // However long ago that was: answers may take longer than the gaps.
     this.#refusesSince = undefined;
+    this.#refused = 0;
+    if (askedAt <= this.#slowedAt) return;
     this.#gapMs /= 1 + this.#gapMs / SPEED_UP_MS;
   }
 
@@ -126,7 +133,7 @@ class Pace {
       this.#slowedAt = now;
       this.#refusesSince ??= now;
       this.#gapMs = Math.min(2 * this.#gapMs, MAX_GAP_MS);
-      isFinal ||= now - this.#refusesSince >= REFUSED_MS;
+      isFinal ||= ++this.#refused >= REFUSED_IN_A_ROW && now - this.#refusesSince >= REFUSED_MS;
     }
     this.#freeAt = Math.max(this.#freeAt, now + Math.max(this.#gapMs, isLong ? 0 : ms));
     if (isFinal) for (const { go } of this.#line.splice(0)) go(response);
