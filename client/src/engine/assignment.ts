@@ -158,12 +158,22 @@ export class Assignment {
         const { chunk, length, coverage, sentAt } = request;
         ahead += length - coverage.received;
         const { rate } = from.meter;
-        let ms = now - sentAt;
+        let ms = now >= sentAt + leastMs ? leastMs : 0;
         if (rate) ms = isBegun(request) ? ahead / rate : busyMs(from, ahead - from.inFlight);
         if (ms >= leastMs && this.#chunks?.askers(chunk) === 1) late.add(chunk);
       }
     }
     return late;
+  }
+
+  /** When {@link late} has more only because time passed. */
+  lateAt(leastMs: number, now: number): number {
+    let at = Number.POSITIVE_INFINITY;
+    for (const { meter, requests } of this.#candidates.open)
+      for (const { chunk, sentAt } of meter.rate ? [] : requests.values())
+        if (sentAt + leastMs > now && this.#chunks?.askers(chunk) === 1)
+          at = Math.min(at, sentAt + leastMs);
+    return at;
   }
 
   /** What open peers were asked for and take so long to send that another might be worth asking. */

@@ -140,4 +140,27 @@ describe('OriginUse', () => {
     const [range] = bench.pass(400).said('fetch-range');
     assert.ok(range);
   });
+
+  for (const laterMs of [0, 300])
+    it(`wakes when who was asked last, ${laterMs} ms after all else came, has had its time`, () => {
+      const [bench, size] = [new Bench({ verification: 'chunks' }), 16 * CHUNK];
+      bench.tell({ type: 'start', originRate: 2_000 });
+      bench.tell({ type: 'layout', layout: layoutOf(size, CHUNK) });
+      bench.partial(size, 1n, 2n).connected(1n, 2n).grant(0, 0, CHUNK);
+      const first = Array.from({ length: 12 }, (_, chunk) => chunk);
+      bench.holds(1n, size, ...first);
+      const waiting = bench.said('request');
+      for (let next = waiting.shift(); next; next = waiting.shift()) {
+        bench.pass(40);
+        waiting.push(...bench.said('request'));
+        bench.deliver(1n, next.chunk);
+        waiting.push(...bench.said('request'));
+        bench.checked(next.chunk, 1n);
+        waiting.push(...bench.said('request'));
+      }
+      bench.pass(laterMs).holds(2n, size, 12, 13, 14, 15);
+      assert.ok(bench.said('request').length > 0);
+      assert.equal(bench.pass(500).said('fetch-range').length, 0);
+      assert.equal(bench.pass(100).said('fetch-range').length, 1);
+    });
 });

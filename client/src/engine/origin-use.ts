@@ -47,7 +47,7 @@ export class OriginUse {
   #isSooner = false;
   /** Whether it ever was. */
   #hasHelped = false;
-  /** When that is to be considered again, where nothing comes. */
+  /** When that, or what to ask it for then, is to be considered again, where nothing comes. */
   #soonerAt = 0;
 
   constructor(swarm: Swarm, origin: Origin) {
@@ -132,6 +132,7 @@ export class OriginUse {
     // What it is fast enough for need not be shared out.
     if (this.#isSooner) {
       this.#hasHelped = true;
+      this.#soonerAt = this.#swarm.lateAt(SOONER_MS * SOONER_SHARE, now);
       return 'free';
     }
     const isEarly = hasSeeders && now < this.#startedAt + SEEDER_PATIENCE_MS;
@@ -230,7 +231,11 @@ export class OriginUse {
     this.#soonerAt = this.#servedAt + leastMs;
     // Of whom nothing came, it may take as long again.
     if (rate === 0) return now >= this.#soonerAt;
-    return bytes / rate >= leastMs || (expected >= rate && this.#swarm.late(leastMs, now).size > 0);
+    if (bytes / rate >= leastMs) return true;
+    if (expected < rate) return false;
+    // Others may have begun to wait only now.
+    this.#soonerAt = this.#swarm.lateAt(leastMs, now);
+    return this.#swarm.late(leastMs, now).size > 0;
   }
 
   #count(now: number): void {

@@ -264,6 +264,11 @@ export class Swarm {
     return this.#assignment.late(leastMs, now);
   }
 
+  /** When {@link late} may have more although nothing happens; infinite if that does not depend on time. */
+  lateAt(leastMs: number, now: number): number {
+    return this.#assignment.lateAt(leastMs, now);
+  }
+
   /** The chunk may be given to others. */
   offer(chunk: number): void {
     this.#holdings.offer(chunk);
