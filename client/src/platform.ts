@@ -87,8 +87,11 @@ export function browserPlatform(): Platform {
       return globalThis.sessionStorage;
     },
     fetch: (input, init) => globalThis.fetch(input, init),
-    // Others than of what was fetched have none of its numbers.
-    timings: () => performance.getEntries() as PerformanceResourceTiming[],
+    // Not all entries: a page may have made thousands of marks.
+    timings: () =>
+      ['navigation', 'resource'].flatMap(
+        (type) => performance.getEntriesByType(type) as PerformanceResourceTiming[],
+      ),
     get networkInformation() {
       return (globalThis.navigator as { connection?: NetworkInformation } | undefined)?.connection;
     },

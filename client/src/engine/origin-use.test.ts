@@ -146,7 +146,9 @@ describe('OriginUse', () => {
       const [bench, size] = [new Bench({ verification: 'chunks' }), 16 * CHUNK];
       bench.tell({ type: 'start', originRate: 2_000 });
       bench.tell({ type: 'layout', layout: layoutOf(size, CHUNK) });
-      bench.partial(size, 1n, 2n).connected(1n, 2n).grant(0, 0, CHUNK);
+      bench.partial(size, 1n, 2n).connected(1n, 2n).grant(0, 2, CHUNK);
+      bench.serve(bench.sole('fetch-range'), size);
+      for (const { chunk } of bench.said('check')) bench.checked(chunk, undefined);
       const first = Array.from({ length: 12 }, (_, chunk) => chunk);
       bench.holds(1n, size, ...first);
       const waiting = bench.said('request');
@@ -158,9 +160,34 @@ describe('OriginUse', () => {
         bench.checked(next.chunk, 1n);
         waiting.push(...bench.said('request'));
       }
-      bench.pass(laterMs).holds(2n, size, 12, 13, 14, 15);
+      bench.grant(0, 0, CHUNK).pass(laterMs).holds(2n, size, 12, 13, 14, 15);
       assert.ok(bench.said('request').length > 0);
       assert.equal(bench.pass(500).said('fetch-range').length, 0);
       assert.equal(bench.pass(100).said('fetch-range').length, 1);
     });
+
+  it('of a crowd fetches by leases until the origin has shown that it is as fast as is said', () => {
+    const size = 48 * CHUNK;
+    const bench = new Bench({ verification: 'chunks' });
+    bench.tell({ type: 'start', originRate: 2_000 });
+    bench.tell({ type: 'layout', layout: layoutOf(size, CHUNK) }).grant(0, 0, CHUNK);
+    const holders = [{ peer: 1n, size, partial: true }];
+    bench.tell({ type: 'holders', holders, totalPartial: 300 });
+    const asks = () => bench.said('lease').some(({ wanted }) => wanted > 0);
+    let refusals = 0;
+    for (let ms = 0; ms < 6_000 || !asks(); ms += 100) {
+      if (asks()) {
+        bench.grant(0, 0, CHUNK);
+        refusals++;
+      }
+      assert.deepEqual(bench.pass(100).said('fetch-range'), []);
+    }
+    assert.ok(refusals > 0);
+    bench.grant(0, 4, CHUNK);
+    bench.serve(bench.sole('fetch-range'), size);
+    let asked = bench.said('fetch-range').length;
+    for (const { chunk } of bench.said('check'))
+      asked += bench.checked(chunk, undefined).said('fetch-range').length;
+    assert.equal(asked, 1);
+  });
 });

@@ -129,11 +129,13 @@ export class OriginUse {
       // Asked along with the question who is there: the answer to both comes at once.
       return now < this.#startedAt + ASK_PATIENCE_MS ? 'lease' : 'free';
     this.#isSooner = hasCandidates && !isWhole && this.#bringsSooner(chunks, now);
-    // What it is fast enough for need not be shared out.
     if (this.#isSooner) {
       this.#hasHelped = true;
       this.#soonerAt = this.#swarm.lateAt(SOONER_MS * SOONER_SHARE, now);
-      return 'free';
+      // What it is fast enough for need not be shared out. It may have been fast then, or be so only with what a cache
+      // before it has: of a crowd some find out, not each by a range of its own.
+      const isShared = this.#origin.rates.isHearsay && this.reach === 'there';
+      return isShared && !leases.isMute(now) ? 'lease' : 'free';
     }
     const isEarly = hasSeeders && now < this.#startedAt + SEEDER_PATIENCE_MS;
     const areSettling = isEarly && this.#swarm.isSettling(now);

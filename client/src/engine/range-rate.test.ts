@@ -50,6 +50,16 @@ describe('RangeRate', () => {
     assert.equal(failed.expected, 0);
   });
 
+  it('does not take an origin for fast that let a range wait', () => {
+    const rate = new RangeRate();
+    // 256 KiB that came in 128 ms after 20 s in line.
+    rate.begin();
+    for (let at = 65_536, now = 20_000; at <= 262_144; at += 65_536, now += 64)
+      rate.add({ start: 0, end: 262_144, askedAt: 0, at }, 65_536, now);
+    assert.ok(rate.expected < 14, `${rate.expected}`);
+    assert.ok(rate.affordable(RANGE_MS) > 0);
+  });
+
   it('lets ranges that come at once grow by steps', () => {
     const rate = new RangeRate();
     let [now, start] = [0, 0];

@@ -1,5 +1,5 @@
 import { Meter } from './meter.ts';
-import { MAX_RANGE_BYTES, RANGE_GROWTH, SHOWN_BYTES } from './tuning.ts';
+import { MAX_RANGE_BYTES, MAX_WAITED, RANGE_GROWTH, SHOWN_BYTES } from './tuning.ts';
 
 /** What is looked at of a range that is coming. Offsets in bytes, times in ms. */
 interface Coming {
@@ -27,7 +27,14 @@ export class RangeRate {
   /** Bytes per ms that a range should come at; 0 if nothing is known. */
   get expected(): number {
     if (this.#most === 0) return this.hint;
-    return this.#meter.rate ?? Math.max(this.#shown, this.hint);
+    const shown = Math.max(this.#shown, this.hint);
+    const { rate = shown } = this.#meter;
+    return rate > MAX_WAITED * shown ? shown : rate;
+  }
+
+  /** Whether that is only what is said. */
+  get isHearsay(): boolean {
+    return this.hint > 0 && this.expected === this.hint;
   }
 
   /** A range was asked for: what one before has shown says nothing of when this one is done. */

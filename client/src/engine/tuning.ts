@@ -159,6 +159,12 @@ export const SOONER_FACTOR = 2;
 /** In ms: see {@link SOONER_FACTOR}. What peers should send within this time is left to them. */
 export const SOONER_MS = 500;
 
+/**
+ * A range that takes so many times as long as its bytes come in waited in line for an origin that is overrun: a round trip
+ * is some ten times what 16 KiB take.
+ */
+export const MAX_WAITED = 20;
+
 /** From so many bytes on, what came of the origin says more of it than what the page fetched from there before. */
 export const SHOWN_BYTES = 32_768;
 

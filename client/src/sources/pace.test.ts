@@ -285,6 +285,19 @@ describe('Requests to an origin that is overrun', () => {
     assert.ok(now < 2_000 + 3 * FIRST_GAP_MS);
   });
 
+  it('do not wait at all when they were aborted before', async () => {
+    answer = () => refusal(429, 20);
+    void ask('/first');
+    await pass(1_001);
+    const reason = new Error('gone');
+    const gone = ask('/gone', { signal: AbortSignal.abort(reason) });
+    await pass(1_002);
+    assert.equal((await gone).error, reason);
+    answer = ok;
+    await pass();
+    assert.deepEqual(times('/gone'), []);
+  });
+
   it('go at once again when nobody had to wait for some time', async () => {
     let refuses = true;
     answer = () => (refuses ? refusal(429, 1) : ok());

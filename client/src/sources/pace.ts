@@ -177,6 +177,8 @@ export async function askInTurn(
       pace = undefined;
     }
     if (pace?.holds(url)) {
+      // Of one that is aborted already nobody would hear.
+      signal.throwIfAborted();
       onWait();
       // Who is refused again lets others pass.
       const verdict = await pace.inLine(rank - asked, signal);
