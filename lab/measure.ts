@@ -78,6 +78,12 @@ export const MEASUREMENTS: readonly Measurement[] = [
       'flash --seeders 1 --leechers 1 --rate 64KB,1MB --peer-up 32KB --modes http,zauberflote --runs 3',
     minutes: 5,
   },
+  {
+    name: 'healthy-origin',
+    bench:
+      'flash --seeders 0,1 --leechers 5 --rate 10MB --peer-up 125KB --peer-down 1MB --rtt 20ms --script-from origin --modes http,zauberflote --runs 5',
+    minutes: 5,
+  },
   { name: 'two-trackers', bench: 'two-trackers --runs 3', minutes: 5 },
   { name: 'bulk', bench: 'bulk --runs 5', minutes: 4 },
   { name: 'first-byte', bench: 'first-byte --runs 10', minutes: 3 },
