@@ -73,6 +73,7 @@ export class Origin {
   /** How often a `chunk` was needed since peers gave one: word of theirs that nothing comes of counts for less each time. */
   inNeed = 0;
   readonly #ranges = new Map<number, Range>();
+  /** How fast it is. */
   readonly rates = new RangeRate();
   #lastRange = 0;
   #now = 0;
@@ -385,7 +386,6 @@ export class Origin {
     const isAlone = need === 'free' && !hasOthers;
     const unit = isAlone ? Math.max(1, Math.floor(MIN_RANGE_BYTES / chunkSize)) : 1;
     const start = Math.floor((random() * count) / unit) * unit;
-    const isLeft = (chunk: number) => chunks.isMissing(chunk) && !chunks.isComing(chunk);
     for (let i = 0; i < count; i++) {
       const first = (start + i) % count;
       if (!this.#isWanted(chunks, first, wants)) continue;
@@ -394,9 +394,8 @@ export class Origin {
       const turn = need === 'chunk' ? 2 ** this.inNeed++ : count;
       const most = Math.min(Math.max(this.rates.affordable(ms) / chunkSize, unit), turn);
       // Between two that are wanted, what peers should send comes with them: many short ranges take longer.
-      const isNext = (chunk: number) =>
-        need === 'free' ? isLeft(chunk) : this.#isWanted(chunks, chunk, wants);
-      while (end < count && end - first + 1 <= most && isNext(end)) end++;
+      const between = need === 'free' ? () => true : wants;
+      while (end < count && end - first + 1 <= most && this.#isWanted(chunks, end, between)) end++;
       while (!this.#isWanted(chunks, end - 1, wants)) end--;
       return this.#begin(first * chunkSize, Math.min(end * chunkSize, size));
     }

@@ -151,7 +151,7 @@ export const LATELY_MS = 2_000;
 /**
  * The origin is asked, with or without the tracker's leave, where peers should take so many times as long as it does for
  * what is missing, and {@link SOONER_MS} more. Ten visitors at once of an origin with 10 MB/s, 1 Mbit/s up each, took
- * 4.9 s where plain HTTP takes 1.1 (simulated; 2.1 with this). With 1.25 and 400 ms, of visitors who come one by one a
+ * 4.9 s where plain HTTP takes 1.1 (simulated; 2.1 with this). With 1.25 and 400 ms (in an earlier form), of visitors who come one by one a
  * third of the content came from it for 0.3 s less; with these 4 %.
  */
 export const SOONER_FACTOR = 2;

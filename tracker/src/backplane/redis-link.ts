@@ -156,8 +156,9 @@ export async function connectRedis(options: RedisLinkOptions): Promise<Redis> {
   return open(clusterOf(settings));
 }
 
+/** Those of a cluster; a single server has itself. */
 function connectionsOf(redis: Redis): readonly Pick<Redis, 'destroy'>[] {
-  if (!('nodeByAddress' in redis)) return [redis];
+  if (!('nodeByAddress' in redis)) return [];
   const connections: Pick<Redis, 'destroy'>[] = [];
   redis.nodeByAddress.forEach(({ client }) => {
     if (client) connections.push(client);
