@@ -71,7 +71,8 @@ export function browserPlatform(): Platform {
     now: () => performance.now(),
     random: () => Math.random(),
     setTimer(ms, callback) {
-      const timer = setTimeout(callback, ms);
+      // Browsers drop fractions: it would be early, look, and be set anew several times until then.
+      const timer = setTimeout(callback, Math.ceil(ms));
       return () => clearTimeout(timer);
     },
     get WebSocket() {

@@ -171,6 +171,15 @@ describe('lab/sim: a swarm', () => {
     close(result.ofFluidLimit?.mean, expected / 12_288, 0.001);
   });
 
+  it('has the only seeder send each chunk to somebody before it sends any again', () => {
+    const crowd = { peers: 10, seeders: 1, arrivalMs: 5_000, churn: 0 };
+    let sum = 0;
+    for (let seed = 1; seed <= 4; seed++)
+      sum += simulate(scenario({ ...crowd, seed })).result.timeMs!.mean;
+    // In the order in which they ask it is 3.9 s; one alone takes 3.3.
+    assert.ok(sum / 4 < 3_500, `${sum / 4} ms on average`);
+  });
+
   it('gets a visitor of a slow seeder what the origin has time to send', () => {
     const origin = 1_000_000;
     const slow = { peers: 1, seeders: 1, peerUpBytesPerSecond: 30_000 };
@@ -182,10 +191,12 @@ describe('lab/sim: a swarm', () => {
   it('keeps no crowd waiting for slow uplinks where the origin has time for all', () => {
     const crowd = { peers: 10, originBytesPerSecond: 10_000_000, peerUpBytesPerSecond: 125_000 };
     for (const seeders of [0, 1, 3]) {
-      const { result } = simulate(scenario({ ...crowd, seeders, arrivalMs: 0 }));
+      let sum = 0;
+      for (let seed = 1; seed <= 4; seed++)
+        sum += simulate(scenario({ ...crowd, seeders, arrivalMs: 0, seed })).result.timeMs!.mean;
       // At 1 MB/s down. Peers alone would need 6 s.
       const plain = bytes / 1_000 + 5 * DEFAULTS.rttMs;
-      assert.ok(result.timeMs!.mean <= 3 * plain, `${seeders} seeders: ${result.timeMs?.mean} ms`);
+      assert.ok(sum / 4 <= 3 * plain, `${seeders} seeders: ${sum / 4} ms on average`);
     }
   });
 

@@ -3,6 +3,7 @@ import { FRAGMENT_HEADER_BYTES } from '../connection/open-connection.ts';
 import type { Connections } from '../connection/types.ts';
 import { BUSY_CHUNK_MS } from '../engine/tuning.ts';
 import type { PeerId } from '../tracker/types.ts';
+import type { SentRange } from './sent-ranges.ts';
 import {
   ArrivalRate,
   GROWTH,
@@ -74,6 +75,7 @@ export interface Job {
   waitsSince: number | undefined;
   /** Bytes of it that were handed to the network. */
   sent: number;
+  readonly range: SentRange;
 }
 
 export interface Asker {
@@ -101,7 +103,7 @@ export interface Asker {
  * Whose request is served next, and whether now.
  *
  * A part of a file is of use to its receiver, who passes it on, only as a whole. So requests are
- * served one after the other, in fair turns by bytes, and no more of them waits in the network's
+ * served one after the other, in fair turns by bytes, of each peer those first that went out least, and no more of them waits in the network's
  * buffers than keeps the uplink busy. While several wait, none has more than half of that, so that
  * a slow one is seen to be slow.
  *
@@ -267,10 +269,11 @@ export class UploadQueue {
     return next;
   }
 
-  /** The asker has its turn, for so many bytes. Who came late or was held up has no claim to the past. */
-  begin(asker: Asker, length: number): void {
+  /** A request of the asker has its turn. Who came late or was held up has no claim to the past. */
+  begin(asker: Asker, { request, range }: Job): void {
+    range.copies++;
     this.#turn = Math.max(this.#turn, asker.turn);
-    asker.turn = this.#turn + length;
+    asker.turn = this.#turn + request.length;
   }
 
   /** So many bytes of data were handed to the asker's connection. */
@@ -363,8 +366,13 @@ export class UploadQueue {
   }
 }
 
-/** The oldest that is not being read: those that have their bytes are ahead of those whose turn is to come. */
+/** Of those that are not being read, what was begun; else what was sent least from here, of equals the oldest. */
 function nextJob({ jobs }: Asker): Job | undefined {
-  for (const job of jobs.values()) if (job.data !== 'reading') return job;
-  return undefined;
+  let next: Job | undefined;
+  for (const job of jobs.values()) {
+    if (job.data === 'reading') continue;
+    if (job.data) return job;
+    if (!next || job.range.copies < next.range.copies) next = job;
+  }
+  return next;
 }

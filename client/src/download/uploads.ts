@@ -7,6 +7,7 @@ import type { PeerId } from '../tracker/types.ts';
 import { Alarm } from './alarm.ts';
 import type { UploadPolicy } from './manners.ts';
 import { mayUpload, RateLimit } from './manners.ts';
+import { SentRanges } from './sent-ranges.ts';
 import type { Asker, Job } from './upload-queue.ts';
 import { MAX_COMING, SLOW_MS, UploadQueue } from './upload-queue.ts';
 
@@ -90,6 +91,7 @@ export class Uploads {
   readonly #platform: Platform;
   readonly #policy: UploadPolicy;
   readonly #queue: UploadQueue;
+  readonly #sent = new SentRanges();
   readonly #limit: RateLimit;
   readonly #stopListening: () => void;
   /** For the limit, and for connections that have become slow: else `writable` comes when there is room. */
@@ -146,7 +148,8 @@ export class Uploads {
     else if (Number(offset) + length > (servable.size ?? Number.POSITIVE_INFINITY))
       refuse(RefuseReason.OUT_OF_RANGE);
     else {
-      const job: Job = { request, key, data: undefined, sent: 0, waitsSince: undefined };
+      const range = this.#sent.of(request);
+      const job: Job = { request, key, data: undefined, sent: 0, waitsSince: undefined, range };
       // Of what is verified as a whole nobody could pass on what it gets.
       const isPassedOn = content!.algorithm === HashAlgorithm.MANIFEST_SHA256;
       if (isPassedOn && this.#queue.isCrowded(asker, job, this.#platform.now()))
@@ -239,7 +242,7 @@ export class Uploads {
         job.data = read?.length === length ? read : undefined;
         if (!job.data && jobs.get(requestId) === job) end(RefuseReason.NOT_HELD);
       };
-      this.#queue.begin(asker, length);
+      this.#queue.begin(asker, job);
       if (!(read instanceof Promise)) return take(read);
       job.data = 'reading';
       asker.reading += length;

@@ -44,3 +44,6 @@ export const HELD_UP_MS = 1_000;
  * pages of the tab, until it does: none waits for it again.
  */
 export const SILENT_MS = 1_000;
+
+/** After so many ms without a word it is looked up whether it does: few take longer, even from another continent. */
+export const SUSPECT_MS = 250;

@@ -11,7 +11,7 @@ import type { Platform } from '../platform.ts';
 import type { EarlySocket } from './early-socket.ts';
 import { EARLY_SOCKET_MS } from './early-socket.ts';
 import { type Place, places } from './places.ts';
-import { type Silence, silence } from './silence.ts';
+import { silence } from './silence.ts';
 import {
   FIRST_PAUSE_MS,
   HELD_UP_MS,
@@ -60,7 +60,7 @@ export class TrackerClient implements Tracker {
   #cancelPause: (() => void) | undefined;
   #cancelDeadline: (() => void) | undefined;
   /** Of this socket. */
-  #silence: Silence | undefined;
+  #endSilence: ReturnType<typeof silence> | undefined;
   /** Until more of them may be sent. */
   #cancelLeases: (() => void) | undefined;
 
@@ -264,8 +264,8 @@ export class TrackerClient implements Tracker {
     // WebKit ends one to a ws: address on an https: page, and one to a port it blocks, with an error alone.
     socket.onclose = socket.onerror = () => this.#lost(0);
     this.#startDeadline(this.#round[0] ? MOVE_ON_MS : RESPONSE_TIMEOUT_MS);
-    this.#silence = silence(this.#platform, place.url);
-    this.#setState(this.#silence.isKnown ? 'waiting' : state);
+    this.#endSilence = silence(this.#platform, place.url, () => this.#setState('waiting'));
+    this.#setState(state);
     if (!early) return;
     // It says none of this again.
     if (early.readyState === OPEN) opened();
@@ -289,7 +289,7 @@ export class TrackerClient implements Tracker {
       case 'welcome':
         this.#ownId = body.value.peerId;
         this.#welcomedAt = this.#platform.now();
-        this.#silence?.end(true);
+        this.#endSilence?.(true);
         this.#expectReplies();
         this.#setState('open');
         break;
@@ -376,7 +376,7 @@ export class TrackerClient implements Tracker {
 
   #dropSocket(): void {
     this.#stopDeadline();
-    this.#silence?.end();
+    this.#endSilence?.();
     this.#cancelLeases?.();
     this.#cancelLeases = undefined;
     this.#takeEarly();
