@@ -84,6 +84,12 @@ export const MEASUREMENTS: readonly Measurement[] = [
       'flash --seeders 0,1 --leechers 5 --rate 10MB --peer-up 125KB --peer-down 1MB --rtt 20ms --script-from origin --modes http,zauberflote --runs 5',
     minutes: 5,
   },
+  {
+    name: 'one-seeder',
+    bench:
+      'flash --seeders 1 --leechers 10 --rate 64KB --peer-up 250KB --peer-down 1MB --modes zauberflote,webtorrent-rarest --runs 3',
+    minutes: 5,
+  },
   { name: 'two-trackers', bench: 'two-trackers --runs 3', minutes: 5 },
   { name: 'bulk', bench: 'bulk --runs 5', minutes: 4 },
   { name: 'first-byte', bench: 'first-byte --runs 10', minutes: 3 },
