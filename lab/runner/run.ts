@@ -18,7 +18,7 @@ import { fluidLimits, fromOrigin } from './limits.ts';
 import { type BenchOptions, needsTc } from './options.ts';
 import { guessMs, plan, type Step } from './plan.ts';
 import { Progress } from './progress.ts';
-import { runTrial } from './trial.ts';
+import { runTrial, SEEDED_MS } from './trial.ts';
 import { showRate } from './units.ts';
 
 export interface Surroundings {
@@ -39,7 +39,7 @@ const NOTES: readonly string[] = [
     'no measured load is discarded',
   'every load has a window with a profile of its own (a browser context of its own), so nothing ' +
     'is cached; the browser process is warm',
-  'seeders load from the unlimited server before; leechers set out at one instant, ' +
+  `seeders load from the unlimited server, at least ${SEEDED_MS / 1000} s before; leechers set out at one instant, ` +
     'when what opened their windows is done: processors at most 25 % busy for 0.4 s',
   'the order of the modes is drawn anew for every cell and run',
   'http needs no seeders: none are opened for it',

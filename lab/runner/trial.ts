@@ -29,6 +29,11 @@ export interface TrialOptions {
 /** From telling a tab to set out to its doing so, in ms: for one, and for each of them. */
 const START_MS = 200;
 const START_MS_EACH = 20;
+/**
+ * Seeders have been there for so long before leechers set out, in ms: by then they have left offers with the tracker, as
+ * whoever has a page open for longer than a moment; what else that takes is not in the way either.
+ */
+export const SEEDED_MS = 3_000;
 /** Leechers do not wait longer for a machine that others keep busy, in ms. */
 const QUIET_MACHINE_MS = 10_000;
 /** For all seeders to have it and be known: they load from an unlimited server. */
@@ -92,6 +97,8 @@ export async function runTrial(options: TrialOptions): Promise<Trial> {
       }),
     );
 
+    const settled = sleep(seeders.length > 0 ? SEEDED_MS : 0);
+
     const leechers = await open(await lab.leechers(grid.leechers), grid.leechers);
     const breaks = new Breaks(planned ?? [], async ({ what, share = 1 }: Break) => {
       if (what === 'stop origin') {
@@ -110,6 +117,7 @@ export async function runTrial(options: TrialOptions): Promise<Trial> {
       for (const { visitor } of living) visitor.kill();
       return living.length > 0 || mode.seeding === null;
     });
+    await settled;
     await breaks.before();
     const quietBefore = await quiet(QUIET_MACHINE_MS);
 
