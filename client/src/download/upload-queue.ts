@@ -55,6 +55,12 @@ export const MIN_COPIES = 2;
 /** So many requests of each peer count for that: who asks for much in advance keeps nobody away. */
 const COUNTED_REQUESTS = 2;
 
+/**
+ * Requests that may have their turn before an earlier one of the same peer: it has to come in time. (Simulated, ten
+ * visitors of one seeder: with more they take as long.)
+ */
+export const MAX_PASSED = 8;
+
 /** After so many refusals one request of a peer waits with the others: there may be nobody else to ask. */
 export const MAX_BUSY = 4;
 
@@ -76,6 +82,8 @@ export interface Job {
   /** Bytes of it that were handed to the network. */
   sent: number;
   readonly range: SentRange;
+  /** How many later requests of its peer had their turn before it. */
+  passed: number;
 }
 
 export interface Asker {
@@ -187,7 +195,7 @@ export class UploadQueue {
   }
 
   /** Whether a peer should rather ask others for a range, as so many wait for it here. */
-  isCrowded(asker: Asker, { key, request }: Job, now: number): boolean {
+  isCrowded(asker: Asker, { key, request }: Pick<Job, 'key' | 'request'>, now: number): boolean {
     const { value, lateMs } = this.#window;
     // Before anything has come it is not known how long they wait.
     const bytes = value
@@ -270,10 +278,13 @@ export class UploadQueue {
   }
 
   /** A request of the asker has its turn. Who came late or was held up has no claim to the past. */
-  begin(asker: Asker, { request, range }: Job): void {
-    range.copies++;
+  begin(asker: Asker, job: Job): void {
+    for (const earlier of asker.jobs.values()) {
+      if (earlier === job) break;
+      earlier.passed++;
+    }
     this.#turn = Math.max(this.#turn, asker.turn);
-    asker.turn = this.#turn + request.length;
+    asker.turn = this.#turn + job.request.length;
   }
 
   /** So many bytes of data were handed to the asker's connection. */
@@ -366,13 +377,17 @@ export class UploadQueue {
   }
 }
 
-/** Of those that are not being read, what was begun; else what was sent least from here, of equals the oldest. */
+/**
+ * Of those that are not being read, what was begun. Else of the content that was asked for first what was sent least
+ * from here, of equals the oldest; but nothing waits for others for ever.
+ */
 function nextJob({ jobs }: Asker): Job | undefined {
-  let next: Job | undefined;
+  let [oldest, next]: (Job | undefined)[] = [];
   for (const job of jobs.values()) {
     if (job.data === 'reading') continue;
     if (job.data) return job;
-    if (!next || job.range.copies < next.range.copies) next = job;
+    oldest ??= next ??= job;
+    if (job.key === oldest.key && job.range.copies < next!.range.copies) next = job;
   }
-  return next;
+  return oldest && oldest.passed >= MAX_PASSED ? oldest : next;
 }

@@ -207,7 +207,7 @@ describe('Uploads', () => {
       start(whole, undefined, contentKey(content));
       line.rate = rate;
       for (const peer of others) uploads.request(peer, { ...request(1, 0, 1), content });
-      for (const id of [1, 2, 3, 4]) uploads.request(1n, { ...request(id, 0, 200_000), content });
+      for (const id of [1, 2, 3, 4]) uploads.request(1n, { ...request(id, 0, SIZE - id), content });
       uploads.request(1n, { ...request(5, 0, FRAGMENT_BYTES), content });
       uploads.request(1n, { ...request(6, 0, 100), content });
       await line.run(5_000);

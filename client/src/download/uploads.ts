@@ -148,14 +148,14 @@ export class Uploads {
     else if (Number(offset) + length > (servable.size ?? Number.POSITIVE_INFINITY))
       refuse(RefuseReason.OUT_OF_RANGE);
     else {
-      const range = this.#sent.of(request);
-      const job: Job = { request, key, data: undefined, sent: 0, waitsSince: undefined, range };
       // Of what is verified as a whole nobody could pass on what it gets.
       const isPassedOn = content!.algorithm === HashAlgorithm.MANIFEST_SHA256;
-      if (isPassedOn && this.#queue.isCrowded(asker, job, this.#platform.now()))
+      if (isPassedOn && this.#queue.isCrowded(asker, { key, request }, this.#platform.now()))
         refuse(RefuseReason.BUSY);
       else {
-        jobs.set(requestId, job);
+        const range = this.#sent.of(key, request);
+        const waits = { data: undefined, waitsSince: undefined, sent: 0, passed: 0 };
+        jobs.set(requestId, { request, key, range, ...waits });
         this.#pump();
       }
     }
@@ -272,6 +272,7 @@ export class Uploads {
     const value = { requestId, offset: job.sent, data };
     if (!this.#connections.send(peer, { case: 'fragment', value })) return jobs.clear();
     asker.isNew = false;
+    if (job.sent === 0) job.range.copies++;
     job.sent += data.length;
     if (job.sent >= length) jobs.delete(requestId);
     this.#queue.gave(asker, data.length, this.#platform.now());

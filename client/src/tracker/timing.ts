@@ -41,7 +41,7 @@ export const HELD_UP_MS = 1_000;
 
 /**
  * A tracker that has not said Welcome after this many ms, for which downloads wait for it, counts as silent on the next
- * pages of the tab, until it does: none waits for it again.
+ * pages of the tab: they wait for {@link SUSPECT_MS} only, until it has spoken later than that.
  */
 export const SILENT_MS = 1_000;
 
