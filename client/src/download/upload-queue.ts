@@ -56,8 +56,9 @@ export const MIN_COPIES = 2;
 const COUNTED_REQUESTS = 2;
 
 /**
- * Requests that may have their turn before an earlier one of the same peer: it has to come in time. (Simulated, ten
- * visitors of one seeder: with more they take as long.)
+ * Requests that may have their turn before an earlier one of the same peer: else a download that goes on asking kept
+ * another, or its own first request, waiting until the peer was given up for silent. (Simulated, ten visitors of one
+ * seeder: without this bound they take as long.)
  */
 export const MAX_PASSED = 8;
 
@@ -111,9 +112,9 @@ export interface Asker {
  * Whose request is served next, and whether now.
  *
  * A part of a file is of use to its receiver, who passes it on, only as a whole. So requests are
- * served one after the other, in fair turns by bytes, of each peer those first that went out least, and no more of them waits in the network's
- * buffers than keeps the uplink busy. While several wait, none has more than half of that, so that
- * a slow one is seen to be slow.
+ * served one after the other, in fair turns by bytes, of each peer first those for what went out
+ * least. No more of them waits in the network's buffers than keeps the uplink busy. While several
+ * wait, none has more than half of that, so that a slow one is seen to be slow.
  *
  * Those buffers are without what SCTP has sent, which a router may queue or drop. So no more is under way
  * either, to each and to all, than comes in some 300 ms, as far as peers say what came; see
