@@ -31,7 +31,7 @@ export interface Platform {
 /** What a browser says of something that the page fetched; sizes are 0 where another server keeps them to itself. */
 export type Timing = Pick<
   PerformanceResourceTiming,
-  'name' | 'requestStart' | 'responseEnd' | 'transferSize' | 'encodedBodySize'
+  'name' | 'requestStart' | 'responseStart' | 'responseEnd' | 'transferSize' | 'encodedBodySize'
 >;
 
 /** As much of `navigator.connection` as is used here; each browser has another part of it. */

@@ -64,6 +64,7 @@ export function scenarioOf({ verdict, conditions }: Summary, cell: Cell, seed = 
     seeders: cell.seeders,
     arrivalMs: 0,
     originBytesPerSecond: cell.rateBytesPerSecond,
+    scriptBytesPerSecond: 0,
     ranges: true,
     peerUpBytesPerSecond: number('peerUp'),
     peerDownBytesPerSecond: number('peerDown'),

@@ -14,6 +14,8 @@ Options (a rate is as 64KB, of 1000 bytes, or 2Mbit, of 1,000,000 bits, a second
   --seeders N         visitors who hold it from the start (default 0)
   --arrival TIME      in which the peers come, at random moments (default 10s)
   --origin-rate RATE  of the origin, for all together (default 64KB)
+  --script-rate RATE  of the client's script, where a cache gives it and not the origin: visitors
+                      take the origin for that fast (default 0: the origin gives it)
   --no-ranges         the origin answers every range with the whole, as of what it compresses
   --peer-up RATE      of each visitor (default 2Mbit)
   --peer-down RATE    of each visitor (default 8Mbit)
@@ -53,6 +55,7 @@ export function parse(args: readonly string[]): Command {
       seeders: { type: 'string' },
       arrival: { type: 'string' },
       'origin-rate': { type: 'string' },
+      'script-rate': { type: 'string' },
       'no-ranges': { type: 'boolean', default: false },
       'peer-up': { type: 'string' },
       'peer-down': { type: 'string' },
@@ -88,6 +91,7 @@ export function parse(args: readonly string[]): Command {
     seeders: given('seeders', count(0, MAX_PEERS), DEFAULTS.seeders),
     arrivalMs: given('arrival', parseMs, DEFAULTS.arrivalMs),
     originBytesPerSecond: given('origin-rate', rate, DEFAULTS.originBytesPerSecond),
+    scriptBytesPerSecond: given('script-rate', rate, DEFAULTS.scriptBytesPerSecond),
     ranges: !values['no-ranges'],
     peerUpBytesPerSecond: given('peer-up', rate, DEFAULTS.peerUpBytesPerSecond),
     peerDownBytesPerSecond: given('peer-down', rate, DEFAULTS.peerDownBytesPerSecond),

@@ -9,9 +9,8 @@ export const RESPONSE_HEADER_BYTES = 350;
 /** Largest parcel of a body, in bytes: two packets, so that a slow link is shared by many at once. */
 const PARCEL_BYTES = 2_896;
 
-/** The client's script, as it comes before the content; and what TCP takes for so much (RFC 6928: 14 KB at first). */
+/** The client's script, as it comes before the content. */
 const SCRIPT_BYTES = 40_000;
-const SCRIPT_ROUND_TRIPS = 2;
 
 /** TCP handshake before a request can be sent where no connection is idle. */
 const HANDSHAKE_ROUND_TRIPS = 1;
@@ -78,11 +77,14 @@ export class Origin {
 
   /** What the page's script shows of it, which came as one of all that are fetched now; in bytes per ms. */
   get shownRate(): number {
-    const { originBytesPerSecond, arrivalMs, peers, rttMs } = this.#scenario;
+    const { originBytesPerSecond, scriptBytesPerSecond, arrivalMs, peers, rttMs } = this.#scenario;
     // Who come at once fetch it at once.
     const sharers = arrivalMs === 0 ? peers : this.#link.flows + 1;
-    const share = (originBytesPerSecond || Number.POSITIVE_INFINITY) / 1_000 / sharers;
-    return 1 / (1 / share + (SCRIPT_ROUND_TRIPS * rttMs) / SCRIPT_BYTES);
+    const share =
+      scriptBytesPerSecond / 1_000 ||
+      (originBytesPerSecond || Number.POSITIVE_INFINITY) / 1_000 / sharers;
+    // As the client takes it: no faster than in the round trip that its answer took.
+    return Math.min(share, SCRIPT_BYTES / rttMs);
   }
 
   fetch(

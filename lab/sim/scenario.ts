@@ -8,6 +8,8 @@ export interface Scenario {
   readonly arrivalMs: number;
   /** Of the origin, for all together. */
   readonly originBytesPerSecond: number;
+  /** What the client's script comes at where a cache before the origin gives it, not the origin itself; 0: none does. */
+  readonly scriptBytesPerSecond: number;
   /** Whether it answers ranges; if not, every answer is the whole content. */
   readonly ranges: boolean;
   readonly peerUpBytesPerSecond: number;
@@ -35,6 +37,7 @@ export const DEFAULTS: Scenario = {
   seeders: 0,
   arrivalMs: 10_000,
   originBytesPerSecond: 64_000,
+  scriptBytesPerSecond: 0,
   ranges: true,
   peerUpBytesPerSecond: 250_000,
   peerDownBytesPerSecond: 1_000_000,

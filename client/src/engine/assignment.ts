@@ -149,31 +149,22 @@ export class Assignment {
     return new Set(waiting.map(({ request }) => request.chunk));
   }
 
-  /** See {@link Swarm.late}. Of who never sent anything, it may take as long again. */
-  late(leastMs: number, now: number): ReadonlySet<number> {
+  /** See {@link Swarm.late}. */
+  late(leastMs: number): ReadonlySet<number> {
     const late = new Set<number>();
     for (const from of this.#candidates.open) {
       let ahead = 0;
       for (const request of from.requests.values()) {
-        const { chunk, length, coverage, sentAt } = request;
+        const { chunk, length, coverage } = request;
         ahead += length - coverage.received;
         const { rate } = from.meter;
-        let ms = now >= sentAt + leastMs ? leastMs : 0;
+        // Of who never sent anything, nothing is expected but what it has begun.
+        let ms = isBegun(request) ? 0 : leastMs;
         if (rate) ms = isBegun(request) ? ahead / rate : busyMs(from, ahead - from.inFlight);
         if (ms >= leastMs && this.#chunks?.askers(chunk) === 1) late.add(chunk);
       }
     }
     return late;
-  }
-
-  /** When {@link late} has more only because time passed. */
-  lateAt(leastMs: number, now: number): number {
-    let at = Number.POSITIVE_INFINITY;
-    for (const { meter, requests } of this.#candidates.open)
-      for (const { chunk, sentAt } of meter.rate ? [] : requests.values())
-        if (sentAt + leastMs > now && this.#chunks?.askers(chunk) === 1)
-          at = Math.min(at, sentAt + leastMs);
-    return at;
   }
 
   /** What open peers were asked for and take so long to send that another might be worth asking. */

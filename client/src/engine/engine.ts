@@ -203,7 +203,8 @@ export class DownloadEngine {
     if (this.#peersAre === 'trusted' && this.#swarm.expire(now)) this.#hopeAt = now;
     this.#chooseSize();
     if (this.#chunks?.complete) return this.#finish();
-    if (this.#peersAre === 'trusted') this.#swarm.proceed(now, random, this.#awaited);
+    if (this.#peersAre === 'trusted')
+      this.#swarm.proceed(this.#use.dueMs(this.#chunks), now, random, this.#awaited);
     this.#origin.proceed(this.#situation(), now, random);
     if (this.#originIsOut() && this.#checking.size === 0 && this.#isHopeless()) {
       this.#phase = 'failed';
@@ -276,7 +277,8 @@ export class DownloadEngine {
     if (this.#peersAre === 'doubted') {
       const need = this.#origin.isOut ? 'no' : 'alone';
       const no = () => false;
-      return { need, chunks, wants: () => true, areSlow: no, arePeersIdle: no, hasOthers: false };
+      const peers = { areSlow: no, arePeersIdle: no, hasOthers: false, takeBack: () => {} };
+      return { need, chunks, wants: () => true, dueBytes: 0, ...peers };
     }
     // Without its manifest nothing could be done with what came.
     const isUnknown = this.#verification === 'chunks' && !chunks;
@@ -289,6 +291,7 @@ export class DownloadEngine {
       ...this.#use.share(chunks, now),
       arePeersIdle: () => this.#swarm.isIdle,
       hasOthers: this.#swarm.hasCandidates,
+      takeBack: (chunk) => this.#swarm.takeBack(chunk),
     };
   }
 

@@ -2,7 +2,13 @@ import { Bitfield } from './bitfield.ts';
 import type { Chunks } from './chunks.ts';
 import type { Layout } from './layout.ts';
 import { MAX_CHUNKS, WHOLE_FILE_UNIT_BYTES } from './layout.ts';
-import { CONFIRM_MS, LEASE_PATIENCE_MS, LEASE_RETRY_MS, MAX_REPORTED } from './tuning.ts';
+import {
+  CONFIRM_MS,
+  DUE_RETRY_MS,
+  LEASE_PATIENCE_MS,
+  LEASE_RETRY_MS,
+  MAX_REPORTED,
+} from './tuning.ts';
 import type { Effect, EventOf } from './types.ts';
 
 /** A stretch of the content, in bytes; the end is exclusive. */
@@ -26,6 +32,8 @@ export class Leases {
   #state: State = 'idle';
   #askedAt = 0;
   #retryAt = 0;
+  /** The same for what is due. */
+  #dueRetryAt = 0;
   /** How often in a row there was nothing to be had. */
   #refusals = 0;
   /** Whether there ever was: then a refusal may be its turn that is over. */
@@ -77,8 +85,10 @@ export class Leases {
     return this.#lent.has(0);
   }
 
-  mayAsk(now: number): boolean {
-    return this.#state === 'idle' && now >= this.#retryAt && !this.#granted;
+  /** @param isDue whether peers will not have sent it in time */
+  mayAsk(isDue: boolean, now: number): boolean {
+    const at = isDue ? Math.min(this.#retryAt, this.#dueRetryAt) : this.#retryAt;
+    return this.#state === 'idle' && now >= at && !this.#granted;
   }
 
   /** @param busy whether something is being fetched */
@@ -86,6 +96,7 @@ export class Leases {
     // Times that have passed are of no use any more: nobody looked because nobody needed to.
     const times = [
       this.#state === 'asked' ? this.#askedAt + LEASE_PATIENCE_MS : this.#retryAt,
+      this.#dueRetryAt,
       busy && this.#lent.size > 0 ? this.#confirmedAt + CONFIRM_MS : 0,
     ].filter((at) => at > now);
     return Math.min(...times);
@@ -106,6 +117,7 @@ export class Leases {
   ): void {
     this.#state = 'asked';
     this.#askedAt = now;
+    if (hurry) this.#dueRetryAt = now + DUE_RETRY_MS * (1 + random());
     this.#retryAt = now + LEASE_RETRY_MS * 2 ** this.#refusals * (1 + random());
     this.#send(
       Math.min(Math.ceil(bytes / this.#unitBytes), this.#units || MAX_CHUNKS),

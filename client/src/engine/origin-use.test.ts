@@ -1,11 +1,21 @@
 import assert from 'node:assert/strict';
+import type { Of } from '../../test-support/engine/bench.ts';
 import { Bench, CHUNK } from '../../test-support/engine/bench.ts';
 import type { Chunks } from './chunks.ts';
 import { layoutOf } from './layout.ts';
 import type { Origin } from './origin.ts';
 import { OriginUse } from './origin-use.ts';
 import type { Swarm } from './swarm.ts';
-import { LATELY_MS, SEEDER_PATIENCE_MS } from './tuning.ts';
+import {
+  DUE_FACTOR,
+  DUE_LEAD_MS,
+  DUE_MS,
+  LATELY_MS,
+  MIN_RANGE_BYTES,
+  MIN_SEEDERS,
+  SEEDER_PATIENCE_MS,
+} from './tuning.ts';
+import type { Effect } from './types.ts';
 
 describe('OriginUse', () => {
   it('does not take seeders for idle because a chunk takes them longer than is looked at', () => {
@@ -131,40 +141,163 @@ describe('OriginUse', () => {
         assert.ok(!requested.has(at / CHUNK), `chunk ${at / CHUNK}`);
   });
 
-  it('waits for who gives nothing no longer than makes sense at a fast origin', () => {
+  /** Of an origin that is said to give 2 MB/s: 48 chunks take it 393 ms, and are due after 891. */
+  function atFastOrigin(chunks = 48): Bench {
     const bench = new Bench({ verification: 'chunks' });
     bench.tell({ type: 'start', originRate: 2_000 });
-    bench.tell({ type: 'layout', layout: layoutOf(48 * CHUNK, CHUNK) });
-    bench.seeders(48 * CHUNK, 1n);
-    assert.deepEqual(bench.pass(500).said('fetch-range'), []);
-    const [range] = bench.pass(400).said('fetch-range');
-    assert.ok(range);
+    return bench.tell({ type: 'layout', layout: layoutOf(chunks * CHUNK, CHUNK) });
+  }
+
+  it('waits for who gives nothing as long as the origin can still be in time, by leave of the tracker', () => {
+    const bench = atFastOrigin()
+      .grant(0, 0, CHUNK)
+      .seeders(48 * CHUNK, 1n);
+    const T = (48 * CHUNK) / 2_000;
+    const lastAt = Math.floor(DUE_FACTOR * T + DUE_MS - DUE_LEAD_MS - T);
+    assert.deepEqual(bench.pass(lastAt).said('lease'), []);
+    assert.ok(bench.pass(1).sole('lease').wanted >= 4);
+    assert.equal(bench.grant(8, 4, CHUNK).sole('fetch-range').length, MIN_RANGE_BYTES);
   });
 
-  for (const laterMs of [0, 300])
-    it(`wakes when who was asked last, ${laterMs} ms after all else came, has had its time`, () => {
-      const [bench, size] = [new Bench({ verification: 'chunks' }), 16 * CHUNK];
-      bench.tell({ type: 'start', originRate: 2_000 });
-      bench.tell({ type: 'layout', layout: layoutOf(size, CHUNK) });
-      bench.partial(size, 1n, 2n).connected(1n, 2n).grant(0, 2, CHUNK);
-      bench.serve(bench.sole('fetch-range'), size);
-      for (const { chunk } of bench.said('check')) bench.checked(chunk, undefined);
-      const first = Array.from({ length: 12 }, (_, chunk) => chunk);
-      bench.holds(1n, size, ...first);
-      const waiting = bench.said('request');
-      for (let next = waiting.shift(); next; next = waiting.shift()) {
-        bench.pass(40);
-        waiting.push(...bench.said('request'));
-        bench.deliver(1n, next.chunk);
-        waiting.push(...bench.said('request'));
-        bench.checked(next.chunk, 1n);
-        waiting.push(...bench.said('request'));
+  it('does not wait for a tracker longer than that', () => {
+    assert.deepEqual(atFastOrigin().pass(390).said('fetch-range'), []);
+    assert.ok(atFastOrigin().pass(600).said('fetch-range').length > 0);
+  });
+
+  it('asks the origin for what its seeder will not have sent in time, and for no more', () => {
+    const [peer, size] = [1n, 48 * CHUNK];
+    const bench = atFastOrigin();
+    const start = bench.now;
+    const [waiting, ranges]: [number[], Of<'fetch-range'>[]] = [[], []];
+    const fetched = new Set<number>();
+    const take = (effects: readonly Effect[]) => {
+      for (const effect of effects)
+        if (effect.type === 'request') waiting.push(effect.chunk);
+        else if (effect.type === 'lease' && effect.wanted > 0)
+          tell(bench.grant(40, bench.now > start && fetched.size === 0 ? 1 : 0, CHUNK));
+        else if (effect.type === 'check') tell(bench.checked(effect.chunk, effect.peer));
+        else if (effect.type === 'fetch-range') {
+          ranges.push(effect);
+          for (let at = 0; at < (effect.length ?? 0); at += CHUNK) {
+            const chunk = (effect.offset + at) / CHUNK;
+            assert.ok(!fetched.has(chunk), `chunk ${chunk} is fetched twice`);
+            fetched.add(chunk);
+          }
+        } else if (effect.type === 'cancel') {
+          waiting.splice(waiting.indexOf(effect.chunk), 1);
+          assert.ok(fetched.has(effect.chunk), `chunk ${effect.chunk} is given up`);
+        }
+    };
+    const tell = ({ effects }: Bench) => take(effects);
+    tell(bench);
+    tell(bench.seeders(size, peer));
+    tell(bench.connected(peer));
+    // The seeder gives 410 bytes a ms; the origin 1,640, and answers a request at once.
+    for (let turn = 1; !bench.engine.ended; turn++) {
+      tell(bench.pass(10));
+      const next = turn % 4 === 0 ? waiting.shift() : undefined;
+      if (next !== undefined) tell(bench.deliver(peer, next));
+      const [range] = ranges;
+      if (!range) continue;
+      tell(bench.head(range, size));
+      tell(bench.data(range, CHUNK));
+      const { offset, length = 0 } = range;
+      ranges[0] = { ...range, offset: offset + CHUNK, length: length - CHUNK };
+      if (length === CHUNK) tell(bench.ended(ranges.shift() as typeof range));
+    }
+    const tookMs = bench.now - start;
+    const dueMs = (DUE_FACTOR * size) / 2_000 + DUE_MS;
+    assert.ok(tookMs <= dueMs + 50, `took ${tookMs} ms, due after ${dueMs}`);
+    const needed = (size - 410 * dueMs) / CHUNK;
+    assert.ok(fetched.size <= needed + 6, `${fetched.size} chunks fetched, ${needed} needed`);
+  });
+
+  it('asks for what is in pieces all at once', () => {
+    const bench = atFastOrigin(20)
+      .grant(0, 0, CHUNK)
+      .partial(20 * CHUNK, 1n)
+      .connected(1n);
+    // Every fifth chunk is here.
+    const waiting = bench.holds(1n, 20 * CHUNK, 4, 9, 14, 19).said('request');
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      waiting.push(...bench.deliver(1n, next.chunk).said('request'));
+      waiting.push(...bench.checked(next.chunk, 1n).said('request'));
+    }
+    for (let leases = 0; leases === 0; )
+      leases += bench
+        .pass(20)
+        .said('lease')
+        .filter(({ wanted }) => wanted > 0).length;
+    const [first = assert.fail()] = bench.grant(0, 2, CHUNK).said('fetch-range');
+    // It comes, and while it is not ended three more.
+    const asked = bench.serve(first, 20 * CHUNK).said('fetch-range');
+    const stretches = asked.map(({ offset, length = 0 }) => [offset / CHUNK, length / CHUNK]);
+    assert.deepEqual(
+      stretches.sort(([one = 0], [other = 0]) => one - other),
+      [
+                [5, 4],
+        [10, 4],
+        [15, 4],
+      ],
+    );
+  });
+
+  it('keeps nothing on lease for which it needs no leave any more', () => {
+    const bench = atFastOrigin()
+      .partial(48 * CHUNK, 1n)
+      .connected(1n);
+    bench.grant(0, 1, CHUNK).serve(bench.sole('fetch-range'), 48 * CHUNK);
+    for (const { chunk } of bench.said('check')) bench.checked(chunk, undefined);
+    // The next is lent before it is due.
+    bench.grant(7, 1, CHUNK);
+    const lent = bench.sole('fetch-range');
+    assert.equal(lent.offset, 7 * CHUNK);
+    const returned: number[] = [];
+    for (let ms = 0; ms < 500; ms += 50)
+      returned.push(
+        ...bench
+          .pass(50)
+          .said('lease')
+          .flatMap((lease) => lease.returned),
+      );
+    assert.deepEqual(returned, [7]);
+  });
+
+  it('connects to so many seeders at once as should be needed to be in time', () => {
+    const count = (originRate: number, chunks = 48) => {
+      const bench = new Bench({ verification: 'chunks' });
+      bench.tell({ type: 'start', originRate });
+      bench.tell({ type: 'layout', layout: layoutOf(chunks * CHUNK, CHUNK) });
+      bench.seeders(chunks * CHUNK, 1n, 2n, 3n, 4n, 5n);
+      return bench.said('connect').length;
+    };
+    // At 1 Mbit/s, one needs 6 s for 786 KB. They are due after 1.4 s; 5.3; 15.8.
+    assert.deepEqual(
+      [1_000, 200, 64].map((rate) => count(rate)),
+      [MIN_SEEDERS, 2, 1],
+    );
+    assert.equal(count(1_000, 2), 1, 'a small file');
+    assert.equal(count(0), 1, 'an origin of which nothing is known');
+  });
+
+  it('of a crowd asks again soon for leave to fetch what is due', () => {
+    const bench = atFastOrigin();
+    const holders = [{ peer: 1n, size: 48 * CHUNK, partial: true }];
+    bench.tell({ type: 'holders', holders, totalPartial: 300 }).grant(0, 0, CHUNK);
+    let asked = 0;
+    for (let ms = 0; ms < 3_000; ms += 20)
+      if (
+        bench
+          .pass(20)
+          .said('lease')
+          .some(({ wanted }) => wanted > 0)
+      ) {
+        bench.grant(0, 0, CHUNK);
+        asked++;
       }
-      bench.grant(0, 0, CHUNK).pass(laterMs).holds(2n, size, 12, 13, 14, 15);
-      assert.ok(bench.said('request').length > 0);
-      assert.equal(bench.pass(500).said('fetch-range').length, 0);
-      assert.equal(bench.pass(100).said('fetch-range').length, 1);
-    });
+    // From 400 ms on, after pauses of 300 to 600.
+    assert.ok(asked >= 4 && asked <= 9, `${asked} times`);
+  });
 
   it('of a crowd fetches by leases until the origin has shown that it is as fast as is said', () => {
     const size = 48 * CHUNK;

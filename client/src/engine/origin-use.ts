@@ -3,22 +3,22 @@ import type { Need, Origin, Situation } from './origin.ts';
 import type { Swarm } from './swarm.ts';
 import {
   ASK_PATIENCE_MS,
+  DUE_FACTOR,
+  DUE_LEAD_MS,
+  DUE_MS,
   HELPED_SEEDERS_MS,
   LATELY_MS,
+  MAX_SLOWDOWN,
   MIN_RANGE_BYTES,
   OPENING_MS,
   SEEDER_PATIENCE_MS,
   SLOW_PARTIAL_MS,
   SLOW_SEEDERS_MS,
-  SOONER_FACTOR,
-  SOONER_MS,
   STALL_PATIENCE_MS,
+  UNKNOWN_RATE,
   WINDOW_MS,
 } from './tuning.ts';
 import type { TrackerReach } from './types.ts';
-
-/** Of SOONER_FACTOR and SOONER_MS, once it was asked for that reason, and while nothing has come of any peer. */
-const SOONER_SHARE = 0.6;
 
 /**
  * Decides what the origin is used for: as little as possible, but never so that a visitor waits for
@@ -43,12 +43,12 @@ export class OriginUse {
   #counted = { bytes: 0, from: 0 };
   /** When a peer last said that it has something: then the others get on. */
   #newsAt = 0;
-  /** Whether the origin was to be asked because peers take so much longer, when last considered. */
-  #isSooner = false;
-  /** Whether it ever was. */
-  #hasHelped = false;
-  /** When that, or what to ask it for then, is to be considered again, where nothing comes. */
-  #soonerAt = 0;
+  /** What peers will not have sent in time and is not on its way, when last considered; 0 if there was time left. */
+  #dueBytes = 0;
+  /** When the origin is to be asked for that, if nothing changes until then. */
+  #dueAt = 0;
+  /** What the origin should give who asks nobody else, in bytes per ms: what peers send takes from it. */
+  #plainRate = 0;
 
   constructor(swarm: Swarm, origin: Origin) {
     this.#swarm = swarm;
@@ -113,7 +113,7 @@ export class OriginUse {
       this.#servedAt + SEEDER_PATIENCE_MS,
       this.#servedAt + this.stallPatience,
       this.#suppliedAt + 2 * this.stallPatience,
-      this.#soonerAt,
+      this.#dueAt,
     ];
     return Math.min(...due.filter((at) => at > now));
   }
@@ -121,22 +121,20 @@ export class OriginUse {
   need(chunks: Chunks | undefined, now: number): Need {
     const { isOut, isBusy, isWhole, leases } = this.#origin;
     const { hasCandidates, hasSeeders } = this.#swarm;
-    this.#isSooner = false;
+    this.#dueBytes = 0;
     if (isOut) return 'no';
     this.#count(now);
     if (this.reach !== 'there' && !this.#swarm.isEngaged) return 'alone';
-    if (this.reach === 'there' && !this.#answered)
-      // Asked along with the question who is there: the answer to both comes at once.
-      return now < this.#startedAt + ASK_PATIENCE_MS ? 'lease' : 'free';
-    this.#isSooner = hasCandidates && !isWhole && this.#bringsSooner(chunks, now);
-    if (this.#isSooner) {
-      this.#hasHelped = true;
-      this.#soonerAt = this.#swarm.lateAt(SOONER_MS * SOONER_SHARE, now);
+    const isUnanswered = this.reach === 'there' && !this.#answered;
+    if (chunks && !isWhole && (hasCandidates || isUnanswered)) this.#look(chunks, now);
+    if (this.#dueBytes > 0) {
       // What it is fast enough for need not be shared out. It may have been fast then, or be so only with what a cache
       // before it has: of a crowd some find out, not each by a range of its own.
       const isShared = this.#origin.rates.isHearsay && this.reach === 'there';
       return isShared && !leases.isMute(now) ? 'lease' : 'free';
     }
+    // Asked along with the question who is there: the answer to both comes at once.
+    if (isUnanswered) return now < this.#startedAt + ASK_PATIENCE_MS ? 'lease' : 'free';
     const isEarly = hasSeeders && now < this.#startedAt + SEEDER_PATIENCE_MS;
     const areSettling = isEarly && this.#swarm.isSettling(now);
     const leftMs = this.#leftMs(chunks);
@@ -174,25 +172,29 @@ export class OriginUse {
   }
 
   /** What of the missing chunks the origin should send: not what peers have, unless that takes too long. */
-  share(chunks: Chunks | undefined, now: number): Pick<Situation, 'wants' | 'areSlow'> {
+  share(
+    chunks: Chunks | undefined,
+    now: number,
+  ): Pick<Situation, 'wants' | 'areSlow' | 'dueBytes'> {
     let slow: boolean | undefined;
     const areSlow = () => {
       const most = this.#swarm.hasSeeders ? this.#patienceMs : SLOW_PARTIAL_MS;
-      slow ??= this.#isSooner || (chunks !== undefined && this.#backlogMs(chunks) >= most);
+      slow ??= this.#dueBytes > 0 || (chunks !== undefined && this.#backlogMs(chunks) >= most);
       return slow;
     };
     let waiting: ReadonlySet<number> | undefined;
     const isWaiting = (chunk: number) => {
-      waiting ??= this.#isSooner
-        ? this.#swarm.late(SOONER_MS * SOONER_SHARE, now)
-        : this.#swarm.waiting(this.#inLineMs);
+      waiting ??=
+        chunks && this.#dueBytes > 0
+          ? this.#swarm.late(this.#startedAt + this.dueMs(chunks) - now)
+          : this.#swarm.waiting(this.#inLineMs);
       return waiting.has(chunk);
     };
     const wants = (chunk: number) =>
       this.#peersStall(now) ||
       !this.#swarm.isAvailable(chunk) ||
       (areSlow() && (chunks?.askers(chunk) === 0 || isWaiting(chunk)));
-    return { wants, areSlow };
+    return { wants, areSlow, dueBytes: this.#dueBytes };
   }
 
   /**
@@ -219,25 +221,26 @@ export class OriginUse {
     return now - this.#servedAt >= patience;
   }
 
-  /**
-   * Whether the origin, as fast as it was last, would bring the rest so much sooner than peers that these are not to be
-   * waited for. Where many think so it becomes slower, and fewer do.
-   */
-  #bringsSooner(chunks: Chunks | undefined, now: number): boolean {
+  /** Time within which the download should be done, in ms from its start; infinite where the origin's rate is not known. */
+  dueMs(chunks: Chunks | undefined): number {
     const { expected } = this.#origin.rates;
-    if (!chunks || expected === 0) return false;
-    const bytes = chunks.missingBytes;
-    const rate = this.#rate;
-    const share = this.#hasHelped || rate === 0 ? SOONER_SHARE : 1;
-    const leastMs = share * (SOONER_FACTOR * (bytes / expected) + SOONER_MS);
-    this.#soonerAt = this.#servedAt + leastMs;
-    // Of whom nothing came, it may take as long again.
-    if (rate === 0) return now >= this.#soonerAt;
-    if (bytes / rate >= leastMs) return true;
-    if (expected < rate) return false;
-    // Others may have begun to wait only now.
-    this.#soonerAt = this.#swarm.lateAt(leastMs, now);
-    return this.#swarm.late(leastMs, now).size > 0;
+    if (!chunks || expected === 0) return Number.POSITIVE_INFINITY;
+    const least = Math.max(this.#plainRate / MAX_SLOWDOWN, UNKNOWN_RATE);
+    if (expected > this.#plainRate || expected < least) this.#plainRate = expected;
+    return (DUE_FACTOR * chunks.layout.size) / this.#plainRate + DUE_MS;
+  }
+
+  /**
+   * Looks at what peers, as fast as they were last, will not have sent when the download is due: as late as the origin can
+   * still bring that, it is asked for it. Where many do so it becomes slower, all are due later, and fewer do.
+   */
+  #look(chunks: Chunks, now: number): void {
+    const { comingBytes, rates } = this.#origin;
+    const dueAt = this.#startedAt + this.dueMs(chunks);
+    if (dueAt === Number.POSITIVE_INFINITY) return;
+    const bytes = chunks.missingBytes - this.#rate * Math.max(0, dueAt - now);
+    this.#dueAt = dueAt - DUE_LEAD_MS - bytes / rates.expected;
+    if (now >= this.#dueAt) this.#dueBytes = Math.max(0, bytes - comingBytes);
   }
 
   #count(now: number): void {

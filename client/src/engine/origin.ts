@@ -5,6 +5,7 @@ import { chunksToCome, doneBetween, markComing, type Range } from './range.ts';
 import { RangeRate } from './range-rate.ts';
 import {
   ALONE_RANGE_MS,
+  MAX_DUE_RANGES,
   MAX_ORIGIN_FAILURES,
   MAX_OUTDONE,
   MIN_RANGE_BYTES,
@@ -39,6 +40,10 @@ export interface Situation {
   arePeersIdle(): boolean;
   /** Whether a peer is known that may give it, now or later. */
   readonly hasOthers: boolean;
+  /** So many bytes more have to come from the origin, for the download to be done in time; 0: none, as far as is known. */
+  readonly dueBytes: number;
+  /** Takes a chunk back from peers who have not begun to send it: the origin does. */
+  takeBack(chunk: number): void;
 }
 
 /** A chunk on its way from the origin, and how many ms it should still take. */
@@ -154,6 +159,13 @@ export class Origin {
     return awaited;
   }
 
+  /** Bytes on their way from it. */
+  get comingBytes(): number {
+    let bytes = 0;
+    for (const { at, end } of this.#ranges.values()) bytes += end - at;
+    return bytes;
+  }
+
   /** Up to where a range has come, in bytes from the start of the content. */
   reached(range: number): number {
     return this.#ranges.get(range)?.at ?? 0;
@@ -165,6 +177,8 @@ export class Origin {
     this.#now = now;
     const isOutdone = this.#cutShort(situation);
     const { need } = situation;
+    // Who needs no leave makes room for others.
+    if (situation.dueBytes > 0 && need === 'free') this.leases.giveBack(this.#chunks);
     // What it should have brought is for them to send.
     if (isOutdone) {
       this.#outdoneAt = now;
@@ -172,7 +186,7 @@ export class Origin {
       this.rates.forget();
       return this.leases.giveBack(this.#chunks);
     }
-    if (!this.#mayBegin()) {
+    if (!this.#mayBegin(situation)) {
       // The next lease is asked for while this range still comes, so that no time is lost.
       // Who fetches the whole has to have the first part of it on lease.
       const mayAsk = this.isWhole ? !this.leases.hasFirst : this.#remainingMs() < RANGE_MS / 2;
@@ -332,21 +346,21 @@ export class Origin {
     return this.#now >= askedAt + RANGE_MS && this.#remainingMs() >= RANGE_MS;
   }
 
-  #mayBegin(): boolean {
+  #mayBegin({ dueBytes }: Situation): boolean {
     if (this.#ranges.size === 0) return true;
+    const most = dueBytes > 0 ? MAX_DUE_RANGES : 2;
     // Before the size is known, nothing says what two ranges have in common.
-    return this.#ranges.size === 1 && !!this.#chunks && this.#remainingMs() < RANGE_LEAD_MS;
+    return this.#ranges.size < most && !!this.#chunks && this.#remainingMs() < RANGE_LEAD_MS;
   }
 
   /** Time that what was asked of the origin should still take. */
   #remainingMs(): number {
-    let bytes = 0;
-    for (const { at, end } of this.#ranges.values()) bytes += end - at;
-    return this.rates.remainingMs(bytes);
+    return this.rates.remainingMs(this.comingBytes);
   }
 
-  #ask({ chunks, wants, areSlow, hasOthers }: Situation, now: number, random: () => number): void {
-    if (!this.leases.mayAsk(now)) return;
+  #ask(situation: Situation, now: number, random: () => number): void {
+    const { chunks, wants, areSlow, hasOthers, dueBytes } = situation;
+    if (!this.leases.mayAsk(dueBytes > 0, now)) return;
     const ms = hasOthers ? RANGE_MS : ALONE_RANGE_MS;
     const bytes = Math.max(this.rates.affordable(ms), MIN_RANGE_BYTES);
     if (!chunks) return this.leases.ask(undefined, undefined, bytes, false, now, random);
@@ -379,8 +393,10 @@ export class Origin {
   }
 
   /** Wanted chunks from one chosen by chance on. */
-  #fetchSome({ need, chunks, wants, hasOthers }: Situation, random: () => number): void {
+  #fetchSome(situation: Situation, random: () => number): void {
+    const { need, chunks, wants, hasOthers, dueBytes } = situation;
     if (this.#serves === 'whole' || !chunks) return this.#fetchAlone();
+    if (dueBytes > 0) return this.#fetchDue(situation, chunks);
     const { count, chunkSize, size } = chunks.layout;
     // Where nobody is known, whole ranges: what is left between two of them would take one more.
     const isAlone = need === 'free' && !hasOthers;
@@ -398,6 +414,28 @@ export class Origin {
       while (end < count && end - first + 1 <= most && this.#isWanted(chunks, end, between)) end++;
       while (!this.#isWanted(chunks, end - 1, wants)) end--;
       return this.#begin(first * chunkSize, Math.min(end * chunkSize, size));
+    }
+  }
+
+  /**
+   * The ends of the longest stretches of wanted chunks, at once: with one after the other, ranges become ever shorter,
+   * and most of the time would pass with waiting for answers.
+   */
+  #fetchDue({ wants, dueBytes, takeBack }: Situation, chunks: Chunks): void {
+    const { count, chunkSize, size } = chunks.layout;
+    const affordable = Math.max(this.rates.affordable(RANGE_MS), MIN_RANGE_BYTES);
+    let most = Math.ceil(Math.min(dueBytes, affordable) / chunkSize);
+    while (most > 0 && this.#ranges.size < MAX_DUE_RANGES) {
+      let [start, end] = [0, 0];
+      for (let chunk = 0, length = 0; chunk < count; chunk++) {
+        length = this.#isWanted(chunks, chunk, wants) ? length + 1 : 0;
+        if (length > end - start) [start, end] = [chunk + 1 - length, chunk + 1];
+      }
+      if (end === 0) return;
+      start = Math.max(start, end - most);
+      most -= end - start;
+      this.#begin(start * chunkSize, Math.min(end * chunkSize, size));
+      for (let chunk = start; chunk < end; chunk++) takeBack(chunk);
     }
   }
 

@@ -7,6 +7,7 @@ import { Origin } from './origin.ts';
 import { RangeRate } from './range-rate.ts';
 import {
   ALONE_RANGE_MS,
+  CONFIRMING_MS,
   MAX_RANGE_BYTES,
   MIN_RANGE_BYTES,
   RANGE_GROWTH,
@@ -48,6 +49,43 @@ describe('RangeRate', () => {
     failed.hint = 2_000;
     failed.forget();
     assert.equal(failed.expected, 0);
+  });
+
+  it('takes an origin for as fast as was said while its ranges are too short to show more than round trips', () => {
+    const rate = new RangeRate();
+    rate.hint = 1_000;
+    assert.ok(rate.isHearsay);
+    const take = (bytes: number, ms: number) => {
+      rate.begin();
+      rate.add({ start: 0, end: bytes, askedAt: 0, at: bytes }, bytes, ms);
+    };
+    take(CHUNK, CONFIRMING_MS);
+    assert.ok(rate.isHearsay, 'a chunk that took long');
+    take(CHUNK, 80);
+    assert.ok(!rate.isHearsay);
+    assert.equal(rate.expected, 1_000);
+    // So more than this shows is asked for.
+    assert.equal(rate.affordable(100), 100_000);
+    take(MIN_RANGE_BYTES, 50);
+    assert.equal(rate.expected, MIN_RANGE_BYTES / 50);
+    take(2 * CHUNK, 100);
+    assert.equal(rate.expected, MIN_RANGE_BYTES / 50, 'a short one after that');
+    take(2 * CHUNK, 1_000);
+    assert.ok(rate.expected < 40, `${rate.expected}`);
+  });
+
+  it('lets ranges take longer where all that was said came over long round trips', () => {
+    const [near, far] = [new RangeRate(), new RangeRate()];
+    // 40 KB in a round trip of 150 ms; a range takes two.
+    for (const [rate, hint] of [
+      [near, 2_000],
+      [far, 267],
+    ] as const) {
+      rate.hint = hint;
+      rate.begin();
+      rate.add({ start: 0, end: CHUNK, askedAt: 0, at: CHUNK }, CHUNK, 360);
+    }
+    assert.deepEqual([near.isHearsay, far.isHearsay], [true, false]);
   });
 
   it('does not take an origin for fast that let a range wait', () => {
@@ -217,7 +255,8 @@ describe('Origin asked at once', () => {
     });
     const chunks = new Chunks(layoutOf(64 * CHUNK, CHUNK));
     origin.begin(chunks);
-    const none = { areSlow: () => true, arePeersIdle: () => false, hasOthers: true };
+    const peers = { areSlow: () => true, arePeersIdle: () => false, hasOthers: true };
+    const none = { ...peers, dueBytes: 0, takeBack: () => {} };
     const wants = (chunk: number) => chunk !== 3 && chunk < 7;
     const proceed = (now: number) =>
       origin.proceed({ ...none, need: 'free', chunks, wants }, now, () => 0);

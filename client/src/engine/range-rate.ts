@@ -1,5 +1,13 @@
 import { Meter } from './meter.ts';
-import { MAX_RANGE_BYTES, MAX_WAITED, RANGE_GROWTH, SHOWN_BYTES } from './tuning.ts';
+import {
+  CONFIRMING_BYTES,
+  CONFIRMING_FACTOR,
+  CONFIRMING_MS,
+  MAX_RANGE_BYTES,
+  MAX_WAITED,
+  RANGE_GROWTH,
+  SHOWN_BYTES,
+} from './tuning.ts';
 
 /** What is looked at of a range that is coming. Offsets in bytes, times in ms. */
 interface Coming {
@@ -21,8 +29,10 @@ export class RangeRate {
   #askedAt = 0;
   /** Most bytes of one range that have come. */
   #most = 0;
-  /** What is said of the origin, in bytes per ms; 0: nothing, or it has shown itself. */
+  /** What is said of the origin, or what it has shown, in bytes per ms; 0: nothing, or it was slower since. */
   hint = 0;
+  /** Whether a range came as fast, as far as round trips let one see that. */
+  #isConfirmed = false;
 
   /** Bytes per ms that a range should come at; 0 if nothing is known. */
   get expected(): number {
@@ -34,7 +44,7 @@ export class RangeRate {
 
   /** Whether that is only what is said. */
   get isHearsay(): boolean {
-    return this.hint > 0 && this.expected === this.hint;
+    return !this.#isConfirmed && this.hint > 0 && this.expected === this.hint;
   }
 
   /** A range was asked for: what one before has shown says nothing of when this one is done. */
@@ -46,6 +56,7 @@ export class RangeRate {
   /** It is as if nothing had come yet: it stalled, failed, or what came is from elsewhere. */
   forget(): void {
     this.#shown = this.#current = this.#most = this.hint = 0;
+    this.#isConfirmed = false;
   }
 
   /** The head of an answer came. */
@@ -59,8 +70,16 @@ export class RangeRate {
     const came = at - start;
     this.#most = Math.max(this.#most, came);
     if (came < (end - start) / 2) return;
-    this.#shown = came / Math.max(1, now - askedAt);
-    if (came >= SHOWN_BYTES) this.hint = 0;
+    const tookMs = Math.max(1, now - askedAt);
+    this.#shown = came / tookMs;
+    const mostMs = this.hint > 0 ? (CONFIRMING_FACTOR * came) / this.hint : 0;
+    if (tookMs >= Math.max(CONFIRMING_MS, mostMs)) {
+      if (came >= SHOWN_BYTES) this.hint = 0;
+    } else if (came >= CONFIRMING_BYTES) {
+      this.#isConfirmed = true;
+      // The next may be too short to show as much.
+      this.hint = Math.max(this.hint, this.#shown);
+    }
     if (askedAt === this.#askedAt) this.#current = this.#shown;
   }
 
@@ -73,6 +92,7 @@ export class RangeRate {
   affordable(ms: number): number {
     const most = this.#meter.rate === undefined ? RANGE_GROWTH * this.#most : MAX_RANGE_BYTES;
     // Ranges that come at once are too short to be measured, but show that they do.
-    return Math.min((this.#meter.rate ?? this.#shown) * ms, most, MAX_RANGE_BYTES);
+    const shown = this.#isConfirmed ? Math.max(this.#shown, this.hint) : this.#shown;
+    return Math.min((this.#meter.rate ?? shown) * ms, most, MAX_RANGE_BYTES);
   }
 }

@@ -19,6 +19,7 @@ import {
   MORE_PEERS_MS,
   REQUEST_TIMEOUT_MS,
   SETTLE_MS,
+  UNKNOWN_RATE,
 } from './tuning.ts';
 import type { Effect, EventOf, HolderInfo, PeerId } from './types.ts';
 
@@ -164,9 +165,17 @@ export class Swarm {
     return isLess;
   }
 
-  /** Opens connections and hands out requests, as far as there is anything to do. */
-  proceed(now: number, random: () => number, awaited: () => readonly Awaited[]): void {
-    this.#connect(now, random);
+  /**
+   * Opens connections and hands out requests, as far as there is anything to do.
+   * @param dueMs see {@link OriginUse.dueMs}
+   */
+  proceed(
+    dueMs: number,
+    now: number,
+    random: () => number,
+    awaited: () => readonly Awaited[],
+  ): void {
+    this.#connect(dueMs, now, random);
     for (const peer of this.#candidates.open) this.#holdings.greet(peer);
     this.#assignment.proceed(now, random, awaited);
   }
@@ -260,13 +269,16 @@ export class Swarm {
   }
 
   /** Chunks that one peer each was asked for and should need so long for, in ms. */
-  late(leastMs: number, now: number): ReadonlySet<number> {
-    return this.#assignment.late(leastMs, now);
+  late(leastMs: number): ReadonlySet<number> {
+    return this.#assignment.late(leastMs);
   }
 
-  /** When {@link late} may have more although nothing happens; infinite if that does not depend on time. */
-  lateAt(leastMs: number, now: number): number {
-    return this.#assignment.lateAt(leastMs, now);
+  /** Takes a chunk back from who has not begun to send it. */
+  takeBack(chunk: number): void {
+    for (const peer of this.#candidates.sorted.connected) {
+      const request = peer.requests.get(chunk);
+      if (request?.coverage.received === 0) this.#requests.giveUp(peer, request, false);
+    }
   }
 
   /** The chunk may be given to others. */
@@ -354,11 +366,12 @@ export class Swarm {
     peer.meter.begin();
   }
 
-  #connect(now: number, random: () => number): void {
+  #connect(dueMs: number, now: number, random: () => number): void {
     const { open, engaged, known, failed, hasSeeder, engagedSeeders } = this.#candidates.sorted;
     if (known.length === 0) return;
     const more = this.#wantedMore(now);
-    const few = hasSeeder ? FIRST_SEEDERS : FIRST_PARTIAL;
+    const inTime = Math.ceil((this.#chunks?.layout.size ?? 0) / UNKNOWN_RATE / dueMs);
+    const few = hasSeeder ? Math.max(FIRST_SEEDERS, Math.min(inTime, MIN_SEEDERS)) : FIRST_PARTIAL;
     const most = Math.max(few, Math.min(engaged.length + more, MAX_PEERS));
     // However many have parts and came by themselves, some who have it all are let in.
     const mayBeKnown = hasSeeder || failed.length > 0;

@@ -36,7 +36,10 @@ export const MIN_PIPELINE = 2;
  */
 export const QUICK_MS = 100;
 
-/** Connections begun to complete holders at first. Each costs both ends more CPU time than a 1 MiB file. */
+/**
+ * Connections begun to complete holders at first. Each costs both ends more CPU time than a 1 MiB file. As many as
+ * {@link MIN_SEEDERS} where else, at {@link UNKNOWN_RATE} each, the origin would have to help ({@link DUE_FACTOR}).
+ */
 export const FIRST_SEEDERS = 1;
 
 /** Connections begun where there are only partial holders, each of which has something else. */
@@ -149,15 +152,28 @@ export const SLOW_SEEDERS_MS = 5_000;
 export const LATELY_MS = 2_000;
 
 /**
- * The origin is asked, with or without the tracker's leave, where peers should take so many times as long as it does for
- * what is missing, and {@link SOONER_MS} more. Ten visitors at once of an origin with 10 MB/s, 1 Mbit/s up each, took
- * 4.9 s where plain HTTP takes 1.1 (simulated; 2.1 with this). With 1.25 and 400 ms (in an earlier form), of visitors who come one by one a
- * third of the content came from it for 0.3 s less; with these 4 %.
+ * A download is due after so many times as long as its origin needs for it alone, and {@link DUE_MS} more: "never slower
+ * than plain HTTP", but for what it takes to see what peers give. The origin is asked for what these will not have sent
+ * by then, and as late as that allows. Of an origin with 10 MB/s, which takes 1 s, ten visitors at once with 1 Mbit/s up
+ * took 2.2 s and now take 1.7, a hundred in 10 s took 5.9 and take 2.0, and sixty in two minutes, with 2 Mbit/s up,
+ * 2.0 and 1.6, with 4 copies from it in place of 3 (simulated, round trips of 50 ms).
  */
-export const SOONER_FACTOR = 2;
+export const DUE_FACTOR = 1.25;
 
-/** In ms: see {@link SOONER_FACTOR}. What peers should send within this time is left to them. */
-export const SOONER_MS = 500;
+/**
+ * In ms: see {@link DUE_FACTOR}. Connections to peers take some 300, over 50 ms. With 300 in its place sixty visitors
+ * (as above) fetched a third from the origin and took 0.1 s less.
+ */
+export const DUE_MS = 400;
+
+/**
+ * When a download is due does not change because the origin has become slower, up to so many times: what peers send comes
+ * over the same line. It does where that gives less than {@link UNKNOWN_RATE}: then it is overrun.
+ */
+export const MAX_SLOWDOWN = 4;
+
+/** What is to come of the origin in time is asked for so much sooner, in ms: a round trip, on a machine that is busy. */
+export const DUE_LEAD_MS = 100;
 
 /**
  * A range that takes so many times as long as its bytes come in waited in line for an origin that is overrun: a round trip
@@ -165,8 +181,17 @@ export const SOONER_MS = 500;
  */
 export const MAX_WAITED = 20;
 
-/** From so many bytes on, what came of the origin says more of it than what the page fetched from there before. */
+/** From so many bytes on a range shows whether the origin is as fast as what the page fetched from there before. */
+export const CONFIRMING_BYTES = 16_384;
+
+/** From so many on, if it is not so, it says more of it. */
 export const SHOWN_BYTES = 32_768;
+
+/** So many times as long as should be needed for its bytes a range may take: connection and round trip are in it. */
+export const CONFIRMING_FACTOR = 6;
+
+/** And always so long, in ms, which is a connection and a round trip over 100 ms. */
+export const CONFIRMING_MS = 250;
 
 /** What partial holders would need so long to send is asked of the origin too: they have others to serve. */
 export const SLOW_PARTIAL_MS = 700;
@@ -179,6 +204,9 @@ export const STALL_PATIENCE_MS = 4_000;
 
 /** Pause before units are asked for again where none were to be had; doubles up to 8 times. */
 export const LEASE_RETRY_MS = 1_000;
+
+/** The same where that is known to have come sooner from the origin than peers will send it, as others know as well. */
+export const DUE_RETRY_MS = 300;
 
 /** Leases are confirmed so often; they end 15 s after that (tracker.proto, Lease). */
 export const CONFIRM_MS = 5_000;
@@ -197,6 +225,9 @@ export const MAX_RANGE_BYTES = 8 * 1024 * 1024;
  * passes at once may be all that a shaped line lets pass at once.
  */
 export const RANGE_GROWTH = 8;
+
+/** Ranges at once where what is due is in pieces: browsers have six connections to a server by HTTP/1.1. */
+export const MAX_DUE_RANGES = 4;
 
 /** Time one range of the origin should take: long enough that asking costs nothing. */
 export const RANGE_MS = 1_000;

@@ -4,9 +4,13 @@ import { shownRate, TELLING_MS } from './shown-rate.ts';
 
 const NOW = 50_000;
 
-/** 40 KB that took 100 ms, a second ago. */
+/** 40 KB that came in 90 ms after 10 ms, a second ago. */
 function timing(fields: Partial<Timing> = {}): Timing {
-  const times = { requestStart: NOW - 1_100, responseEnd: NOW - 1_000 };
+  const times = {
+    requestStart: NOW - 1_100,
+    responseStart: NOW - 1_090,
+    responseEnd: NOW - 1_000,
+  };
   const sizes = { encodedBodySize: 40_000, transferSize: 40_300 };
   return { name: 'https://blog.example/zauberflote.js', ...times, ...sizes, ...fields };
 }
@@ -14,11 +18,27 @@ function timing(fields: Partial<Timing> = {}): Timing {
 describe('shownRate', () => {
   const URL = 'https://blog.example/photos/1.jpg';
 
-  it('is what the server gave last, the wait for it included', () => {
+  it('is what the server gave last, without the round trip that TCP takes to find out how fast that is', () => {
     const page = timing({ name: 'https://blog.example/', encodedBodySize: 20_000 });
-    assert.equal(shownRate(URL, [page, timing()], NOW), 400);
-    assert.equal(shownRate(URL, [timing(), page], NOW), 200);
+    assert.equal(shownRate(URL, [page, timing()], NOW), 500);
+    assert.equal(shownRate(URL, [timing(), page], NOW), 250);
   });
+
+  for (const [what, bytes, waitMs, ms, rate] of [
+    // A round trip of 50 ms, and 26 for what is more than came with the first.
+    ['a fast server over a distance', 40_000, 50, 76, 40_000 / 50],
+    // Two more of them.
+    ['a larger file from there', 90_000, 50, 175, 90_000 / 75],
+    ['a slow line', 40_000, 20, 645, 40_000 / 625],
+    ['a server that lets one wait', 40_000, 2_000, 40, 20],
+    ['a line that is warm already', 40_000, 50, 5, 800],
+  ] as const)
+    it(`is ${Math.round(rate)} bytes a ms of ${what}`, () => {
+      const responseStart = NOW - 5_000 + waitMs;
+      const times = { requestStart: NOW - 5_000, responseStart, responseEnd: responseStart + ms };
+      const sizes = { encodedBodySize: bytes, transferSize: bytes + 300 };
+      assert.equal(shownRate(URL, [timing({ ...times, ...sizes })], NOW), rate);
+    });
 
   for (const [what, fields] of [
     ['another server', { name: 'https://cdn.example/zauberflote.js' }],
@@ -41,6 +61,7 @@ describe('shownRate', () => {
 
   it('is finite where a clock is coarse', () => {
     const at = NOW - 1_000;
-    assert.equal(shownRate(URL, [timing({ requestStart: at, responseEnd: at })], NOW), 40_000);
+    const times = { requestStart: at, responseStart: at, responseEnd: at };
+    assert.equal(shownRate(URL, [timing(times)], NOW), 40_000);
   });
 });

@@ -6,9 +6,14 @@ export const TELLING_BYTES = 16_384;
 /** How long it counts, in ms: a crowd comes and goes within minutes. */
 export const TELLING_MS = 30_000;
 
+/** What a server sends at first, in bytes; then, every round trip, twice as much as before (RFC 6928, RFC 5681). */
+const FIRST_FLIGHT_BYTES = 14_600;
+
 /**
- * How fast the server of `url` gave what the page fetched from it last, the wait for its answer included: the page itself,
- * our script, ranges. In bytes per ms; 0 where nothing shows that.
+ * How fast the server of `url` gave what the page fetched from it last: the page itself, our script, ranges. In bytes per
+ * ms; 0 where nothing shows that. Round trips in which TCP only found out how fast it may send are not counted, as far as
+ * they were no longer than the wait for the answer; but that wait is, where all the rest took less: a server that lets
+ * its visitors wait is not fast.
  * @param timings in the order of their start
  * @param now on the clock of `timings`
  */
@@ -16,14 +21,19 @@ export function shownRate(url: string, timings: readonly Timing[], now: number):
   const server = /^https?:\/\/[^/]+\//.exec(url)?.[0];
   let rate = 0;
   if (server === undefined) return rate;
-  for (const { name, requestStart, responseEnd, transferSize, encodedBodySize } of timings)
+  for (const timing of timings) {
+    const { requestStart, responseStart, responseEnd, encodedBodySize: bytes } = timing;
     if (
-      encodedBodySize >= TELLING_BYTES &&
+      bytes < TELLING_BYTES ||
       // Else it came from a cache.
-      transferSize >= encodedBodySize &&
-      responseEnd > now - TELLING_MS &&
-      name.startsWith(server)
+      timing.transferSize < bytes ||
+      responseEnd <= now - TELLING_MS ||
+      !timing.name.startsWith(server)
     )
-      rate = encodedBodySize / Math.max(1, responseEnd - requestStart);
+      continue;
+    const waitMs = responseStart - requestStart;
+    const roundTrips = Math.ceil(Math.log2(bytes / FIRST_FLIGHT_BYTES + 1)) - 1;
+    rate = bytes / Math.max(1, waitMs, responseEnd - responseStart - roundTrips * waitMs);
+  }
   return rate;
 }
