@@ -40,7 +40,7 @@ function limitsOfPage(page: string): Limits {
   let file = '';
   for (const line of page.split('\n')) {
     file = /^### `(.+)`$/.exec(line)?.[1] ?? file;
-    const [, name, value] = /^\| `([A-Z0-9_]+)` *\| *([\d,]+) *\|/.exec(line) ?? [];
+    const [, name, value] = /^\| `([A-Z0-9_]+)` *\| *([\d,.]+) *\|/.exec(line) ?? [];
     if (name && value) limits.set(`${file} ${name}`, Number(value.replaceAll(',', '')));
   }
   return limits;

@@ -235,7 +235,7 @@ describe('OriginUse', () => {
     assert.deepEqual(
       stretches.sort(([one = 0], [other = 0]) => one - other),
       [
-                [5, 4],
+        [5, 4],
         [10, 4],
         [15, 4],
       ],
