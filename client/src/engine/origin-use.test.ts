@@ -7,9 +7,9 @@ import type { Origin } from './origin.ts';
 import { OriginUse } from './origin-use.ts';
 import type { Swarm } from './swarm.ts';
 import {
-  DUE_FACTOR,
   DUE_LEAD_MS,
   DUE_MS,
+  DUE_OPENING_MS,
   LATELY_MS,
   MIN_RANGE_BYTES,
   MIN_SEEDERS,
@@ -141,7 +141,7 @@ describe('OriginUse', () => {
         assert.ok(!requested.has(at / CHUNK), `chunk ${at / CHUNK}`);
   });
 
-  /** Of an origin that is said to give 2 MB/s: 48 chunks take it 393 ms, and are due after 891. */
+  /** Of an origin that is said to give 2 MB/s, which takes 393 ms for 48 chunks: they are due 693 ms after a peer is open. */
   function atFastOrigin(chunks = 48): Bench {
     const bench = new Bench({ verification: 'chunks' });
     bench.tell({ type: 'start', originRate: 2_000 });
@@ -152,16 +152,23 @@ describe('OriginUse', () => {
     const bench = atFastOrigin()
       .grant(0, 0, CHUNK)
       .seeders(48 * CHUNK, 1n);
-    const T = (48 * CHUNK) / 2_000;
-    const lastAt = Math.floor(DUE_FACTOR * T + DUE_MS - DUE_LEAD_MS - T);
-    assert.deepEqual(bench.pass(lastAt).said('lease'), []);
+    assert.deepEqual(bench.pass(100).said('lease'), []);
+    bench.connected(1n);
+    // The quarter would be less.
+    assert.deepEqual(bench.pass(DUE_MS - DUE_LEAD_MS - 1).said('lease'), []);
     assert.ok(bench.pass(1).sole('lease').wanted >= 4);
     assert.equal(bench.grant(8, 4, CHUNK).sole('fetch-range').length, MIN_RANGE_BYTES);
   });
 
   it('does not wait for a tracker longer than that', () => {
-    assert.deepEqual(atFastOrigin().pass(390).said('fetch-range'), []);
-    assert.ok(atFastOrigin().pass(600).said('fetch-range').length > 0);
+    const lastMs = DUE_OPENING_MS + DUE_MS - DUE_LEAD_MS;
+    assert.deepEqual(
+      atFastOrigin()
+        .pass(lastMs - 1)
+        .said('fetch-range'),
+      [],
+    );
+    assert.equal(atFastOrigin().pass(lastMs).said('fetch-range').length, 1);
   });
 
   it('asks the origin for what its seeder will not have sent in time, and for no more', () => {
@@ -206,7 +213,7 @@ describe('OriginUse', () => {
       if (length === CHUNK) tell(bench.ended(ranges.shift() as typeof range));
     }
     const tookMs = bench.now - start;
-    const dueMs = (DUE_FACTOR * size) / 2_000 + DUE_MS;
+    const dueMs = size / 2_000 + DUE_MS;
     assert.ok(tookMs <= dueMs + 50, `took ${tookMs} ms, due after ${dueMs}`);
     const needed = (size - 410 * dueMs) / CHUNK;
     assert.ok(fetched.size <= needed + 6, `${fetched.size} chunks fetched, ${needed} needed`);
@@ -271,7 +278,7 @@ describe('OriginUse', () => {
       bench.seeders(chunks * CHUNK, 1n, 2n, 3n, 4n, 5n);
       return bench.said('connect').length;
     };
-    // At 1 Mbit/s, one needs 6 s for 786 KB. They are due after 1.4 s; 5.3; 15.8.
+    // At 1 Mbit/s, one needs 6 s for 786 KB. They are due after 1.6 s; 5.4; 15.9.
     assert.deepEqual(
       [1_000, 200, 64].map((rate) => count(rate)),
       [MIN_SEEDERS, 2, 1],
@@ -295,7 +302,7 @@ describe('OriginUse', () => {
         bench.grant(0, 0, CHUNK);
         asked++;
       }
-    // From 400 ms on, after pauses of 300 to 600.
+    // From 700 ms on, after pauses of 300 to 600.
     assert.ok(asked >= 4 && asked <= 9, `${asked} times`);
   });
 

@@ -6,6 +6,7 @@ import {
   DUE_FACTOR,
   DUE_LEAD_MS,
   DUE_MS,
+  DUE_OPENING_MS,
   HELPED_SEEDERS_MS,
   LATELY_MS,
   MAX_SLOWDOWN,
@@ -33,6 +34,8 @@ export class OriginUse {
   stallPatience = STALL_PATIENCE_MS;
   #answered = false;
   #startedAt = 0;
+  /** Time after which the first peer of use was connected, in ms. */
+  #openedAfterMs = Number.POSITIVE_INFINITY;
   /** When peers were named, or a chunk last came from anywhere. */
   #suppliedAt = 0;
   /** The same of peers alone: what the origin gives says nothing of them. */
@@ -83,6 +86,7 @@ export class OriginUse {
 
   /** A peer of use connected. Not for ever: those that come and go must not keep the origin away. */
   opened(now: number): void {
+    this.#openedAfterMs = Math.min(this.#openedAfterMs, now - this.#startedAt);
     if (now < this.#startedAt + OPENING_MS) this.served(now);
   }
 
@@ -186,7 +190,7 @@ export class OriginUse {
     const isWaiting = (chunk: number) => {
       waiting ??=
         chunks && this.#dueBytes > 0
-          ? this.#swarm.late(this.#startedAt + this.dueMs(chunks) - now)
+          ? this.#swarm.late(this.#dueAtOf(chunks) - now)
           : this.#swarm.waiting(this.#inLineMs);
       return waiting.has(chunk);
     };
@@ -221,13 +225,19 @@ export class OriginUse {
     return now - this.#servedAt >= patience;
   }
 
-  /** Time within which the download should be done, in ms from its start; infinite where the origin's rate is not known. */
+  /** Time that peers have for the download once they are reached, in ms; infinite where the origin's rate is not known. */
   dueMs(chunks: Chunks | undefined): number {
     const { expected } = this.#origin.rates;
     if (!chunks || expected === 0) return Number.POSITIVE_INFINITY;
     const least = Math.max(this.#plainRate / MAX_SLOWDOWN, UNKNOWN_RATE);
     if (expected > this.#plainRate || expected < least) this.#plainRate = expected;
-    return (DUE_FACTOR * chunks.layout.size) / this.#plainRate + DUE_MS;
+    const plainMs = chunks.layout.size / this.#plainRate;
+    return Math.max(DUE_FACTOR * plainMs, plainMs + DUE_MS);
+  }
+
+  /** When it should be done. */
+  #dueAtOf(chunks: Chunks): number {
+    return this.#startedAt + Math.min(this.#openedAfterMs, DUE_OPENING_MS) + this.dueMs(chunks);
   }
 
   /**
@@ -236,7 +246,7 @@ export class OriginUse {
    */
   #look(chunks: Chunks, now: number): void {
     const { comingBytes, rates } = this.#origin;
-    const dueAt = this.#startedAt + this.dueMs(chunks);
+    const dueAt = this.#dueAtOf(chunks);
     if (dueAt === Number.POSITIVE_INFINITY) return;
     const bytes = chunks.missingBytes - this.#rate * Math.max(0, dueAt - now);
     this.#dueAt = dueAt - DUE_LEAD_MS - bytes / rates.expected;

@@ -152,19 +152,22 @@ export const SLOW_SEEDERS_MS = 5_000;
 export const LATELY_MS = 2_000;
 
 /**
- * A download is due after so many times as long as its origin needs for it alone, and {@link DUE_MS} more: "never slower
- * than plain HTTP", but for what it takes to see what peers give. The origin is asked for what these will not have sent
- * by then, and as late as that allows. Of an origin with 10 MB/s, which takes 1 s, ten visitors at once with 1 Mbit/s up
- * took 2.2 s and now take 1.7, a hundred in 10 s took 5.9 and take 2.0, and sixty in two minutes, with 2 Mbit/s up,
- * 2.0 and 1.6, with 4 copies from it in place of 3 (simulated, round trips of 50 ms).
+ * A download is due so many times as long after the first peer could be reached as its origin needs for it alone: "never
+ * slower than plain HTTP", but for what it takes to reach peers and to see what they give. The origin is asked for what
+ * they will not have sent by then, and as late as that allows. Of an origin with 10 MB/s, which takes 1 s, ten visitors at
+ * once with 1 Mbit/s up took 2.2 s and now take 1.6, a hundred in 10 s took 5.9 and take 1.8, sixty in two minutes with
+ * 2 Mbit/s up 2.0 and 1.6, with 4 copies from it in place of 3 (simulated, round trips of 50 ms).
  */
 export const DUE_FACTOR = 1.25;
 
 /**
- * In ms: see {@link DUE_FACTOR}. Connections to peers take some 300, over 50 ms. With 300 in its place sixty visitors
- * (as above) fetched a third from the origin and took 0.1 s less.
+ * And at least so much longer, in ms: a small file of a peer takes a round trip and its time on an uplink. Counted from
+ * the start, with 400 in its place, 54 of 60 such visitors got 10 KB from the origin, 50 ms sooner (simulated; now 1).
  */
-export const DUE_MS = 400;
+export const DUE_MS = 300;
+
+/** A peer counts as reached so long after the start, at the latest, in ms: 9 round trips of 60 ms. */
+export const DUE_OPENING_MS = 600;
 
 /**
  * When a download is due does not change because the origin has become slower, up to so many times: what peers send comes
