@@ -77,9 +77,12 @@ export class Chunks {
     return this.#state[chunk] === MISSING;
   }
 
-  /** Whether any from `first` to before `end` is being checked. */
-  isChecking(first: number, end: number): boolean {
-    return this.#state.subarray(first, end).includes(CHECKING);
+  /** Whether any from `first` to before `end` is coming from the origin, or being checked. */
+  isOnItsWay(first: number, end: number): boolean {
+    return (
+      this.#state.subarray(first, end).includes(CHECKING) ||
+      this.#coming.subarray(first, end).includes(1)
+    );
   }
 
   isComing(chunk: number): boolean {

@@ -117,8 +117,9 @@ export class Leases {
   ): void {
     this.#state = 'asked';
     this.#askedAt = now;
-    if (hurry) this.#dueRetryAt = now + DUE_RETRY_MS * (1 + random());
-    this.#retryAt = now + LEASE_RETRY_MS * 2 ** this.#refusals * (1 + random());
+    const pauses = 2 ** this.#refusals * (1 + random());
+    if (hurry) this.#dueRetryAt = now + DUE_RETRY_MS * pauses;
+    this.#retryAt = now + LEASE_RETRY_MS * pauses;
     this.#send(
       Math.min(Math.ceil(bytes / this.#unitBytes), this.#units || MAX_CHUNKS),
       now,
@@ -206,14 +207,14 @@ export class Leases {
     if (this.#lent.size > 0 && now >= this.#confirmedAt + CONFIRM_MS) this.#send(0, now);
   }
 
-  /** Nothing more is being fetched. What came and is still being checked stays lent. */
+  /** Nothing more is to be fetched. What is coming, or came and is still being checked, stays lent. */
   giveBack(chunks: Chunks | undefined): void {
     this.#granted = undefined;
     const perUnit = this.#unitBytes / (chunks?.layout.chunkSize ?? this.#unitBytes);
     const returned: number[] = [];
     for (const unit of this.#lent)
       if (chunks && this.#isHeld(unit, chunks)) this.#done(unit);
-      else if (!chunks?.isChecking(unit * perUnit, (unit + 1) * perUnit)) returned.push(unit);
+      else if (!chunks?.isOnItsWay(unit * perUnit, (unit + 1) * perUnit)) returned.push(unit);
     for (const unit of returned) this.#lent.delete(unit);
     if (returned.length > 0 || (this.#lent.size === 0 && this.#fetched.length > 0))
       this.#send(0, this.#confirmedAt, undefined, returned);

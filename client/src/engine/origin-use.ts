@@ -34,8 +34,9 @@ export class OriginUse {
   stallPatience = STALL_PATIENCE_MS;
   #answered = false;
   #startedAt = 0;
-  /** Time after which the first peer of use was connected, in ms. */
-  #openedAfterMs = Number.POSITIVE_INFINITY;
+  /** When the first peer of use was connected, and when it was known what there is to fetch. */
+  #openedAt = Number.POSITIVE_INFINITY;
+  #knownAt = Number.POSITIVE_INFINITY;
   /** When peers were named, or a chunk last came from anywhere. */
   #suppliedAt = 0;
   /** The same of peers alone: what the origin gives says nothing of them. */
@@ -48,7 +49,7 @@ export class OriginUse {
   #newsAt = 0;
   /** What peers will not have sent in time and is not on its way, when last considered; 0 if there was time left. */
   #dueBytes = 0;
-  /** When the origin is to be asked for that, if nothing changes until then. */
+  /** When that is to be looked at again, if nothing comes until then. */
   #dueAt = 0;
   /** What the origin should give who asks nobody else, in bytes per ms: what peers send takes from it. */
   #plainRate = 0;
@@ -86,7 +87,7 @@ export class OriginUse {
 
   /** A peer of use connected. Not for ever: those that come and go must not keep the origin away. */
   opened(now: number): void {
-    this.#openedAfterMs = Math.min(this.#openedAfterMs, now - this.#startedAt);
+    this.#openedAt = Math.min(this.#openedAt, now);
     if (now < this.#startedAt + OPENING_MS) this.served(now);
   }
 
@@ -126,22 +127,29 @@ export class OriginUse {
     const { isOut, isBusy, isWhole, leases } = this.#origin;
     const { hasCandidates, hasSeeders } = this.#swarm;
     this.#dueBytes = 0;
+    if (chunks) this.#knownAt = Math.min(this.#knownAt, now);
     if (isOut) return 'no';
     this.#count(now);
     if (this.reach !== 'there' && !this.#swarm.isEngaged) return 'alone';
+    // Who has it on lease may have to begin anew, on a line that others' answers still fill.
+    const isBegun = isWhole && leases.isRefused && this.#swarm.isOpen;
+    const patience = this.stallPatience * (isBegun ? 2 : 1);
+    const isSilent = now - Math.max(this.#servedAt, this.#newsAt) >= patience;
     const isUnanswered = this.reach === 'there' && !this.#answered;
+    const isLate = now >= this.#startedAt + ASK_PATIENCE_MS;
     if (chunks && !isWhole && (hasCandidates || isUnanswered)) this.#look(chunks, now);
     if (this.#dueBytes > 0) {
       // What it is fast enough for need not be shared out. It may have been fast then, or be so only with what a cache
       // before it has: of a crowd some find out, not each by a range of its own.
       const isShared = this.#origin.rates.isHearsay && this.reach === 'there';
-      return isShared && !leases.isMute(now) ? 'lease' : 'free';
+      const isRefused = isUnanswered ? isLate : leases.isRefused && isSilent;
+      return isShared && !isRefused && !leases.isMute(now) ? 'lease' : 'free';
     }
     // Asked along with the question who is there: the answer to both comes at once.
-    if (isUnanswered) return now < this.#startedAt + ASK_PATIENCE_MS ? 'lease' : 'free';
+    if (isUnanswered) return isLate ? 'free' : 'lease';
     const isEarly = hasSeeders && now < this.#startedAt + SEEDER_PATIENCE_MS;
     const areSettling = isEarly && this.#swarm.isSettling(now);
-    const leftMs = this.#leftMs(chunks);
+    const leftMs = this.#restMs(chunks);
     const areSoonDone = areSettling || leftMs < SLOW_SEEDERS_MS;
     if (hasSeeders && !this.#peersStall(now) && areSoonDone) {
       // Only by the tracker's leave, which sees to it that no two fetch the same.
@@ -154,10 +162,6 @@ export class OriginUse {
     // Refused although nobody is named: the tracker lends only to those who serve others.
     const isLeftAlone = isFirst || leases.isTurnedAway || leases.isMute(now);
     if (isLeftAlone && !hasCandidates) return 'alone';
-    // Who has it on lease may have to begin anew, on a line that others' answers still fill.
-    const isBegun = isWhole && leases.isRefused && this.#swarm.isOpen;
-    const patience = this.stallPatience * (isBegun ? 2 : 1);
-    const isSilent = now - Math.max(this.#servedAt, this.#newsAt) >= patience;
     if (leases.isMute(now) || (leases.isRefused && isSilent)) return 'free';
     if (now - this.#suppliedAt >= patience && !isBusy) return 'chunk';
     const isSpared = isWhole && !this.#peersStall(now) && !this.#isWholeNeeded(chunks, areSoonDone);
@@ -190,7 +194,7 @@ export class OriginUse {
     const isWaiting = (chunk: number) => {
       waiting ??=
         chunks && this.#dueBytes > 0
-          ? this.#swarm.late(this.#dueAtOf(chunks) - now)
+          ? this.#swarm.late(this.#leftMs(chunks, now))
           : this.#swarm.waiting(this.#inLineMs);
       return waiting.has(chunk);
     };
@@ -227,30 +231,48 @@ export class OriginUse {
 
   /** Time that peers have for the download once they are reached, in ms; infinite where the origin's rate is not known. */
   dueMs(chunks: Chunks | undefined): number {
-    const { expected } = this.#origin.rates;
+    const { expected, isHearsay } = this.#origin.rates;
     if (!chunks || expected === 0) return Number.POSITIVE_INFINITY;
     const least = Math.max(this.#plainRate / MAX_SLOWDOWN, UNKNOWN_RATE);
-    if (expected > this.#plainRate || expected < least) this.#plainRate = expected;
-    const plainMs = chunks.layout.size / this.#plainRate;
+    if (!isHearsay && (expected > this.#plainRate || expected < least)) this.#plainRate = expected;
+    const plainMs = chunks.layout.size / (this.#plainRate || expected);
     return Math.max(DUE_FACTOR * plainMs, plainMs + DUE_MS);
   }
 
-  /** When it should be done. */
-  #dueAtOf(chunks: Chunks): number {
-    return this.#startedAt + Math.min(this.#openedAfterMs, DUE_OPENING_MS) + this.dueMs(chunks);
+  /**
+   * Time that is left until the download should be done, in ms; no less than it takes if peers and origin go on as they
+   * did. The origin's rate has to be known.
+   */
+  #leftMs(chunks: Chunks, now: number): number {
+    const from = Math.max(
+      this.#knownAt,
+      Math.min(this.#openedAt, this.#startedAt + DUE_OPENING_MS),
+    );
+    const rate = this.#origin.rates.expected + this.#lastingRate(chunks, now);
+    return Math.max(from + this.dueMs(chunks) - now, chunks.missingBytes / rate);
   }
 
   /**
-   * Looks at what peers, as fast as they were last, will not have sent when the download is due: as late as the origin can
-   * still bring that, it is asked for it. Where many do so it becomes slower, all are due later, and fewer do.
+   * Looks at what peers will not have sent when the download is due: as late as the origin can still bring that, it is
+   * asked for it. Where many do so it becomes slower, all are due later, and fewer do.
    */
   #look(chunks: Chunks, now: number): void {
     const { comingBytes, rates } = this.#origin;
-    const dueAt = this.#dueAtOf(chunks);
-    if (dueAt === Number.POSITIVE_INFINITY) return;
-    const bytes = chunks.missingBytes - this.#rate * Math.max(0, dueAt - now);
-    this.#dueAt = dueAt - DUE_LEAD_MS - bytes / rates.expected;
-    if (now >= this.#dueAt) this.#dueBytes = Math.max(0, bytes - comingBytes);
+    if (rates.expected === 0) return;
+    const leftMs = this.#leftMs(chunks, now);
+    const [missing, rate] = [chunks.missingBytes, this.#lastingRate(chunks, now)];
+    // Nothing may come until then.
+    const neededMs = (missing + DUE_LEAD_MS * rates.expected) / (rate + rates.expected);
+    const startsAt = now + leftMs - neededMs;
+    if (now >= startsAt) this.#dueBytes = Math.max(0, missing - rate * leftMs - comingBytes);
+    // While nothing comes, less and less is to be expected of peers.
+    const silentMs = Math.max((2 * chunks.layout.chunkSize) / rate, now - this.#servedAt);
+    this.#dueAt = Math.min(startsAt, this.#servedAt + 2 * silentMs);
+  }
+
+  /** What peers give, in bytes per ms: no more than two chunks in the time in which they gave none. */
+  #lastingRate({ layout }: Chunks, now: number): number {
+    return Math.min(this.#rate, (2 * layout.chunkSize) / Math.max(1, now - this.#servedAt));
   }
 
   #count(now: number): void {
@@ -271,7 +293,7 @@ export class OriginUse {
   }
 
   /** Time the peers would need for what is missing, if they had it all, in ms; 0 if they are idle. */
-  #leftMs(chunks: Chunks | undefined): number {
+  #restMs(chunks: Chunks | undefined): number {
     const rate = this.#rate;
     return rate === 0 ? 0 : (chunks?.missingBytes ?? 0) / rate;
   }

@@ -72,6 +72,9 @@ describe('RangeRate', () => {
     assert.equal(rate.expected, MIN_RANGE_BYTES / 50, 'a short one after that');
     take(2 * CHUNK, 1_000);
     assert.ok(rate.expected < 40, `${rate.expected}`);
+    rate.forget();
+    rate.hint = 1_000;
+    assert.ok(rate.isHearsay);
   });
 
   it('lets ranges take longer where all that was said came over long round trips', () => {

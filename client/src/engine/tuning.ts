@@ -209,7 +209,7 @@ export const STALL_PATIENCE_MS = 4_000;
 export const LEASE_RETRY_MS = 1_000;
 
 /** The same where that is known to have come sooner from the origin than peers will send it, as others know as well. */
-export const DUE_RETRY_MS = 300;
+export const DUE_RETRY_MS = 150;
 
 /** Leases are confirmed so often; they end 15 s after that (tracker.proto, Lease). */
 export const CONFIRM_MS = 5_000;
