@@ -229,27 +229,32 @@ export class OriginUse {
     return now - this.#servedAt >= patience;
   }
 
-  /** Time that peers have for the download once they are reached, in ms; infinite where the origin's rate is not known. */
+  /**
+   * Time that peers have for the download once they are reached, in ms. Infinite where the origin's rate is not known, or
+   * less than what any of them is taken to give: it is weak or overrun, and what it sends is shared out.
+   */
   dueMs(chunks: Chunks | undefined): number {
     const { expected, isHearsay } = this.#origin.rates;
-    if (!chunks || expected === 0) return Number.POSITIVE_INFINITY;
-    const least = Math.max(this.#plainRate / MAX_SLOWDOWN, UNKNOWN_RATE);
-    if (!isHearsay && (expected > this.#plainRate || expected < least)) this.#plainRate = expected;
+    if (!chunks || expected < UNKNOWN_RATE) return Number.POSITIVE_INFINITY;
+    const isOther = expected > this.#plainRate || expected < this.#plainRate / MAX_SLOWDOWN;
+    if (!isHearsay && isOther) this.#plainRate = expected;
     const plainMs = chunks.layout.size / (this.#plainRate || expected);
     return Math.max(DUE_FACTOR * plainMs, plainMs + DUE_MS);
   }
 
   /**
    * Time that is left until the download should be done, in ms; no less than it takes if peers and origin go on as they
-   * did. The origin's rate has to be known.
+   * did. Infinite as {@link dueMs}.
    */
   #leftMs(chunks: Chunks, now: number): number {
+    const dueMs = this.dueMs(chunks);
+    if (dueMs === Number.POSITIVE_INFINITY) return dueMs;
     const from = Math.max(
       this.#knownAt,
       Math.min(this.#openedAt, this.#startedAt + DUE_OPENING_MS),
     );
     const rate = this.#origin.rates.expected + this.#lastingRate(chunks, now);
-    return Math.max(from + this.dueMs(chunks) - now, chunks.missingBytes / rate);
+    return Math.max(from + dueMs - now, chunks.missingBytes / rate);
   }
 
   /**
@@ -258,8 +263,8 @@ export class OriginUse {
    */
   #look(chunks: Chunks, now: number): void {
     const { comingBytes, rates } = this.#origin;
-    if (rates.expected === 0) return;
     const leftMs = this.#leftMs(chunks, now);
+    if (leftMs === Number.POSITIVE_INFINITY) return;
     const [missing, rate] = [chunks.missingBytes, this.#lastingRate(chunks, now)];
     // Nothing may come until then.
     const neededMs = (missing + DUE_LEAD_MS * rates.expected) / (rate + rates.expected);

@@ -14,7 +14,7 @@ export const MAX_UNVERIFIED_BYTES = 256 * 1024 * 1024;
  */
 export const START_WINDOW_BYTES = 262_144;
 
-/** What a peer is taken to give before it is known, in bytes per ms: 1 Mbit/s. */
+/** What a peer is taken to give before it is known, in bytes per ms: 1 Mbit/s. An origin that gives less is never due to help. */
 export const UNKNOWN_RATE = 131;
 
 /**
@@ -171,7 +171,7 @@ export const DUE_OPENING_MS = 600;
 
 /**
  * When a download is due does not change because the origin has become slower, up to so many times: what peers send comes
- * over the same line. It does where that gives less than {@link UNKNOWN_RATE}: then it is overrun.
+ * over the same line.
  */
 export const MAX_SLOWDOWN = 4;
 
