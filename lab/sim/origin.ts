@@ -84,7 +84,7 @@ export class Origin {
       scriptBytesPerSecond / 1_000 ||
       (originBytesPerSecond || Number.POSITIVE_INFINITY) / 1_000 / sharers;
     // As the client takes it: no faster than in the round trip that its answer took.
-    return Math.min(share, SCRIPT_BYTES / rttMs);
+    return Math.min(share, SCRIPT_BYTES / Math.max(1, rttMs));
   }
 
   fetch(

@@ -150,18 +150,20 @@ export class Assignment {
   }
 
   /** See {@link Swarm.late}. */
-  late(leastMs: number): ReadonlySet<number> {
+  late(leastMs: number, now: number): ReadonlySet<number> {
     const late = new Set<number>();
     for (const from of this.#candidates.open) {
       let ahead = 0;
       for (const request of from.requests.values()) {
-        const { chunk, length, coverage } = request;
+        const { chunk, length, coverage, sentAt } = request;
         ahead += length - coverage.received;
         const { rate } = from.meter;
         // Of who never sent anything, nothing is expected but what it has begun.
         let ms = isBegun(request) ? 0 : leastMs;
         if (rate) ms = isBegun(request) ? ahead / rate : busyMs(from, ahead - from.inFlight);
-        if (ms >= leastMs && this.#chunks?.askers(chunk) === 1) late.add(chunk);
+        // Who is silent may be so for as long again.
+        const silentMs = now - Math.max(from.lastHeard, sentAt);
+        if (Math.max(ms, silentMs) >= leastMs && this.#chunks?.askers(chunk) === 1) late.add(chunk);
       }
     }
     return late;

@@ -24,6 +24,19 @@ interface Stretch {
  */
 type State = 'idle' | 'asked' | 'mute';
 
+/** What leave is asked for. */
+interface Wanted {
+  readonly chunks: Chunks | undefined;
+  /** Undefined: any chunks. */
+  readonly needed: Bitfield | undefined;
+  /** About so much. */
+  readonly bytes: number;
+  /** Whether peers give it too slowly. */
+  readonly hurry: boolean;
+  /** Whether they will not have sent it in time. */
+  readonly isDue: boolean;
+}
+
 /** Which parts of the origin's work this visitor has taken on, by the tracker's leave (tracker.proto, Lease). */
 export class Leases {
   readonly #do: (effect: Effect) => void;
@@ -32,8 +45,9 @@ export class Leases {
   #state: State = 'idle';
   #askedAt = 0;
   #retryAt = 0;
-  /** The same for what is due. */
+  /** The same for what is due, and how often in a row that was asked for. */
   #dueRetryAt = 0;
+  #dueAsks = 0;
   /** How often in a row there was nothing to be had. */
   #refusals = 0;
   /** Whether there ever was: then a refusal may be its turn that is over. */
@@ -87,7 +101,7 @@ export class Leases {
 
   /** @param isDue whether peers will not have sent it in time */
   mayAsk(isDue: boolean, now: number): boolean {
-    const at = isDue ? Math.min(this.#retryAt, this.#dueRetryAt) : this.#retryAt;
+    const at = isDue ? this.#dueRetryAt : this.#retryAt;
     return this.#state === 'idle' && now >= at && !this.#granted;
   }
 
@@ -102,24 +116,12 @@ export class Leases {
     return Math.min(...times);
   }
 
-  /**
-   * @param needed chunks; undefined: any
-   * @param bytes about how much is wanted
-   * @param hurry whether peers have it, but are slow
-   */
-  ask(
-    chunks: Chunks | undefined,
-    needed: Bitfield | undefined,
-    bytes: number,
-    hurry: boolean,
-    now: number,
-    random: () => number,
-  ): void {
+  ask({ chunks, needed, bytes, hurry, isDue }: Wanted, now: number, random: () => number): void {
     this.#state = 'asked';
     this.#askedAt = now;
-    const pauses = 2 ** this.#refusals * (1 + random());
-    if (hurry) this.#dueRetryAt = now + DUE_RETRY_MS * pauses;
-    this.#retryAt = now + LEASE_RETRY_MS * pauses;
+    const chance = 1 + random();
+    if (isDue) this.#dueRetryAt = now + DUE_RETRY_MS * 2 ** Math.min(++this.#dueAsks, 3) * chance;
+    else this.#retryAt = now + LEASE_RETRY_MS * 2 ** this.#refusals * chance;
     this.#send(
       Math.min(Math.ceil(bytes / this.#unitBytes), this.#units || MAX_CHUNKS),
       now,
@@ -140,7 +142,7 @@ export class Leases {
     }
     this.#refusals = 0;
     this.#wasLent = true;
-    this.#retryAt = 0;
+    this.#retryAt = this.#dueRetryAt = this.#dueAsks = 0;
     this.#granted = { start: first * unitBytes, end: (first + count) * unitBytes };
     for (let unit = first; unit < first + count; unit++) this.#lent.add(unit);
   }
@@ -148,7 +150,7 @@ export class Leases {
   /** The tracker has forgotten everything, or another one is there. */
   forget(): void {
     this.#state = 'idle';
-    this.#retryAt = 0;
+    this.#retryAt = this.#dueRetryAt = this.#dueAsks = 0;
     this.#wasLent = false;
     this.#lent.clear();
     this.#granted = undefined;

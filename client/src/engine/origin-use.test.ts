@@ -282,16 +282,20 @@ describe('OriginUse', () => {
       .connected(1n);
     bench.grant(0, 1, CHUNK).serve(bench.sole('fetch-range'), 48 * CHUNK);
     for (const { chunk } of bench.said('check')) bench.checked(chunk, undefined);
-    // The next is lent before it is due, and comes when it is.
-    bench.grant(7, 1, CHUNK);
+    // The next are lent before it is due; the second of them is still to come when it is.
+    bench.grant(7, 2, CHUNK);
     const lent = bench.sole('fetch-range');
-    assert.equal(lent.offset, 7 * CHUNK);
-    assert.deepEqual(bench.pass(400).said('lease'), []);
-    bench.serve(lent, 48 * CHUNK);
-    const freely = bench.said('fetch-range');
-    assert.ok(freely.length > 0);
-    // All that is on lease is reported at once, although something is being fetched.
-    assert.deepEqual(bench.checked(7, undefined).sole('lease').fetched, [7]);
+    assert.deepEqual([lent.offset, lent.length], [7 * CHUNK, 2 * CHUNK]);
+    assert.deepEqual(bench.pass(80).said('lease'), []);
+    bench
+      .head(lent, 48 * CHUNK)
+      .data(lent, CHUNK)
+      .checked(7, undefined);
+    assert.ok(bench.pass(300).said('fetch-range').length > 0);
+    assert.deepEqual(bench.said('lease'), []);
+    // Then all that is on lease is reported at once, although something is being fetched.
+    bench.data(lent, CHUNK).ended(lent);
+    assert.deepEqual(bench.checked(8, undefined).sole('lease').fetched, [7, 8]);
     // So is what comes too late.
     assert.deepEqual(bench.grant(20, 1, CHUNK).sole('lease').returned, [20]);
   });
@@ -409,6 +413,32 @@ describe('OriginUse', () => {
     assert.ok(asksAt > 20 && asksAt <= 200, `${asksAt} ms later`);
   });
 
+  it('asks the origin for what a fast peer was asked for that has fallen silent', () => {
+    const bench = atFastOrigin()
+      .grant(0, 0, CHUNK)
+      .seeders(48 * CHUNK, 1n)
+      .connected(1n);
+    const waiting = bench.said('request');
+    // 4 MB/s: much is asked of it in advance.
+    for (let n = 0; n < 30; n++) {
+      bench.pass(4);
+      const { chunk } = waiting.shift() as Of<'request'>;
+      waiting.push(...bench.deliver(1n, chunk).said('request'));
+      waiting.push(...bench.checked(chunk, 1n).said('request'));
+    }
+    assert.equal(waiting.length, 18);
+    let asksAt = 0;
+    for (let ms = 0; asksAt === 0 && ms < 2_000; ms += 5)
+      if (
+        bench
+          .pass(5)
+          .said('lease')
+          .some(({ wanted }) => wanted > 0)
+      )
+        asksAt = ms;
+    assert.ok(asksAt > 20 && asksAt < DUE_MS + 300, `${asksAt} ms later`);
+  });
+
   it('takes back what the origin sends from who has not begun to send it', () => {
     const bench = atFastOrigin(16)
       .grant(0, 0, CHUNK)
@@ -428,8 +458,11 @@ describe('OriginUse', () => {
       Array.from({ length: length / CHUNK }, (_, i) => offset / CHUNK + i),
     );
     assert.ok(fetched.length >= 7, `${fetched}`);
-    assert.deepEqual(cancelled, fetched);
-    assert.ok(!fetched.includes(begun));
+    // What has begun to come may come twice, if it takes that long.
+    assert.deepEqual(
+      cancelled,
+      fetched.filter((chunk) => chunk !== begun),
+    );
   });
 
   it('does not put off when it is due while the origin becomes slower, up to a quarter of its rate', () => {

@@ -93,6 +93,7 @@ export class OriginUse {
 
   /** A peer said what it has. */
   heard(now: number): void {
+    this.#openedAt = Math.min(this.#openedAt, now);
     this.#newsAt = now;
   }
 
@@ -194,7 +195,7 @@ export class OriginUse {
     const isWaiting = (chunk: number) => {
       waiting ??=
         chunks && this.#dueBytes > 0
-          ? this.#swarm.late(this.#leftMs(chunks, now))
+          ? this.#swarm.late(this.#leftMs(chunks, now), now)
           : this.#swarm.waiting(this.#inLineMs);
       return waiting.has(chunk);
     };
@@ -271,8 +272,9 @@ export class OriginUse {
     const startsAt = now + leftMs - neededMs;
     if (now >= startsAt) this.#dueBytes = Math.max(0, missing - rate * leftMs - comingBytes);
     // While nothing comes, less and less is to be expected of peers.
-    const silentMs = Math.max((2 * chunks.layout.chunkSize) / rate, now - this.#servedAt);
-    this.#dueAt = Math.min(startsAt, this.#servedAt + 2 * silentMs);
+    const quietMs = this.#rate > 0 ? (2 * chunks.layout.chunkSize) / this.#rate : DUE_LEAD_MS;
+    const doubtAt = this.#servedAt + 2 * Math.max(quietMs, now - this.#servedAt);
+    this.#dueAt = startsAt > now ? Math.min(startsAt, doubtAt) : doubtAt;
   }
 
   /** What peers give, in bytes per ms: no more than two chunks in the time in which they gave none. */

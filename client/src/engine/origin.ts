@@ -176,9 +176,10 @@ export class Origin {
     if (this.phase !== 'ready') return;
     this.#now = now;
     const isOutdone = this.#cutShort(situation);
-    const { need } = situation;
+    const areDue = [...this.#ranges.values()].some(({ cause }) => cause === 'due');
+    const need = areDue && situation.need === 'lease' ? 'no' : situation.need;
     // Who needs no leave makes room for others.
-    if (situation.dueBytes > 0 && need === 'free') this.leases.giveBack(this.#chunks);
+    if (areDue || (situation.dueBytes > 0 && need === 'free')) this.leases.giveBack(this.#chunks);
     // What it should have brought is for them to send.
     if (isOutdone) {
       this.#outdoneAt = now;
@@ -341,8 +342,8 @@ export class Origin {
    * Whether others have come meanwhile, with whom what is left of a range can be shared. A tracker that is tried
    * again is no reason: where it stays away, each try would break off the answer, and the connection with it.
    */
-  #isAloneNoMore({ isAlone, askedAt }: Range, { need, hasOthers }: Situation): boolean {
-    if (!isAlone || need === 'alone' || !hasOthers || this.isWhole) return false;
+  #isAloneNoMore({ cause, askedAt }: Range, { need, hasOthers }: Situation): boolean {
+    if (cause !== 'alone' || need === 'alone' || !hasOthers || this.isWhole) return false;
     return this.#now >= askedAt + RANGE_MS && this.#remainingMs() >= RANGE_MS;
   }
 
@@ -363,13 +364,16 @@ export class Origin {
     if (!this.leases.mayAsk(dueBytes > 0, now)) return;
     const ms = hasOthers ? RANGE_MS : ALONE_RANGE_MS;
     const bytes = Math.max(this.rates.affordable(ms), MIN_RANGE_BYTES);
-    if (!chunks) return this.leases.ask(undefined, undefined, bytes, false, now, random);
+    const isDue = dueBytes > 0;
+    const any = { chunks, needed: undefined, bytes, hurry: false, isDue };
+    if (!chunks) return this.leases.ask(any, now, random);
     const needed = new Bitfield(chunks.layout.count);
     // Who has the first unit on lease fetches the whole.
     if (this.isWhole) needed.add(0);
     for (let chunk = 0; chunk < chunks.layout.count && !this.isWhole; chunk++)
       if (this.#isWanted(chunks, chunk, wants)) needed.add(chunk);
-    if (needed.size > 0) this.leases.ask(chunks, needed, bytes, areSlow(), now, random);
+    if (needed.size > 0)
+      this.leases.ask({ chunks, needed, bytes, hurry: areSlow(), isDue }, now, random);
   }
 
   #isWanted(chunks: Chunks, chunk: number, wants: (chunk: number) => boolean): boolean {
@@ -388,8 +392,8 @@ export class Origin {
     while (end < count && chunks?.isMissing(end) && !chunks.isComing(end)) end++;
     const whole = !chunks || this.#serves === 'whole';
     if (whole && this.isBusy) return;
-    if (whole || (first === 0 && end === count)) this.#begin(0, Number.POSITIVE_INFINITY, true);
-    else this.#begin(first * chunkSize, Math.min(end * chunkSize, size), true);
+    if (whole || (first === 0 && end === count)) this.#begin(0, Number.POSITIVE_INFINITY, 'alone');
+    else this.#begin(first * chunkSize, Math.min(end * chunkSize, size), 'alone');
   }
 
   /** Wanted chunks from one chosen by chance on. */
@@ -434,15 +438,15 @@ export class Origin {
       if (end === 0) return;
       start = Math.max(start, end - most);
       most -= end - start;
-      this.#begin(start * chunkSize, Math.min(end * chunkSize, size));
+      this.#begin(start * chunkSize, Math.min(end * chunkSize, size), 'due');
       for (let chunk = start; chunk < end; chunk++) takeBack(chunk);
     }
   }
 
-  #begin(start: number, end: number, isAlone = false): void {
+  #begin(start: number, end: number, cause: Range['cause'] = 'other'): void {
     const [id, now] = [++this.#lastRange, this.#now];
     const times = { askedAt: now, heardAt: now };
-    const range: Range = { id, asked: end, isAlone, start, end, at: start, ...times };
+    const range: Range = { id, asked: end, cause, start, end, at: start, ...times };
     this.#ranges.set(range.id, range);
     this.rates.asked(now);
     this.#mark(range, true);

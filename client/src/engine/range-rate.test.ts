@@ -40,7 +40,7 @@ describe('RangeRate', () => {
     assert.equal(rate.expected, 2_000);
     // Too little to say more: a round trip.
     rate.begin();
-    rate.add({ start: 0, end: CHUNK, askedAt: 0, at: CHUNK }, CHUNK, 100);
+    rate.add({ start: 0, end: CHUNK, askedAt: 0, at: CHUNK }, CHUNK, 50);
     assert.equal(rate.expected, 2_000);
     rate.begin();
     rate.add({ ...FIRST, at: FIRST.end }, FIRST.end, 1_024);
@@ -89,6 +89,16 @@ describe('RangeRate', () => {
       rate.add({ start: 0, end: CHUNK, askedAt: 0, at: CHUNK }, CHUNK, 360);
     }
     assert.deepEqual([near.isHearsay, far.isHearsay], [true, false]);
+    // A round trip bears out only so much.
+    const said = new RangeRate();
+    said.hint = 10_000;
+    said.begin();
+    said.add({ start: 0, end: CHUNK, askedAt: 0, at: CHUNK }, CHUNK, 200);
+    assert.equal(said.expected, (RANGE_GROWTH * CHUNK) / 200);
+    // What one range has shown another takes back, however short.
+    said.begin();
+    said.add({ start: 0, end: CHUNK, askedAt: 200, at: CHUNK }, CHUNK, 2_200);
+    assert.equal(said.expected, CHUNK / 2_000);
   });
 
   it('does not take an origin for fast that let a range wait', () => {

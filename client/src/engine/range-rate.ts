@@ -74,11 +74,12 @@ export class RangeRate {
     this.#shown = came / tookMs;
     const mostMs = this.hint > 0 ? (CONFIRMING_FACTOR * came) / this.hint : 0;
     if (tookMs >= Math.max(CONFIRMING_MS, mostMs)) {
-      if (came >= SHOWN_BYTES) this.hint = 0;
+      if (came >= SHOWN_BYTES || this.#isConfirmed) this.hint = 0;
+      this.#isConfirmed &&= this.hint > 0;
     } else if (came >= CONFIRMING_BYTES) {
       this.#isConfirmed = true;
-      // The next may be too short to show as much.
-      this.hint = Math.max(this.hint, this.#shown);
+      // The next may be too short to show as much; this one may have been too short to bear out all that is said.
+      this.hint = Math.max(Math.min(this.hint, RANGE_GROWTH * this.#shown), this.#shown);
     }
     if (askedAt === this.#askedAt) this.#current = this.#shown;
   }

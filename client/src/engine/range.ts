@@ -6,8 +6,8 @@ export interface Range {
   readonly id: number;
   /** What was asked for, exclusive; infinite: the whole file, without Range. */
   readonly asked: number;
-  /** Whether it was asked for because there was nobody else. */
-  readonly isAlone: boolean;
+  /** Why it was asked for: there was nobody else, peers would not have sent it in time, or neither. */
+  readonly cause: 'alone' | 'due' | 'other';
   start: number;
   /** Exclusive; infinite: to the end, wherever that is. */
   end: number;

@@ -269,8 +269,8 @@ export class Swarm {
   }
 
   /** Chunks that one peer each was asked for and should need so long for, in ms. */
-  late(leastMs: number): ReadonlySet<number> {
-    return this.#assignment.late(leastMs);
+  late(leastMs: number, now: number): ReadonlySet<number> {
+    return this.#assignment.late(leastMs, now);
   }
 
   /** Takes a chunk back from who has not begun to send it. */

@@ -32,6 +32,7 @@ describe('shownRate', () => {
     ['a slow line', 40_000, 20, 645, 40_000 / 625],
     ['a server that lets one wait', 40_000, 2_000, 40, 20],
     ['a line that is warm already', 40_000, 50, 5, 800],
+    ['a busy server', 1_000_000, 2_000, 8_000, 1_000_000 / 7_400],
   ] as const)
     it(`is ${Math.round(rate)} bytes a ms of ${what}`, () => {
       const responseStart = NOW - 5_000 + waitMs;

@@ -9,6 +9,9 @@ export const TELLING_MS = 30_000;
 /** What a server sends at first, in bytes; then, every round trip, twice as much as before (RFC 6928, RFC 5681). */
 const FIRST_FLIGHT_BYTES = 14_600;
 
+/** Most such round trips that are not counted, and how long one may be, in ms: a longer wait is for a server that is busy. */
+const [MAX_ROUND_TRIPS, MAX_ROUND_TRIP_MS] = [3, 200];
+
 /**
  * How fast the server of `url` gave what the page fetched from it last: the page itself, our script, ranges. In bytes per
  * ms; 0 where nothing shows that. Round trips in which TCP only found out how fast it may send are not counted, as far as
@@ -33,7 +36,8 @@ export function shownRate(url: string, timings: readonly Timing[], now: number):
       continue;
     const waitMs = responseStart - requestStart;
     const roundTrips = Math.ceil(Math.log2(bytes / FIRST_FLIGHT_BYTES + 1)) - 1;
-    rate = bytes / Math.max(1, waitMs, responseEnd - responseStart - roundTrips * waitMs);
+    const foundOutMs = Math.min(roundTrips, MAX_ROUND_TRIPS) * Math.min(waitMs, MAX_ROUND_TRIP_MS);
+    rate = bytes / Math.max(1, waitMs, responseEnd - responseStart - foundOutMs);
   }
   return rate;
 }
