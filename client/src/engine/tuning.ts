@@ -156,7 +156,7 @@ export const LATELY_MS = 2_000;
  * slower than plain HTTP", but for what it takes to reach peers and to see what they give. The origin is asked for what
  * they will not have sent by then, and as late as that allows. Of an origin with 10 MB/s, which takes 1 s, ten visitors at
  * once with 1 Mbit/s up took 2.2 s and now take 1.6, a hundred in 10 s took 5.9 and take 1.8, sixty in two minutes with
- * 2 Mbit/s up 2.0 and 1.6, with 3.3 copies from it in place of 2.9 (simulated, round trips of 50 ms).
+ * 2 Mbit/s up 2.0 and 1.6, with 3 copies from it as before (simulated, round trips of 50 ms).
  */
 export const DUE_FACTOR = 1.25;
 
