@@ -1,10 +1,10 @@
 import type { Candidates } from './candidates.ts';
 import type { Chunks } from './chunks.ts';
 import { holdsChunk } from './holdings.ts';
-import type { Awaited } from './origin.ts';
 import type { OpenRequest, Peer } from './peers.ts';
 import type { Requests } from './requests.ts';
 import { busyMs } from './requests.ts';
+import type { Awaited } from './situation.ts';
 import {
   ENDGAME_GAIN_MS,
   MAX_WINDOW_BYTES,

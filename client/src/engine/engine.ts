@@ -1,7 +1,8 @@
 import { Chunks } from './chunks.ts';
 import { type Layout, MAX_WHOLE_FILE_BYTES, wholeFileLayout } from './layout.ts';
-import { Origin, type Situation } from './origin.ts';
+import { Origin } from './origin.ts';
 import { OriginUse } from './origin-use.ts';
+import type { Situation } from './situation.ts';
 import { Swarm } from './swarm.ts';
 import { GIVE_UP_MS, MAX_UNVERIFIED_BYTES, REFRESH_MS } from './tuning.ts';
 import type { Effect, EngineEvent, EventOf, PeerId } from './types.ts';

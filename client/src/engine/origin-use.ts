@@ -1,5 +1,6 @@
 import type { Chunks } from './chunks.ts';
-import type { Need, Origin, Situation } from './origin.ts';
+import type { Origin } from './origin.ts';
+import type { Need, Situation } from './situation.ts';
 import type { Swarm } from './swarm.ts';
 import {
   ASK_PATIENCE_MS,
@@ -260,7 +261,7 @@ export class OriginUse {
 
   /**
    * Looks at what peers will not have sent when the download is due: as late as the origin can still bring that, it is
-   * asked for it. Where many do so it becomes slower, all are due later, and fewer do.
+   * asked for it. Where so many do that it gives each less than a peer, it is not due to help any more.
    */
   #look(chunks: Chunks, now: number): void {
     const { comingBytes, rates } = this.#origin;

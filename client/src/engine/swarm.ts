@@ -2,9 +2,9 @@ import { Assignment } from './assignment.ts';
 import { Candidates } from './candidates.ts';
 import type { Chunks } from './chunks.ts';
 import { Holdings, holdsChunk } from './holdings.ts';
-import type { Awaited } from './origin.ts';
 import type { Peer } from './peers.ts';
 import { dueAt, dueFirst, Requests } from './requests.ts';
+import type { Awaited } from './situation.ts';
 import {
   BUSY_CHUNK_MS,
   BUSY_PAUSE_MS,
