@@ -187,12 +187,27 @@ describe('the guard', () => {
         assert.deepEqual(await ask(hash), { first: [], wanted: null }, hash);
     });
 
+    it('waits some turns for what is marked, but not longer', async () => {
+      const spy =
+        '<script>sockets = 0; WebSocket = class extends WebSocket { constructor(...args) { super(...args); sockets++; } };' +
+        'running = 0; setInterval = (f, ms) => { running = ms === 10; turn = () => { if (running) f(); }; return -1 };' +
+        'const clear = clearTimeout; clearTimeout = (id) => { if (id === -1) running = 0; else clear(id) }</script>';
+      const late = guardSnippet('/zf.js', NO_TRACKER).replace(' src=', ' type="late" src=');
+      const after = async (marked: string) => {
+        await page.open(marked, spy + late);
+        return page.driver.executeScript<number[]>(
+          'return [...Array(6)].map(() => (turn(), sockets))',
+        );
+      };
+      assert.deepEqual(await after(`<img ${page.site.mark('/red.png')}>`), [1, 1, 1, 1, 1, 1]);
+      assert.deepEqual(await after('<p>nothing</p>'), [0, 0, 0, 0, 1, 1]);
+    });
+
     it('opens none once it stands in', async () => {
       const spy =
         '<script>sockets = 0; WebSocket = class extends WebSocket { constructor(...args) { super(...args); sockets++; } };' +
         // Its timer, to be run at will: the word that there is no client may take longer to come.
-        'const [timeout, clear] = [setTimeout, clearTimeout];' +
-        'setTimeout = (f, ms) => { if (ms !== 50) return timeout(f, ms); globalThis.connect = f; return -1 };' +
+        'const clear = clearTimeout; setInterval = (f) => { globalThis.connect = f; return -1 };' +
         'clearTimeout = (id) => { if (id === -1) globalThis.connect = () => {}; else clear(id) }</script>';
       await page.open(
         `<img id="i" ${page.site.mark('/red.png')}>`,
