@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { WebSocket } from 'ws';
 import { startTracker } from '../test-support/tracker.ts';
+import { SPARE_CONNECTIONS_PER_ADDRESS } from './limits.ts';
 import type { RunningTracker, TrackerOptions } from './server.ts';
 
 describe('admission over real sockets', () => {
@@ -63,6 +64,36 @@ describe('admission over real sockets', () => {
     );
     assert.ok(outcomes.filter((status) => status === 101).length >= 10);
     assert.ok(outcomes.includes(429), 'none was refused');
+  });
+
+  it('closes connections of an address that has many, whatever they are for', async () => {
+    await start({ connectionsPerAddress: 1, trustedProxies: [], adminPort: 0 });
+    const come = () => {
+      const socket = connect(tracker.port, '127.0.0.1');
+      socket.on('error', () => {});
+      socket.resume();
+      // Kept alive by requests.
+      socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');
+      return socket;
+    };
+    const answered = async (socket = come()) => {
+      const result = await Promise.race([
+        once(socket, 'data').then(() => true),
+        once(socket, 'close').then(() => false),
+      ]);
+      return { socket, result };
+    };
+    const first = await Promise.all(
+      Array.from({ length: 1 + SPARE_CONNECTIONS_PER_ADDRESS }, () => answered()),
+    );
+    assert.ok(first.every(({ result }) => result));
+    assert.equal((await answered()).result, false);
+    const metrics = await fetch(`http://127.0.0.1:${tracker.adminPort}/metrics`);
+    const hits = 'zauberflote_limit_hits_total{limit="connections-per-address"} 1';
+    assert.ok((await metrics.text()).includes(hits), hits);
+    first[0]?.socket.destroy();
+    while (!(await answered()).result);
+    for (const { socket } of first) socket.destroy();
   });
 
   it('closes connections whose request does not come', async () => {

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { addressGroup, clientAddress, networks } from './abuse/address.ts';
 import type { AddressLimits } from './abuse/addresses.ts';
 import { Addresses } from './abuse/addresses.ts';
@@ -18,11 +19,34 @@ export class Admission {
   readonly #trusted;
   readonly #allowOrigin: readonly string[];
   readonly #addresses: Addresses;
+  /** TCP connections, whatever they are for, by the address that they come from. */
+  readonly #sockets = new Map<string, number>();
+  readonly #mostSockets: number;
 
   constructor(options: AdmissionOptions) {
     this.#trusted = networks(options.trustedProxies);
     this.#allowOrigin = options.allowOrigin;
     this.#addresses = new Addresses(options);
+    this.#mostSockets = options.connectionsPerAddress + limits.SPARE_CONNECTIONS_PER_ADDRESS;
+  }
+
+  /**
+   * Takes note of a TCP connection. Not all become sessions: those of one address must not fill the tracker.
+   * @returns whether it may stay
+   */
+  arrive(socket: Pick<Socket, 'remoteAddress' | 'once'>): boolean {
+    const address = clientAddress(socket.remoteAddress ?? '', undefined, this.#trusted);
+    if (address === undefined) return true;
+    const group = addressGroup(address);
+    const count = this.#sockets.get(group) ?? 0;
+    if (count >= this.#mostSockets) return false;
+    this.#sockets.set(group, count + 1);
+    socket.once('close', () => {
+      const left = (this.#sockets.get(group) ?? 0) - 1;
+      if (left > 0) this.#sockets.set(group, left);
+      else this.#sockets.delete(group);
+    });
+    return true;
   }
 
   /** Either why not, or what is to be called once when the session's connection has closed. */

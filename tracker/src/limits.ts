@@ -318,6 +318,12 @@ export const MAX_BUFFERED_BYTES = 1_048_576;
 /** Connections from one address (of IPv6: one /64) at once: a large office, or a small provider's NAT. */
 export const CONNECTIONS_PER_ADDRESS = 256;
 
+/**
+ * TCP connections from one address beyond those of its clients, so that who is one too many hears so, and is not
+ * kept from asking for the tracker's health.
+ */
+export const SPARE_CONNECTIONS_PER_ADDRESS = 64;
+
 /** New connections from one address per second, for ever. */
 export const CONNECT_RATE_PER_ADDRESS = 20;
 
@@ -381,7 +387,8 @@ export const OVERLOAD_STEP_MS = 1_000;
  * letter a minute fill the tracker. */
 export const HEADERS_TIMEOUT_MS = 10_000;
 
-/** Longest that the rest may take as well, in milliseconds; no request here has any. */
+/** Longest that a whole request may take, in milliseconds, but for a session: those for a swarm and to publish have a
+ * body as well. */
 export const REQUEST_TIMEOUT_MS = 15_000;
 
 /** Streams of one connection of HTTP/2: the least that RFC 9113, section 6.5.2, recommends. */

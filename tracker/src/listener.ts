@@ -8,7 +8,6 @@ import type { Duplex } from 'node:stream';
 import type { Pair } from './certificate.ts';
 import { Http2 } from './connect/http2.ts';
 import { Sniffer } from './connect/sniff.ts';
-import * as limits from './limits.ts';
 
 export interface ListenerOptions {
   /** Undefined: without TLS. */
@@ -16,8 +15,12 @@ export interface ListenerOptions {
   readonly maxConnections: number;
   /** Hears of each connection beyond them. */
   readonly dropped: () => void;
+  /** Whether a new connection may stay; if not, it is closed unanswered. */
+  readonly admits: (socket: Socket) => boolean;
   /** Longest that the head of a request may take, in milliseconds. */
   readonly headersTimeoutMs: number;
+  /** Longest that a whole request may take over HTTP/1.1, in milliseconds. */
+  readonly requestTimeoutMs: number;
   /** Pause between pings of HTTP/2, in milliseconds. */
   readonly heartbeatMs: number;
   readonly http1: (request: IncomingMessage, response: ServerResponse) => void;
@@ -35,10 +38,10 @@ export class Listener {
   readonly #encrypted = new Set<Socket>();
 
   constructor(options: ListenerOptions) {
-    const { pair, headersTimeoutMs, heartbeatMs } = options;
+    const { pair, headersTimeoutMs, requestTimeoutMs, heartbeatMs } = options;
     const serverOptions = {
       headersTimeout: headersTimeoutMs,
-      requestTimeout: limits.REQUEST_TIMEOUT_MS,
+      requestTimeout: requestTimeoutMs,
       // Both are looked for only so often.
       connectionsCheckingInterval: headersTimeoutMs / 2,
       // Some clients offer to switch to HTTP/2 in passing, which is to be ignored.
@@ -72,6 +75,10 @@ export class Listener {
     });
     this.#sniffer = sniffer;
     server.on(arrival, (socket: Socket) => sniffer.accept(socket));
+    // Of TLS as well before its handshake, which costs most.
+    server.on('connection', (socket: Socket) => {
+      if (!options.admits(socket)) socket.destroy();
+    });
     this.#tlsServer?.on('connection', (socket: Socket) => {
       this.#encrypted.add(socket);
       socket.once('close', () => this.#encrypted.delete(socket));

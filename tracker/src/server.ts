@@ -21,7 +21,7 @@ import { certificateOf } from './certificate.ts';
 import type { Config } from './config/settings.ts';
 import { DEFAULTS } from './config/settings.ts';
 import { isPublish, rpcHandlers } from './connect/rpc.ts';
-import { Counters, Tally } from './counters.ts';
+import { Counters, countIn, Tally } from './counters.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { Refusal } from './http.ts';
 import { answer, checkUpgrade, firstFrames, refuseUpgrade } from './http.ts';
@@ -68,6 +68,8 @@ export interface TrackerOptions extends Partial<Config> {
   readonly heartbeatMs?: number;
   /** Longest that the head of a request may take, in milliseconds. @default HEADERS_TIMEOUT_MS */
   readonly headersTimeoutMs?: number;
+  /** Longest that a request may take that is no session, in milliseconds. @default REQUEST_TIMEOUT_MS */
+  readonly requestTimeoutMs?: number;
   /** Pause between two looks at the files of token keys and certificate, in milliseconds. @default KEY_FILE_POLL_MS */
   readonly keyFilePollMs?: number;
   /** How long the event loop has to be late, in milliseconds. @default OVERLOAD_AFTER_MS */
@@ -105,6 +107,7 @@ export interface RunningTracker {
 export async function startTracker({
   heartbeatMs = limits.HEARTBEAT_MS,
   headersTimeoutMs = limits.HEADERS_TIMEOUT_MS,
+  requestTimeoutMs = limits.REQUEST_TIMEOUT_MS,
   keyFilePollMs = limits.KEY_FILE_POLL_MS,
   overloadAfterMs = limits.OVERLOAD_AFTER_MS,
   wait = (ms) => setTimeoutAsync(ms),
@@ -248,6 +251,7 @@ export async function startTracker({
       publisher,
     },
     gate,
+    requestTimeoutMs,
     otherwise: respond,
   });
   if (maxPeers < 0.9 * given.maxPeers)
@@ -262,7 +266,12 @@ export async function startTracker({
       Math.min(maxPeers + limits.SPARE_CONNECTIONS, files - limits.SPARE_FILES),
     ),
     dropped: () => counters.dropped++,
-    ...{ headersTimeoutMs, heartbeatMs, ...rpc },
+    admits(socket) {
+      const isAdmitted = admission.arrive(socket);
+      if (!isAdmitted) countIn(counters.limits, 'connections-per-address');
+      return isAdmitted;
+    },
+    ...{ headersTimeoutMs, requestTimeoutMs, heartbeatMs, ...rpc },
     upgrade(request, stream, head) {
       const refused = (refusal: Refusal) => refuseUpgrade(stream, refusal);
       const wrong = checkUpgrade(request);

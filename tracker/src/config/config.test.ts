@@ -116,6 +116,11 @@ describe('configuration', () => {
       says: /^ZF_ALLOW_ORIGIN \(environment\) takes .*, not ""$/,
     },
     {
+      what: 'a list of no sites',
+      content: { 'allow-origin': [], 'trusted-proxies': [] },
+      says: /^allow-origin in \S+ is empty: name hosts such as .*, or leave it out for all$/,
+    },
+    {
       what: 'an audience of tokens that nobody is asked for',
       args: ['--token-audience', 'me'],
       says: /--token-audience .* without --token-keys-file/,

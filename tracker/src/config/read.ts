@@ -177,6 +177,9 @@ function check(setting: Setting, source: string, value: unknown): unknown {
       return value;
     case 'list': {
       if (!Array.isArray(value)) throw wrong('a list');
+      // Where none stands for all, a list of none may have been meant for nobody.
+      if (value.length === 0 && setting.default.length === 0)
+        throw new ConfigError(`${source} is empty: name ${setting.takes}, or leave it out for all`);
       for (const entry of value)
         if (typeof entry !== 'string' || !setting.accepts(entry))
           throw new ConfigError(`${source} takes ${setting.takes}, not ${JSON.stringify(entry)}`);

@@ -127,6 +127,38 @@ for (const access of ['without tokens', 'with tokens'] as const)
       session.destroy();
     });
 
+    it('of sessions that have ended are cut off where the client does not read', async () => {
+      await start();
+      const settings = { initialWindowSize: 0 };
+      const session = connectHttp2(`http://127.0.0.1:${tracker.port}`, { settings });
+      const stream = askSession(session);
+      while (tracker.stats().peers === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+      stream.write(Buffer.from([0, 0, 0, 0, 1, 0xff]));
+      await once(stream, 'close');
+      session.destroy();
+    });
+
+    it('that are no session are ended where they take too long, over both versions of HTTP', async () => {
+      await start({ headersTimeoutMs: 500, requestTimeoutMs: 1_000 });
+      const session = connectHttp2(`http://127.0.0.1:${tracker.port}`);
+      const lasting = askSession(session);
+      await once(lasting, 'data');
+      const stalled = session.request({
+        ':method': 'POST',
+        ':path': `${GET_SWARM}${query}`,
+        'content-type': 'application/json',
+        'content-length': '100',
+      });
+      stalled.on('error', () => {});
+      const reply = replyTo(
+        `POST ${GET_SWARM}${query} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n`,
+      );
+      await Promise.all([once(stalled, 'close'), reply]);
+      assert.match(await reply, /^HTTP\/1\.1 408 /);
+      assert.equal(tracker.stats().peers, 1);
+      session.destroy();
+    });
+
     it('of HTTP/2 that are cancelled at once, or when they have begun, leave no peer', async () => {
       await start({ heartbeatMs: 3_600_000, adminPort: 0 });
       const session = connectHttp2(`http://127.0.0.1:${tracker.port}`);

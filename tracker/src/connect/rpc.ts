@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import type { Http2ServerRequest, Http2ServerResponse, ServerHttp2Stream } from 'node:http2';
+import { createContextValues } from '@connectrpc/connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { MAX_SESSION_MESSAGE_BYTES } from '@zauberflote/proto';
 import { TrackerService } from '@zauberflote/proto/full';
@@ -7,11 +8,13 @@ import type { Gate } from '../access/gate.ts';
 import type { Refusal } from '../http.ts';
 import { CLOSE_TIMEOUT_MS } from '../limits.ts';
 import type { Tracker } from './service.ts';
-import { trackerService } from './service.ts';
+import { CUT_OFF, trackerService } from './service.ts';
 
 export interface RpcOptions {
   readonly tracker: Tracker;
   readonly gate: Pick<Gate, 'enter' | 'refuse'>;
+  /** Longest that a call over HTTP/2 may take that is no session, in milliseconds. */
+  readonly requestTimeoutMs: number;
   /** Answers all that is no call over HTTP/1.1, and /healthz and /readyz over HTTP/2. */
   readonly otherwise: (request: IncomingMessage, response: ServerResponse) => void;
 }
@@ -20,7 +23,17 @@ const PREFIX = `/${TrackerService.typeName}/`;
 
 /** Whether a path is that of Publish. */
 export function isPublish(url: string): boolean {
-  return url.split('?', 1)[0] === `${PREFIX}${TrackerService.method.publish.name}`;
+  return isCall(url, 'publish');
+}
+
+function isCall(url: string, method: keyof typeof TrackerService.method): boolean {
+  return url.split('?', 1)[0] === `${PREFIX}${TrackerService.method[method].name}`;
+}
+
+/** Ends a stream that its client keeps for so long. */
+function cutOff(stream: ServerHttp2Stream, ms: number): void {
+  const timer = setTimeout(() => stream.destroy(), ms).unref();
+  stream.once('close', () => clearTimeout(timer));
 }
 
 const NO_HOST: Refusal = {
@@ -32,13 +45,18 @@ const NO_HOST: Refusal = {
  * Handlers of requests over HTTP/1.1 and over HTTP/2: calls of TrackerService in gRPC or Connect (JSON or
  * binary), and the rest. Session streams both ways, so it needs HTTP/2.
  */
-export function rpcHandlers({ tracker, gate, otherwise }: RpcOptions) {
+export function rpcHandlers({ tracker, gate, requestTimeoutMs, otherwise }: RpcOptions) {
   const call = connectNodeAdapter({
     routes: trackerService(tracker),
     grpcWeb: false,
     // What is small need not be compressed, and what was is a way to hide much in little.
     acceptCompression: [],
     readMaxBytes: MAX_SESSION_MESSAGE_BYTES,
+    // What a client does not read, the stream would keep as long as the connection lives.
+    contextValues: (request) =>
+      createContextValues().set(CUT_OFF, () => {
+        if ('stream' in request) cutOff(request.stream, CLOSE_TIMEOUT_MS);
+      }),
   });
   const admitted = (
     request: IncomingMessage | Http2ServerRequest,
@@ -61,10 +79,8 @@ export function rpcHandlers({ tracker, gate, otherwise }: RpcOptions) {
       const { url } = request;
       const { stream } = request;
       // A client that goes on sending would keep the stream of a call that has ended.
-      stream.once('finish', () => {
-        const timer = setTimeout(() => stream.close(), CLOSE_TIMEOUT_MS).unref();
-        stream.once('close', () => clearTimeout(timer));
-      });
+      stream.once('finish', () => cutOff(stream, CLOSE_TIMEOUT_MS));
+      if (!isCall(url, 'session')) cutOff(stream, requestTimeoutMs);
       if (url.startsWith(PREFIX)) admitted(request, response);
       else if (/^\/(?:healthz|readyz)(?:$|\?)/.test(url ?? ''))
         otherwise(request as unknown as IncomingMessage, response as unknown as ServerResponse);

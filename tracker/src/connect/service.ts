@@ -1,6 +1,6 @@
 import { toBinary } from '@bufbuild/protobuf';
 import type { ConnectRouter } from '@connectrpc/connect';
-import { Code, ConnectError } from '@connectrpc/connect';
+import { Code, ConnectError, createContextKey } from '@connectrpc/connect';
 import type { ContentId } from '@zauberflote/proto';
 import { checkContentId, ErrorCode, MAX_SESSION_MESSAGE_BYTES } from '@zauberflote/proto';
 import type { SessionRequest } from '@zauberflote/proto/full';
@@ -23,12 +23,15 @@ export interface Tracker {
   readonly publisher: Pick<Publisher, 'publish'> | undefined;
 }
 
+/** What ends a call's stream whose client keeps it after its session has ended. */
+export const CUT_OFF = createContextKey<() => void>(() => {});
+
 /** Answers the calls of TrackerService. */
 export function trackerService(tracker: Tracker): (router: ConnectRouter) => void {
   return (router) =>
     router.service(TrackerService, {
-      async *session(requests, { signal }) {
-        const stream = new StreamSocket();
+      async *session(requests, { signal, values }) {
+        const stream = new StreamSocket(values.get(CUT_OFF));
         const leave = () => {
           tracker.closed(stream);
           stream.leave();

@@ -27,6 +27,12 @@ export class StreamSocket implements Socket, Parkable {
   #held: NodeJS.Timeout | undefined;
   #parked = false;
   #readable: () => void = () => {};
+  readonly #onEnd: () => void;
+
+  /** @param onEnd once, when either side has ended it: some of what was sent may not be read yet */
+  constructor(onEnd: () => void = () => {}) {
+    this.#onEnd = onEnd;
+  }
 
   get bufferedAmount(): number {
     return this.#buffered;
@@ -41,16 +47,12 @@ export class StreamSocket implements Socket, Parkable {
 
   close(code: number, reason: string): void {
     if (this.#end !== 'open') return;
-    this.#end = new ConnectError(reason, STATUS[code - CLOSE_CODE_BASE] ?? Code.Unknown);
-    this.#release();
-    this.#wake();
+    this.#finish(new ConnectError(reason, STATUS[code - CLOSE_CODE_BASE] ?? Code.Unknown));
   }
 
   /** The client has ended its side, or is gone: nothing is left to be sent. */
   leave(): void {
-    if (this.#end === 'open') this.#end = 'left';
-    this.#release();
-    this.#wake();
+    if (this.#end === 'open') this.#finish('left');
   }
 
   hold(ms: number): void {
@@ -90,10 +92,13 @@ export class StreamSocket implements Socket, Parkable {
     }
   }
 
-  #release(): void {
+  #finish(end: ConnectError | 'left'): void {
+    this.#end = end;
     clearTimeout(this.#held);
     this.#held = undefined;
     this.#parked = false;
     this.#readable();
+    this.#wake();
+    this.#onEnd();
   }
 }
