@@ -191,11 +191,11 @@ describe('ConnectionManager over real WebRTC', () => {
     b.connections.connect(A);
     await a.opened(B);
     c.connections.connect(A);
-    assert.equal(await c.closed(A), 'declined');
+    assert.equal(await c.closed(A), 'busy');
     const { body } = net.signals.at(-1)!.signal;
     assert.equal(body.case === 'decline' && body.value.reason, DeclineReason.BUSY);
     a.connections.connect(60n);
-    assert.equal(await a.closed(60n), 'unreachable');
+    assert.equal(await a.closed(60n), 'busy');
     assert.ok(a.connections.isOpen(B));
     a.connections.disconnect(B, 'closed');
     await b.closed(A);
@@ -210,7 +210,7 @@ describe('ConnectionManager over real WebRTC', () => {
     b.connections.connect(A);
     await a.opened(B);
     c.connections.connect(A);
-    assert.equal(await c.closed(A), 'declined');
+    assert.equal(await c.closed(A), 'busy');
     assert.deepEqual(declined(1), [DeclineReason.BUSY]);
     for (const other of [c, d]) {
       a.connections.connect(other.id);
@@ -229,7 +229,7 @@ describe('ConnectionManager over real WebRTC', () => {
     await Promise.all([a.opened(60n), c.opened(A)]);
     timers.advance(GIVE_WAY_MS - 2);
     a.connections.connect(d.id);
-    assert.equal(await a.closed(d.id), 'unreachable');
+    assert.equal(await a.closed(d.id), 'busy');
     a.told.length = 0;
     timers.advance(2);
     a.connections.send(B, request(1));

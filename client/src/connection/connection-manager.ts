@@ -94,10 +94,11 @@ export class ConnectionManager implements Connections {
     if (slot) slot.wanted = true;
     else if (this.#state !== 'running') this.#report(peer, 'closed');
     else if (barred) this.#report(peer, barred === 'flood' ? 'unreachable' : barred);
+    else if (!this.#makeRoom()) this.#report(peer, 'busy');
     else {
       const left = this.#left.take(peer);
       const id = left?.id ?? ++this.#lastAttempt;
-      const attempt = this.#makeRoom() && this.#begin(peer, id, true, left?.offer);
+      const attempt = this.#begin(peer, id, true, left?.offer);
       if (!attempt) this.#report(peer, 'unreachable');
       else if (left) attempt.doubt();
     }
@@ -313,8 +314,9 @@ export class ConnectionManager implements Connections {
       onDeposited: (...what) => this.#left.add(...what),
       onAnswer: (peer, id, description) => this.#answered(peer, id, description),
       onCandidates: (peer, id, candidates) => this.#attempt(peer, id)?.addCandidates(candidates),
-      onDecline: (peer, id) => {
-        if (this.#attempt(peer, id)) return this.#end(peer, 'declined', false);
+      onDecline: (peer, id, reason) => {
+        const why = reason === DeclineReason.BUSY ? 'busy' : 'declined';
+        if (this.#attempt(peer, id)) return this.#end(peer, why, false);
         const left = this.#own.take(id);
         left?.end(false);
         if (left) this.#fill();

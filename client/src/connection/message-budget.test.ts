@@ -174,7 +174,7 @@ describe('a peer that floods, over real WebRTC', () => {
       now += FLOOD_PAUSE_MS - 1;
       a.connections.connect(B);
       b.connections.connect(A);
-      assert.deepEqual([await a.closed(B), await b.closed(A)], ['unreachable', 'declined']);
+      assert.deepEqual([await a.closed(B), await b.closed(A)], ['unreachable', 'busy']);
       now++;
       a.connections.connect(B);
       await a.opened(B);

@@ -3,14 +3,14 @@ import type { PeerId } from '../tracker/types.ts';
 
 /**
  * Why a connection, or the attempt at one, ended.
- * - `unreachable`: the attempt failed: no answer, peer gone, no route, out of time, no WebRTC here, or
- *   no room for another connection.
- * - `declined`: the other peer does not want one now.
+ * - `unreachable`: the attempt failed: no answer, peer gone, no route, out of time, or no WebRTC here.
+ * - `busy`: no room for another connection, here or there, until one of them ends.
+ * - `declined`: the other peer does not want one.
  * - `lost`: it was open and broke, or the other peer sent too many small messages.
  * - `malformed`: the other peer broke the protocol. It is not connected again.
  * - `closed`: this side asked for it.
  */
-export type CloseReason = 'unreachable' | 'declined' | 'lost' | 'malformed' | 'closed';
+export type CloseReason = 'unreachable' | 'busy' | 'declined' | 'lost' | 'malformed' | 'closed';
 
 export interface ConnectionHandlers {
   /** Both channels are open, whoever offered. */

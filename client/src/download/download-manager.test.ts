@@ -212,6 +212,30 @@ describe('DownloadManager', () => {
     assert.deepEqual(bench.fetched, ['/f']);
   });
 
+  for (const { reason, tries } of [
+    { reason: 'busy', tries: 5 },
+    { reason: 'unreachable', tries: 3 },
+  ] as const)
+    it(`connects to a peer ${tries} times in 40 s that is ${reason}`, async () => {
+      bench.now = 0;
+      const timers: (() => void)[] = [];
+      bench.setTimer = (_, run) => {
+        timers.push(run);
+        return () => {};
+      };
+      bench.manager.download(HASH).catch(() => {});
+      await settle();
+      const holders = [{ peer: 1n, size: bench.size, partial: false }];
+      const contentKey = bench.wanted.at(-1) as string;
+      bench.handlers.onPeers({ contentKey, holders, totalHolders: 1, totalPartial: 0 });
+      for (let turns = 0; turns < 4; turns++) {
+        bench.handlers.onClose(1n, reason);
+        bench.now += 10_000;
+        for (const run of timers.splice(0)) run();
+      }
+      assert.deepEqual(bench.connected, Array(tries).fill(1n));
+    });
+
   it('downloads a content once for several callers, and again from its own store', async () => {
     const both = [1, 2].map(() => bench.manager.download(HASH, { fallback: '/f' }));
     await settle();

@@ -323,7 +323,8 @@ export class DownloadManager implements Downloads {
     this.#open.delete(peer);
     this.#uploads.closed(peer);
     this.#requests.closed(peer);
-    this.#tellAll({ type: 'close', peer, barred: reason === 'malformed' });
+    const isBusy = reason === 'busy';
+    this.#tellAll({ type: 'close', peer, barred: reason === 'malformed', isBusy });
   }
 
   #onMessage(peer: PeerId, { body }: PeerMessage): void {

@@ -12,6 +12,7 @@ import {
   MAX_REFUSALS,
   MAX_REST_BYTES,
   MAX_SILENT_TIMEOUTS,
+  MAX_TURNED_AWAY,
   MAX_UNVERIFIED_BYTES,
   MIN_PIPELINE,
   MORE_PEERS_MS,
@@ -244,6 +245,24 @@ describe('DownloadEngine with complete holders', () => {
     }
     bench.tell({ type: 'close', peer: 1n, barred: false });
     assert.deepEqual(bench.said('fail'), [{ type: 'fail', reason: 'no-source' }]);
+  });
+
+  it('waits for room at a peer longer than for one that is not there, and not for ever', () => {
+    const bench = new Bench({ origin: false }).start().seeders(9, 1n);
+    let tries = 1;
+    for (const end = 2 * MAX_TURNED_AWAY; tries < end && bench.said('fail').length === 0; tries++) {
+      bench.tell({ type: 'close', peer: 1n, barred: false, isBusy: true });
+      if (bench.said('fail').length > 0) break;
+      // Nothing else happens meanwhile.
+      const pause = RETRY_PEER_MS * 2 ** (Math.ceil((3 * tries) / MAX_TURNED_AWAY) - 1);
+      assert.deepEqual(bench.pass(pause - 1).said('connect'), []);
+      assert.equal(bench.pass(1).sole('connect').peer, 1n);
+    }
+    assert.equal(tries, MAX_TURNED_AWAY);
+    // One that was served at last is a peer as any other.
+    const served = new Bench({ origin: false }).start().seeders(MANY, 1n);
+    served.tell({ type: 'close', peer: 1n, barred: false, isBusy: true }).pass(RETRY_PEER_MS);
+    assert.ok(served.tell({ type: 'open', peer: 1n }).said('request').length > 0);
   });
 
   it('never tries one again that was barred', () => {

@@ -143,7 +143,7 @@ export class DownloadEngine {
         if (this.#swarm.opened(event.peer, now)) this.#use.opened(now);
         break;
       case 'close':
-        this.#swarm.closed(event.peer, event.barred, now);
+        if (this.#swarm.closed(event, now)) this.#hopeAt = now;
         if (this.#origin.isWhole) this.#origin.leases.askAgain();
         break;
       case 'holdings':

@@ -109,11 +109,14 @@ export class Peers {
     return peer;
   }
 
-  /** The connection to a peer, or the attempt at one, failed: it is tried again later, or never. */
-  failed(peer: Peer, now: number): void {
-    peer.failures++;
+  /**
+   * The connection to a peer, or the attempt at one, failed: it is tried again later, or never.
+   * @param weight 1, or less if that says little of the peer
+   */
+  failed(peer: Peer, now: number, weight: number): void {
+    peer.failures += weight;
     peer.state = peer.failures >= MAX_PEER_FAILURES ? 'spent' : 'known';
-    peer.retryAt = now + RETRY_PEER_MS * 2 ** (peer.failures - 1);
+    peer.retryAt = now + RETRY_PEER_MS * 2 ** (Math.ceil(peer.failures) - 1);
   }
 
   /** The size that most peers still of use claim, complete ones first; the first heard of among equals. */

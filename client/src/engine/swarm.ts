@@ -10,11 +10,13 @@ import {
   BUSY_PAUSE_MS,
   FIRST_PARTIAL,
   FIRST_SEEDERS,
+  MAX_PEER_FAILURES,
   MAX_PEERS,
   MAX_PROMISE_RATE,
   MAX_REFUSALS,
   MAX_REST_BYTES,
   MAX_SILENT_TIMEOUTS,
+  MAX_TURNED_AWAY,
   MIN_SEEDERS,
   MORE_PEERS_MS,
   REQUEST_TIMEOUT_MS,
@@ -188,9 +190,11 @@ export class Swarm {
     return true;
   }
 
-  closed(id: PeerId, barred: boolean, now: number): void {
+  /** @returns whether there was no room for a connection, and it is tried again */
+  closed({ peer: id, barred, isBusy }: EventOf<'close'>, now: number): boolean {
     const peer = this.#peers.get(id);
-    if (!peer) return;
+    if (!peer) return false;
+    const wasConnecting = peer.state === 'connecting';
     this.#requests.release(peer);
     this.#holdings.forget(peer);
     peer.early = undefined;
@@ -201,8 +205,9 @@ export class Swarm {
     if (wasMute) peer.timeouts = 0;
     if (barred) peer.state = 'spent';
     else if (wasMute || peer.state === 'open' || peer.state === 'connecting')
-      this.#peers.failed(peer, now);
+      this.#peers.failed(peer, now, isBusy ? MAX_PEER_FAILURES / MAX_TURNED_AWAY : 1);
     this.#candidates.changed();
+    return !!isBusy && wasConnecting && peer.state === 'known';
   }
 
   /** A peer says what it has; one that nobody told of introduces itself so. */

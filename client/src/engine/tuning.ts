@@ -264,3 +264,10 @@ export const RETRY_PEER_MS = 2_000;
 
 /** Times a peer is tried before the download is done with it. */
 export const MAX_PEER_FAILURES = 3;
+
+/**
+ * Times that there may be no room for a connection to it, there or here: 2 to 8 s apart, so that others have two minutes
+ * and a half to be done. With 3, 6 of 30 files that each had a seeder of its own failed after 6 s, as a page has
+ * 24 connections, and 8 of 24 visitors of a single seeder, which takes 16, after 30 s.
+ */
+export const MAX_TURNED_AWAY = 32;

@@ -56,8 +56,16 @@ export type EngineEvent =
     }
   /** A connection is open; also the reply to `connect` when there was one already. */
   | { readonly type: 'open'; readonly peer: PeerId }
-  /** A connection or the attempt at one ended; `barred`: never use this peer again. */
-  | { readonly type: 'close'; readonly peer: PeerId; readonly barred: boolean }
+  /**
+   * A connection or the attempt at one ended; `barred`: never use this peer again. `isBusy`: there is no room for a
+   * connection, here or there, until others are done.
+   */
+  | {
+      readonly type: 'close';
+      readonly peer: PeerId;
+      readonly barred: boolean;
+      readonly isBusy?: boolean;
+    }
   /** A peer says what it has; it may be one nobody told of. Fields as in peer.proto. */
   | {
       readonly type: 'holdings';
