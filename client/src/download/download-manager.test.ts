@@ -215,8 +215,9 @@ describe('DownloadManager', () => {
   for (const { reason, tries } of [
     { reason: 'busy', tries: 5 },
     { reason: 'unreachable', tries: 3 },
+    { reason: 'malformed', tries: 1 },
   ] as const)
-    it(`connects to a peer ${tries} times in 40 s that is ${reason}`, async () => {
+    it(`tries a peer ${tries} times in 40 s whose connections end as ${reason}`, async () => {
       bench.now = 0;
       const timers: (() => void)[] = [];
       bench.setTimer = (_, run) => {

@@ -7,7 +7,16 @@ import { Chunks } from './chunks.ts';
 import { layoutOf } from './layout.ts';
 import type { OpenRequest, Peer } from './peers.ts';
 import { Requests } from './requests.ts';
-import { MIN_PIPELINE, QUICK_MS, WINDOW_MS } from './tuning.ts';
+import {
+  LATE_FACTOR,
+  MAX_SHARERS,
+  MAX_WINDOW_BYTES,
+  MIN_PIPELINE,
+  QUICK_MS,
+  RANDOM_FIRST,
+  REQUEST_TIMEOUT_MS,
+  WINDOW_MS,
+} from './tuning.ts';
 
 /** Of complete holders that let so many requests pass, those that are asked for the chunk that an origin keeps. */
 function askedFor(ms: number, ...timeouts: number[]): number[] {
@@ -31,6 +40,33 @@ function askedFor(ms: number, ...timeouts: number[]): number[] {
   assignment.proceed(10_000, () => 0, awaited);
   assert.ok(asked.length === 0 ? due > 10_000 : due <= 10_000, `${due}`);
   return asked;
+}
+
+/** What a complete holder is asked for, and until when, where chunks from `common` on are rare. */
+function askedOf({ count = 20, held = 0, common = 19, failed = 0, rate = 0, random = 0 }) {
+  const chunks = new Chunks(layoutOf(count * CHUNK, CHUNK));
+  for (let chunk = 0; chunk < common; chunk++) chunks.addHolder(chunk);
+  for (let chunk = 0; chunk < held; chunk++) chunks.hold(chunk, true);
+  for (let times = 0; times < failed; times++)
+    for (let chunk = 0; chunk < count; chunk++) {
+      chunks.ask(chunk);
+      chunks.unask(chunk, true);
+    }
+  const candidates = new Candidates();
+  const peer = candidates.peers.add(1n, count * CHUNK, 'all', 0) as Peer;
+  Object.assign(peer, { state: 'open' });
+  if (rate > 0) Object.assign(peer.meter, { rate, pace: rate / MAX_SHARERS / 2 });
+  candidates.changed();
+  const requests = new Requests(() => {});
+  requests.begin(chunks);
+  const assignment = new Assignment(candidates, requests);
+  assignment.begin(chunks);
+  assignment.proceed(
+    10_000,
+    () => random,
+    () => [],
+  );
+  return [...peer.requests.values()];
 }
 
 interface Holder {
@@ -98,6 +134,25 @@ class Crowd {
 }
 
 describe('Assignment', () => {
+  it('asks for chunks by chance until there is something to offer, then for the rarest', () => {
+    const first = (held: number) => askedOf({ held, random: 0.5 })[0]?.chunk;
+    assert.equal(first(0), 10);
+    assert.notEqual(first(RANDOM_FIRST - 1), 19);
+    assert.equal(first(RANDOM_FIRST), 19);
+  });
+
+  it('asks the fastest peer for no more than it may at once', () => {
+    const asked = askedOf({ count: 2 * (MAX_WINDOW_BYTES / CHUNK), rate: 1e6 });
+    assert.equal(asked.length, MAX_WINDOW_BYTES / CHUNK);
+  });
+
+  it('gives a peer the time that it should need for what it is asked for, and more each time that it failed', () => {
+    const [known] = askedOf({ count: 1, rate: 1 });
+    assert.equal(known?.timeout, LATE_FACTOR * CHUNK * MAX_SHARERS);
+    for (const failed of [0, 1, 2])
+      assert.equal(askedOf({ count: 1, failed })[0]?.timeout, REQUEST_TIMEOUT_MS * 2 ** failed);
+  });
+
   it('asks a peer for what an origin keeps, once that takes longer than the peer should', () => {
     assert.deepEqual(askedFor(100, 0), []);
     assert.deepEqual(askedFor(500, 0), [0]);

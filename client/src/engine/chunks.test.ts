@@ -23,4 +23,27 @@ describe('Chunks', () => {
       assert.equal(chunks.offeredBytes, bytes);
     }
   });
+
+  it('picks the rarest of what a peer has, wherever it begins to look, or any', () => {
+    const chunks = new Chunks(layoutOf(6 * 100, 100));
+    for (const [chunk, holders] of [3, 2, 4, 2, 1, 3].entries())
+      for (let holder = 0; holder < holders; holder++) chunks.addHolder(chunk);
+    const without = (...missing: number[]) => {
+      const picked = (rarest: boolean) =>
+        new Set(
+          Array.from({ length: 6 }, (_, i) =>
+            chunks.pick(
+              (chunk) => !missing.includes(chunk),
+              () => i / 6,
+              rarest,
+            ),
+          ),
+        );
+      return { rarest: [...picked(true)], any: picked(false).size };
+    };
+    assert.deepEqual(without(), { rarest: [4], any: 6 });
+    assert.deepEqual(without(4).rarest.toSorted(), [1, 3]);
+    assert.deepEqual(without(1, 3, 4).rarest.toSorted(), [0, 5]);
+    assert.equal(without(1, 3, 4).any, 3);
+  });
 });
