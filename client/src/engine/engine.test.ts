@@ -6,6 +6,7 @@ import {
   BUSY_PAUSE_MS,
   FIRST_PARTIAL,
   FIRST_SEEDERS,
+  GIVE_UP_MS,
   MAX_KNOWN_PEERS,
   MAX_PEER_FAILURES,
   MAX_PEERS,
@@ -20,6 +21,7 @@ import {
   REFRESH_MS,
   REQUEST_TIMEOUT_MS,
   RETRY_PEER_MS,
+  ROOM_MS,
   SEEDER_PATIENCE_MS,
   SETTLE_MS,
   START_WINDOW_BYTES,
@@ -254,11 +256,39 @@ describe('DownloadEngine with complete holders', () => {
       bench.tell({ type: 'close', peer: 1n, barred: false, isBusy: true });
       if (bench.said('fail').length > 0) break;
       // Nothing else happens meanwhile.
-      const pause = RETRY_PEER_MS * 2 ** (Math.ceil((3 * tries) / MAX_TURNED_AWAY) - 1);
+      const pause = RETRY_PEER_MS * 2 ** (Math.min(tries, 3) - 1);
       assert.deepEqual(bench.pass(pause - 1).said('connect'), []);
       assert.equal(bench.pass(1).sole('connect').peer, 1n);
     }
     assert.equal(tries, MAX_TURNED_AWAY);
+    // Nor for one after the other, or where there is an origin, however bad: a page has a way of its own then.
+    const many = new Bench({ origin: false }).start();
+    const turnAway = () => {
+      for (
+        const asked = many.said('connect');
+        asked.length > 0 && many.said('fail').length === 0;
+      ) {
+        const { peer } = asked.shift()!;
+        many.tell({ type: 'close', peer, barred: false, isBusy: true });
+        asked.push(...many.said('connect'));
+      }
+    };
+    let ms = 0;
+    for (let peer = 1n; many.said('fail').length === 0; ms += 3_000, peer++) {
+      many.seeders(9, peer);
+      turnAway();
+      if (many.said('fail').length === 0) many.pass(3_000);
+      turnAway();
+      assert.ok(ms <= ROOM_MS + GIVE_UP_MS);
+    }
+    assert.ok(ms >= ROOM_MS);
+    const other = new Bench().start().seeders(MANY, 1n);
+    for (let times = 1; times <= MAX_PEER_FAILURES; times++) {
+      assert.equal(other.sole('connect').peer, 1n);
+      other.tell({ type: 'close', peer: 1n, barred: false, isBusy: true });
+      other.pass(RETRY_PEER_MS * 2 ** (times - 1));
+    }
+    assert.deepEqual(other.pass(60_000).said('connect'), []);
     // One that was served at last is a peer as any other.
     const served = new Bench({ origin: false }).start().seeders(MANY, 1n);
     served.tell({ type: 'close', peer: 1n, barred: false, isBusy: true }).pass(RETRY_PEER_MS);

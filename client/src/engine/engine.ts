@@ -4,7 +4,7 @@ import { Origin } from './origin.ts';
 import { OriginUse } from './origin-use.ts';
 import type { Situation } from './situation.ts';
 import { Swarm } from './swarm.ts';
-import { GIVE_UP_MS, MAX_UNVERIFIED_BYTES, REFRESH_MS } from './tuning.ts';
+import { GIVE_UP_MS, MAX_UNVERIFIED_BYTES, REFRESH_MS, ROOM_MS } from './tuning.ts';
 import type { Effect, EngineEvent, EventOf, PeerId } from './types.ts';
 
 /** `chunks`: each by itself, against a manifest. `whole`: the complete file. */
@@ -143,7 +143,7 @@ export class DownloadEngine {
         if (this.#swarm.opened(event.peer, now)) this.#use.opened(now);
         break;
       case 'close':
-        if (this.#swarm.closed(event, now)) this.#hopeAt = now;
+        this.#closed(event);
         if (this.#origin.isWhole) this.#origin.leases.askAgain();
         break;
       case 'holdings':
@@ -294,6 +294,17 @@ export class DownloadEngine {
       hasOthers: this.#swarm.hasCandidates,
       takeBack: (chunk) => this.#swarm.takeBack(chunk),
     };
+  }
+
+  /**
+   * Where there is no origin, room for a connection is waited for; else that would keep a page from what it does itself
+   * when this has failed. Nor for ever, or for one of those that are asked one after the other.
+   */
+  #closed(event: EventOf<'close'>): void {
+    const mayWait = this.#origin.phase === 'none' && !this.#mismatch;
+    const isSoon = this.#now < this.#progressAt + ROOM_MS;
+    const isBusy = !!event.isBusy && mayWait && isSoon;
+    if (this.#swarm.closed(event, isBusy, this.#now)) this.#hopeAt = this.#now;
   }
 
   #fragment(event: EventOf<'fragment'>): void {

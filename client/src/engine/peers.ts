@@ -116,7 +116,7 @@ export class Peers {
   failed(peer: Peer, now: number, weight: number): void {
     peer.failures += weight;
     peer.state = peer.failures >= MAX_PEER_FAILURES ? 'spent' : 'known';
-    peer.retryAt = now + RETRY_PEER_MS * 2 ** (Math.ceil(peer.failures) - 1);
+    peer.retryAt = now + RETRY_PEER_MS * 2 ** (Math.min(peer.failures / weight, 3) - 1);
   }
 
   /** The size that most peers still of use claim, complete ones first; the first heard of among equals. */

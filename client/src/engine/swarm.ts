@@ -190,8 +190,11 @@ export class Swarm {
     return true;
   }
 
-  /** @returns whether there was no room for a connection, and it is tried again */
-  closed({ peer: id, barred, isBusy }: EventOf<'close'>, now: number): boolean {
+  /**
+   * @param isBusy there was no room for a connection, which is no failure of the peer
+   * @returns whether that is so, and it is tried again
+   */
+  closed({ peer: id, barred }: EventOf<'close'>, isBusy: boolean, now: number): boolean {
     const peer = this.#peers.get(id);
     if (!peer) return false;
     const wasConnecting = peer.state === 'connecting';
@@ -207,7 +210,7 @@ export class Swarm {
     else if (wasMute || peer.state === 'open' || peer.state === 'connecting')
       this.#peers.failed(peer, now, isBusy ? MAX_PEER_FAILURES / MAX_TURNED_AWAY : 1);
     this.#candidates.changed();
-    return !!isBusy && wasConnecting && peer.state === 'known';
+    return isBusy && wasConnecting && peer.state === 'known';
   }
 
   /** A peer says what it has; one that nobody told of introduces itself so. */

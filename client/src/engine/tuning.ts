@@ -266,8 +266,11 @@ export const RETRY_PEER_MS = 2_000;
 export const MAX_PEER_FAILURES = 3;
 
 /**
- * Times that there may be no room for a connection to it, there or here: 2 to 8 s apart, so that others have two minutes
- * and a half to be done. With 3, 6 of 30 files that each had a seeder of its own failed after 6 s, as a page has
- * 24 connections, and 8 of 24 visitors of a single seeder, which takes 16, after 30 s.
+ * Times that a download without an origin may find no room for a connection to it, there or here: 2, 4 and then 8 s apart.
+ * With 3, 6 of 30 files that each had a seeder of its own failed after 6 s, as a page has 24 connections, and
+ * 8 of 24 visitors of a single seeder, which takes 16, after 30 s.
  */
-export const MAX_TURNED_AWAY = 32;
+export const MAX_TURNED_AWAY = 16;
+
+/** And time for which such answers keep a download waiting to which nothing comes, in ms. */
+export const ROOM_MS = 120_000;

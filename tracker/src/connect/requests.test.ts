@@ -138,6 +138,23 @@ for (const access of ['without tokens', 'with tokens'] as const)
       session.destroy();
     });
 
+    it('of sessions that are refused are cut off where the client does not read', async () => {
+      await start({ allowOrigin: ['example.com'] });
+      const settings = { initialWindowSize: 0 };
+      const session = connectHttp2(`http://127.0.0.1:${tracker.port}`, { settings });
+      const stream = session.request({
+        ':method': 'POST',
+        ':path': `${SESSION}${query}`,
+        'content-type': 'application/grpc',
+        origin: 'https://other.test',
+      });
+      stream.on('error', () => {});
+      const [{ ':status': status }] = await once(stream, 'response');
+      assert.equal(status, 403);
+      await once(stream, 'close');
+      session.destroy();
+    });
+
     it('that are no session are ended where they take too long, over both versions of HTTP', async () => {
       await start({ headersTimeoutMs: 500, requestTimeoutMs: 1_000 });
       const session = connectHttp2(`http://127.0.0.1:${tracker.port}`);

@@ -32,6 +32,7 @@ function isCall(url: string, method: keyof typeof TrackerService.method): boolea
 
 /** Ends a stream that its client keeps for so long. */
 function cutOff(stream: ServerHttp2Stream, ms: number): void {
+  if (stream.destroyed) return;
   const timer = setTimeout(() => stream.destroy(), ms).unref();
   stream.once('close', () => clearTimeout(timer));
 }
@@ -63,8 +64,10 @@ export function rpcHandlers({ tracker, gate, requestTimeoutMs, otherwise }: RpcO
     response: ServerResponse | Http2ServerResponse,
   ) => {
     const asked = request as IncomingMessage;
-    const refused = (refusal: Refusal) =>
+    const refused = (refusal: Refusal) => {
       refuse(response, { ...refusal, text: `${refusal.text}\n` });
+      if ('stream' in request) cutOff(request.stream, CLOSE_TIMEOUT_MS);
+    };
     // The adapter throws at these.
     const authority = 'authority' in request ? request.authority : request.headers.host;
     if (!URL.canParse(`http://${authority ?? ' '}`)) return gate.refuse(asked, NO_HOST, refused);
