@@ -57,7 +57,8 @@
   // and whoever gives up loads everything from the origin that is overloaded (measured: 4 copies).
   setTimeout(start, 3e4);
   // The socket need not wait for the script (early-socket.ts), but 10 ms for one from the cache, which asks for all
-  // elements with its own request for the socket (measured: 1 to 10 ms), and up to 50 for the first marked element. (Timers and intervals have the same numbers.)
+  // elements with its own request for the socket (measured: 1 to 10 ms; 2 to 71 on a processor four times as slow), and
+  // up to 50 for the first marked element. What ends timers ends intervals, too.
   let turns = 5;
   const early = setInterval(() => {
     const named = d.querySelector('script[data-tracker]')?.dataset.tracker.trim().split(/\s/)[0];

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import type { ClientHttp2Session } from 'node:http2';
+import type { ClientHttp2Session, OutgoingHttpHeaders } from 'node:http2';
 import { connect as connectHttp2 } from 'node:http2';
 import type { Socket } from 'node:net';
 import { connect } from 'node:net';
@@ -73,12 +73,13 @@ for (const access of ['without tokens', 'with tokens'] as const)
       await lives();
     });
 
-    const askSession = (session: ClientHttp2Session) => {
+    const askSession = (session: ClientHttp2Session, headers: OutgoingHttpHeaders = {}) => {
       const stream = session.request({
         ':method': 'POST',
         ':path': `${SESSION}${query}`,
         'content-type': 'application/grpc',
         te: 'trailers',
+        ...headers,
       });
       stream.on('error', () => {});
       return stream;
@@ -142,13 +143,7 @@ for (const access of ['without tokens', 'with tokens'] as const)
       await start({ allowOrigin: ['example.com'] });
       const settings = { initialWindowSize: 0 };
       const session = connectHttp2(`http://127.0.0.1:${tracker.port}`, { settings });
-      const stream = session.request({
-        ':method': 'POST',
-        ':path': `${SESSION}${query}`,
-        'content-type': 'application/grpc',
-        origin: 'https://other.test',
-      });
-      stream.on('error', () => {});
+      const stream = askSession(session, { origin: 'https://other.test' });
       const [{ ':status': status }] = await once(stream, 'response');
       assert.equal(status, 403);
       await once(stream, 'close');
