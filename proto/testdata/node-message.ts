@@ -30,6 +30,7 @@ export const NODE_MESSAGE: readonly Vector[] = [
       number: 4294967295,
       peerId: '17361641481138401520',
       maxOffers: 3,
+      ipVersion: 6,
       contents: [
         { content: manifest, holders: 12 },
         { content: id, holders: 5 },

@@ -1,11 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import { isIP } from 'node:net';
 import { addressGroup, clientAddress, networks } from './abuse/address.ts';
 import type { AddressLimits } from './abuse/addresses.ts';
 import { Addresses } from './abuse/addresses.ts';
 import { isOriginAllowed } from './abuse/origins.ts';
 import type { Refusal } from './http.ts';
 import * as limits from './limits.ts';
+import type { IpVersion } from './registry/peer.ts';
 
 export interface AdmissionOptions extends AddressLimits {
   /** Networks of proxies whose X-Forwarded-For is believed; they themselves are not limited. */
@@ -82,6 +84,11 @@ export class Admission {
     const forwarded = headers['x-forwarded-for'];
     const forwardedFor = Array.isArray(forwarded) ? forwarded.join() : forwarded;
     return clientAddress(socket.remoteAddress ?? '', forwardedFor, this.#trusted);
+  }
+
+  /** By which version of IP the visitor has come, as far as that is known. */
+  ipVersionOf(request: Pick<IncomingMessage, 'headers' | 'socket'>): IpVersion {
+    return isIP(this.addressOf(request) ?? '') as IpVersion;
   }
 
   tick(now: number): void {

@@ -239,7 +239,7 @@ export async function startTracker({
     answer(request, response, { counts: () => registry.counts(), readiness });
   const rpc = rpcHandlers({
     tracker: {
-      open: (stream) => sessions.open(stream),
+      open: (stream, ipVersion) => sessions.open(stream, ipVersion),
       receive: (stream, frame) => turns.receive(stream, frame, true),
       closed(stream) {
         turns.forget(stream);
@@ -251,6 +251,7 @@ export async function startTracker({
       publisher,
     },
     gate,
+    ipVersionOf: (request) => admission.ipVersionOf(request),
     requestTimeoutMs,
     otherwise: respond,
   });
@@ -298,7 +299,7 @@ export async function startTracker({
         sessions.end(socket, ErrorCode.TOO_LARGE, message);
       };
       heartbeat.watch(socket);
-      sessions.open(socket);
+      sessions.open(socket, admission.ipVersionOf(request));
       for (const frame of firstFrames(request)) turns.receive(socket, frame, true);
     });
   }

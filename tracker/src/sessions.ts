@@ -13,7 +13,7 @@ import type { Counters } from './counters.ts';
 import { countIn, errorName } from './counters.ts';
 import * as limits from './limits.ts';
 import type { Log } from './log.ts';
-import type { Effect } from './registry/peer.ts';
+import type { Effect, IpVersion } from './registry/peer.ts';
 import type { Registry } from './registry/registry.ts';
 import { truncateUtf8 } from './text.ts';
 
@@ -76,10 +76,11 @@ export class Sessions {
     return this.#open.has(socket);
   }
 
-  open(socket: Socket): void {
+  /** @param ipVersion by which its client has come */
+  open(socket: Socket, ipVersion?: IpVersion): void {
     this.#counters.sessions++;
     this.#open.set(socket, new Meter(this.#rates, this.#now()));
-    this.perform(socket, () => this.#registry.connect(socket, this.#random));
+    this.perform(socket, () => this.#registry.connect(socket, this.#random, ipVersion));
   }
 
   /** A whole message arrived. After the session ended it is ignored. */

@@ -6,7 +6,7 @@ import { Exchange } from '../src/backplane/exchange.ts';
 import { MemoryHub } from '../src/backplane/memory.ts';
 import { Counters } from '../src/counters.ts';
 import type { RegistryOptions } from '../src/registry/options.ts';
-import type { Effect } from '../src/registry/peer.ts';
+import type { Effect, IpVersion } from '../src/registry/peer.ts';
 import { Registry } from '../src/registry/registry.ts';
 import type { Body } from './messages.ts';
 import { received } from './messages.ts';
@@ -127,10 +127,15 @@ export class Nodes {
 
   /** Connects a client to a node. */
   async enter(node: number, ...names: readonly string[]): Promise<void> {
+    return this.enterBy(0, node, ...names);
+  }
+
+  /** The same, by a version of IP. */
+  async enterBy(ipVersion: IpVersion, node: number, ...names: readonly string[]): Promise<void> {
     const at = this.nodes[node]!;
     for (const name of names) {
       this.#at.set(name, at);
-      const [seen] = await this.#after(at, at.registry.connect(name, this.#random));
+      const [seen] = await this.#after(at, at.registry.connect(name, this.#random, ipVersion));
       assert.ok(seen && 'body' in seen && seen.body.case === 'welcome');
       this.ids.set(name, seen.body.value.peerId);
     }

@@ -3,7 +3,7 @@ import type { SessionResponse } from '@zauberflote/proto';
 import { decodeSessionResponse, encodeSessionResponse } from '@zauberflote/proto';
 import { seeded } from '../../demo/random.ts';
 import type { RegistryOptions, RegistryStats } from '../src/registry/options.ts';
-import type { Effect } from '../src/registry/peer.ts';
+import type { Effect, IpVersion } from '../src/registry/peer.ts';
 import { Registry } from '../src/registry/registry.ts';
 import type { Body } from './messages.ts';
 import { received } from './messages.ts';
@@ -38,8 +38,13 @@ export class Room {
 
   /** Connects each and notes its id. */
   enter(...names: readonly string[]): void {
+    for (const name of names) this.enterBy(0, name);
+  }
+
+  /** Connects each by a version of IP and notes its id. */
+  enterBy(ipVersion: IpVersion, ...names: readonly string[]): void {
     for (const name of names) {
-      const [seen, ...rest] = this.connect(name);
+      const [seen, ...rest] = this.connect(name, ipVersion);
       assert.ok(seen && 'body' in seen && seen.body.case === 'welcome' && rest.length === 0);
       this.ids.set(name, seen.body.value.peerId);
     }
@@ -49,8 +54,8 @@ export class Room {
     return this.ids.get(name) ?? assert.fail(`${name} has never been here`);
   }
 
-  connect(name: string): Seen[] {
-    return this.registry.connect(name, this.#random).map(see);
+  connect(name: string, ipVersion: IpVersion = 0): Seen[] {
+    return this.registry.connect(name, this.#random, ipVersion).map(see);
   }
 
   send(name: string, body: Body): Seen[] {

@@ -47,6 +47,12 @@ interface ExchangeOptions<C> {
   readonly maxInquiries?: number;
 }
 
+/** For whom other nodes are asked. */
+type Asker = Pick<Wanted, 'peerId' | 'ipVersion' | 'maxOffers'>;
+
+/** Somebody only counts. */
+const NOBODY: Asker = { peerId: 0n, ipVersion: 0, maxOffers: 0 };
+
 /** Something that other nodes were asked. */
 interface Asked {
   /** Those that have not answered. */
@@ -102,8 +108,8 @@ export class Exchange<C> {
   }
 
   /** Answers a Want with what other nodes know, within `INQUIRY_MS`. */
-  seek(to: C, { want, peerId, maxOffers, sought }: Wanted): void {
-    void this.#ask(peerId, maxOffers, sought).then((found) =>
+  seek(to: C, { want, sought, ...asker }: Wanted): void {
+    void this.#ask(asker, sought).then((found) =>
       this.#perform(to, () => this.#registry.answer(to, want, found, this.#now(), this.#random)),
     );
   }
@@ -131,7 +137,7 @@ export class Exchange<C> {
 
   /** How many hold a content, or a part of it, at all nodes that answer (at most `MAX_NODES_ASKED`). */
   async count(content: ContentId): Promise<{ complete: number; partial: number }> {
-    const found = await this.#ask(0n, 0, [{ content, holders: 0 }]);
+    const found = await this.#ask(NOBODY, [{ content, holders: 0 }]);
     // Not before: while others were asked it may have changed.
     let { complete, partial } = this.#registry.swarm(content);
     for (const { swarms } of found)
@@ -207,11 +213,7 @@ export class Exchange<C> {
   }
 
   /** What the nodes that have something say in time; nothing where none can be asked. */
-  #ask(
-    peerId: bigint,
-    maxOffers: number,
-    sought: readonly Init<Sought>[],
-  ): Promise<readonly Found[]> {
+  #ask(asker: Asker, sought: readonly Init<Sought>[]): Promise<readonly Found[]> {
     if (!this.#backplane.isUp || this.#asked.size >= this.#maxInquiries) return Promise.resolve([]);
     this.#counters.inquiries++;
     this.#lastNumber = (this.#lastNumber % limits.MAX_INQUIRY_NUMBER) + 1;
@@ -228,15 +230,14 @@ export class Exchange<C> {
         end();
       }, limits.INQUIRY_MS);
       this.#asked.set(number, asked);
-      this.#inquire(number, asked, peerId, maxOffers, sought).catch(end);
+      this.#inquire(number, asked, asker, sought).catch(end);
     });
   }
 
   async #inquire(
     number: number,
     { waiting, end }: Asked,
-    peerId: bigint,
-    maxOffers: number,
+    asker: Asker,
     sought: readonly Init<Sought>[],
   ): Promise<void> {
     const nodes = sought.map((): readonly string[] => []);
@@ -266,9 +267,9 @@ export class Exchange<C> {
     for (const node of byNode.keys()) waiting.add(node);
     if (waiting.size === 0) return end();
     // An offer that is given and not needed is lost.
-    const each = Math.ceil(maxOffers / byNode.size);
+    const each = Math.ceil(asker.maxOffers / byNode.size);
     for (const [node, contents] of byNode) {
-      const value = { number, peerId, maxOffers: each, contents };
+      const value = { ...asker, number, maxOffers: each, contents };
       void this.#send(node, { case: 'inquiry', value }).then((fate) => {
         if (fate !== 'heard' && waiting.delete(node) && waiting.size === 0) end();
       });

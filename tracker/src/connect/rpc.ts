@@ -7,12 +7,15 @@ import { TrackerService } from '@zauberflote/proto/full';
 import type { Gate } from '../access/gate.ts';
 import type { Refusal } from '../http.ts';
 import { CLOSE_TIMEOUT_MS } from '../limits.ts';
+import type { IpVersion } from '../registry/peer.ts';
 import type { Tracker } from './service.ts';
-import { CUT_OFF, trackerService } from './service.ts';
+import { CUT_OFF, IP_VERSION, trackerService } from './service.ts';
 
 export interface RpcOptions {
   readonly tracker: Tracker;
   readonly gate: Pick<Gate, 'enter' | 'refuse'>;
+  /** By which version of IP its client has come. */
+  readonly ipVersionOf: (request: IncomingMessage) => IpVersion;
   /** Longest that a call over HTTP/2 may take that is no session, in milliseconds. */
   readonly requestTimeoutMs: number;
   /** Answers all that is no call over HTTP/1.1, and /healthz and /readyz over HTTP/2. */
@@ -46,7 +49,8 @@ const NO_HOST: Refusal = {
  * Handlers of requests over HTTP/1.1 and over HTTP/2: calls of TrackerService in gRPC or Connect (JSON or
  * binary), and the rest. Session streams both ways, so it needs HTTP/2.
  */
-export function rpcHandlers({ tracker, gate, requestTimeoutMs, otherwise }: RpcOptions) {
+export function rpcHandlers(options: RpcOptions) {
+  const { tracker, gate, ipVersionOf, requestTimeoutMs, otherwise } = options;
   const call = connectNodeAdapter({
     routes: trackerService(tracker),
     grpcWeb: false,
@@ -55,9 +59,11 @@ export function rpcHandlers({ tracker, gate, requestTimeoutMs, otherwise }: RpcO
     readMaxBytes: MAX_SESSION_MESSAGE_BYTES,
     // What a client does not read, the stream would keep as long as the connection lives.
     contextValues: (request) =>
-      createContextValues().set(CUT_OFF, () => {
-        if ('stream' in request) cutOff(request.stream, CLOSE_TIMEOUT_MS);
-      }),
+      createContextValues()
+        .set(IP_VERSION, ipVersionOf(request as IncomingMessage))
+        .set(CUT_OFF, () => {
+          if ('stream' in request) cutOff(request.stream, CLOSE_TIMEOUT_MS);
+        }),
   });
   const admitted = (
     request: IncomingMessage | Http2ServerRequest,

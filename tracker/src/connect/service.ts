@@ -6,11 +6,12 @@ import { checkContentId, ErrorCode, MAX_SESSION_MESSAGE_BYTES } from '@zauberflo
 import type { SessionRequest } from '@zauberflote/proto/full';
 import { SessionRequestSchema, TrackerService } from '@zauberflote/proto/full';
 import type { Publisher } from '../publish/publisher.ts';
+import type { IpVersion } from '../registry/peer.ts';
 import { StreamSocket } from './stream-socket.ts';
 
 /** What the service needs of the tracker. */
 export interface Tracker {
-  readonly open: (stream: StreamSocket) => void;
+  readonly open: (stream: StreamSocket, ipVersion: IpVersion) => void;
   readonly receive: (stream: StreamSocket, frame: Uint8Array) => void;
   readonly closed: (stream: StreamSocket) => void;
   readonly end: (stream: StreamSocket, code: ErrorCode, message: string) => void;
@@ -26,6 +27,9 @@ export interface Tracker {
 /** What ends a call's stream whose client keeps it after its session has ended. */
 export const CUT_OFF = createContextKey<() => void>(() => {});
 
+/** By which version of IP a call has come. */
+export const IP_VERSION = createContextKey<IpVersion>(0);
+
 /** Answers the calls of TrackerService. */
 export function trackerService(tracker: Tracker): (router: ConnectRouter) => void {
   return (router) =>
@@ -37,7 +41,7 @@ export function trackerService(tracker: Tracker): (router: ConnectRouter) => voi
           stream.leave();
         };
         signal.addEventListener('abort', leave);
-        tracker.open(stream);
+        tracker.open(stream, values.get(IP_VERSION));
         void read(tracker, stream, requests).then(leave);
         try {
           yield* stream.sent();

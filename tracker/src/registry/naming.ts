@@ -40,6 +40,8 @@ interface NamingOptions<C> {
   readonly maxIntroductions: number;
 }
 
+const IP_VERSIONS = [4, 6] as const;
+
 /** Names holders to those who want a content, and remembers whom it named to whom. */
 export class Naming<C> {
   readonly #swarms: ReadonlyMap<string, Swarm<C>>;
@@ -85,7 +87,8 @@ export class Naming<C> {
       return isLacking ? [{ content, holders: count - complete }] : [];
     });
     if (sought.length === 0) return undefined;
-    return { want, peerId: peer.id, maxOffers: Math.max(0, offers), sought };
+    const { id: peerId, ipVersion } = peer;
+    return { want, peerId, ipVersion, maxOffers: Math.max(0, offers), sought };
   }
 
   /** The reply to a Want. @param found what other nodes answered */
@@ -103,7 +106,7 @@ export class Naming<C> {
       const key = contentKey(content);
       const swarm = this.#swarms.get(key);
       const own = peer.holdings.get(key);
-      const here = swarm?.sample(count, own, random) ?? [];
+      const here = swarm?.sample(count, own, peer.ipVersion, random) ?? [];
       const there = elsewhere.get(key);
       const chosen = there ? merge(here, shuffled(there.holders, random), count) : here;
       const holders = chosen.flatMap((choice) => {
@@ -129,17 +132,18 @@ export class Naming<C> {
   /** The reply to another node, for one of its peers. */
   inquired(
     node: string,
-    { number, peerId, maxOffers, contents }: Inquiry,
+    { number, peerId, maxOffers, contents, ...inquiry }: Inquiry,
     now: number,
     random: () => number,
   ): Init<Findings> {
     const most = Math.floor(limits.MAX_HOLDERS_PER_REPLY / contents.length);
     let offersLeft = Math.min(maxOffers, limits.MAX_OFFERS_PER_REPLY);
     const newcomer = offersLeft > 0 ? this.#strangers.meet(peerId, node) : undefined;
+    const ipVersion = IP_VERSIONS.find((version) => version === inquiry.ipVersion) ?? 0;
     const swarms = contents.map(({ content, holders }) => {
       const swarm = this.#swarms.get(contentKey(content!));
       const count = Math.min(holders, this.#holdersPerContent, most);
-      const named = (swarm?.sample(count, undefined, random) ?? []).map((member) => {
+      const named = (swarm?.sample(count, undefined, ipVersion, random) ?? []).map((member) => {
         const { peer, size, partial } = member;
         const wanted = newcomer && offersLeft > 0;
         const offer = wanted ? this.#give(peer, newcomer, now) : undefined;

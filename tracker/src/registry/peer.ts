@@ -34,11 +34,16 @@ export type Effect<C> =
   /** Send a message to another node. */
   | { readonly node: string; readonly message: NodeMessageBody };
 
+/** By which version of IP a peer has come; 0 where that is not known. */
+export type IpVersion = 0 | 4 | 6;
+
 /** What a peer wants and too few complete holders are connected here. */
 export interface Wanted {
   readonly want: Want;
   /** Who wants it. */
   readonly peerId: bigint;
+  /** Who of theirs to prefer. */
+  readonly ipVersion: IpVersion;
   /** How many deposited offers others may add. */
   readonly maxOffers: number;
   /** What there is too little of. */
@@ -102,6 +107,7 @@ export class Stranger<C> extends Party<C> {
 /** A connected peer and everything that is kept about it. */
 export class Peer<C> extends Party<C> {
   readonly connection: C;
+  readonly ipVersion: IpVersion;
   /** What it announced, by content key. */
   readonly holdings = new Map<string, Membership<C>>();
   /** Peers that were named to this one, the oldest first: it may send them offers. */
@@ -112,9 +118,10 @@ export class Peer<C> extends Party<C> {
   /** Offers it left for whoever comes, the oldest first. */
   #deposits: { readonly offer: DepositedOffer; readonly since: number }[] = [];
 
-  constructor(id: bigint, connection: C) {
+  constructor(id: bigint, connection: C, ipVersion: IpVersion = 0) {
     super(id);
     this.connection = connection;
+    this.ipVersion = ipVersion;
   }
 
   knows(other: Party<C>): boolean {

@@ -290,6 +290,33 @@ describe('registry: samples', () => {
       assert.ok(statistic < 149, `chi-squared is ${statistic}`);
     });
 
+  it('prefers who came by the same version of IP, each at most twofold', () => {
+    const room = new Room();
+    const [six, four] = [crowd.slice(0, 10), crowd.slice(10)];
+    room.enterBy(6, ...six, 'asker');
+    room.enterBy(4, ...four);
+    for (const name of crowd) room.send(name, have([1]));
+    const ids = new Set(six.map((name) => room.id(name)));
+    const rounds = 2000;
+    let named = 0;
+    for (let round = 0; round < rounds; round++)
+      for (const { peerId } of swarms(room.send('asker', want([1], 10)))[0]!.holders)
+        if (ids.has(peerId)) named++;
+    // For each of ten places two draws where the first is another: 0.1 + 0.9 × 0.1, less what is named already.
+    const mean = named / rounds;
+    assert.ok(mean > 1.6 && mean < 1.9, `${mean} of 10`);
+  });
+
+  it('names who came by another version where there is nobody else, and to whom nothing is known', () => {
+    const room = new Room();
+    room.enterBy(6, 'six', 'lonely');
+    room.enterBy(4, 'four');
+    room.enter('unknown');
+    for (const name of ['four', 'six']) room.send(name, have([1]));
+    for (const name of ['lonely', 'unknown', 'four'])
+      assert.equal(swarms(room.send(name, want([1])))[0]!.holders.length, name === 'four' ? 1 : 2);
+  });
+
   it('keeps the largest reply within one message', () => {
     const room = new Room();
     const ids = Array.from({ length: 64 }, (_, n) => n);

@@ -28,7 +28,7 @@ import { LeaseBook } from './lease-book.ts';
 import type { Found } from './naming.ts';
 import { Naming } from './naming.ts';
 import type { RegistryOptions, RegistryStats } from './options.ts';
-import type { Effect, Party } from './peer.ts';
+import type { Effect, IpVersion, Party } from './peer.ts';
 import { Peer } from './peer.ts';
 import { Strangers } from './strangers.ts';
 import { largest, Swarm } from './swarm.ts';
@@ -92,14 +92,14 @@ export class Registry<C> {
    * A connection was opened: greets it, or turns it away when the registry is full.
    * @throws if it is connected already, or `random` keeps giving ids that are in use.
    */
-  connect(connection: C, random: () => number): Effect<C>[] {
+  connect(connection: C, random: () => number, ipVersion: IpVersion = 0): Effect<C>[] {
     if (this.#byConnection.has(connection)) throw new Error('this connection is connected already');
     if (this.#byConnection.size >= this.#maxPeers) {
       const message = 'this tracker is full; connect again later';
       return [turnAway(connection, message, 'max-peers', random)];
     }
     const id = freePeerId((id) => this.#byId.has(id) || !!this.#strangers.get(id), random);
-    const peer = new Peer(id, connection);
+    const peer = new Peer(id, connection, ipVersion);
     this.#byConnection.set(connection, peer);
     this.#byId.set(peer.id, peer);
     return [{ to: connection, send: { case: 'welcome', value: { peerId: peer.id } } }];

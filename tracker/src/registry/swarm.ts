@@ -1,4 +1,4 @@
-import type { Peer } from './peer.ts';
+import type { IpVersion, Peer } from './peer.ts';
 
 /** One peer's place in one swarm. */
 export interface Membership<C> {
@@ -66,17 +66,22 @@ export class Swarm<C> {
 
   /**
    * Up to `count` members without `except`, in O(count): complete ones, and partial ones only where
-   * there are too few of those; of each, every set is equally likely.
+   * there are too few of those; of each, every set is equally likely, but that two lots are drawn for each
+   * place where the first has another version of IP: nobody is preferred more than twofold.
+   * @param ipVersion which to prefer; 0: none
    * @param random uniform over [0, 1)
    */
   sample(
     count: number,
     except: Membership<C> | undefined,
+    ipVersion: IpVersion,
     random: () => number,
   ): readonly Membership<C>[] {
-    const complete = sample(this.#complete, count, except, random);
+    const complete = sample(this.#complete, count, except, ipVersion, random);
     const left = count - complete.length;
-    return left > 0 ? [...complete, ...sample(this.#partial, left, except, random)] : complete;
+    return left > 0
+      ? [...complete, ...sample(this.#partial, left, except, ipVersion, random)]
+      : complete;
   }
 
   #insert(membership: Membership<C>): void {
@@ -107,13 +112,23 @@ function sample<C>(
   list: Membership<C>[],
   count: number,
   except: Membership<C> | undefined,
+  ipVersion: IpVersion,
   random: () => number,
 ): Membership<C>[] {
   let candidates = list.length;
   if (except && list[except.index] === except) swap(list, except.index, --candidates);
   const taken = Math.min(count, candidates);
   // The first steps of a Fisher-Yates shuffle.
-  for (let i = 0; i < taken; i++) swap(list, i, i + Math.floor(random() * (candidates - i)));
+  for (let i = 0; i < taken; i++) {
+    const draw = () => i + Math.floor(random() * (candidates - i));
+    const isPreferred = (place: number) => list[place]!.peer.ipVersion === ipVersion;
+    let place = draw();
+    if (ipVersion !== 0 && !isPreferred(place)) {
+      const second = draw();
+      if (isPreferred(second)) place = second;
+    }
+    swap(list, i, place);
+  }
   return list.slice(0, taken);
 }
 
