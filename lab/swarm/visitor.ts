@@ -268,7 +268,7 @@ export class Visitor implements Tracker, Connections {
     const other = this.#world.visitor(peer);
     if (!other || other.gone || this.#wires.has(peer)) return;
     this.#wires.set(peer, { other, queued: 0, arrivals: new Arrivals() });
-    this.#handlers.onOpen(peer);
+    this.#handlers.onOpen(peer, false);
   }
 
   #endAttempt(peer: PeerId): void {

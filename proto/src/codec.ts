@@ -6,6 +6,7 @@ import type {
   Lease,
   NodeMessage,
   PeerMessage,
+  Request,
   SessionDescription,
   SessionRequest,
   SessionResponse,
@@ -144,15 +145,9 @@ export function decodePeerMessage(frame: Uint8Array): PeerMessage {
   const message = decode<PeerMessage>(PeerMessageTable, frame, limits.MAX_PEER_MESSAGE_BYTES);
   const { body } = message;
   switch (body.case) {
-    case 'request': {
-      checkRequestId(body.value.requestId);
-      checkContentId(body.value.content);
-      checkSize(body.value.offset);
-      const { length } = body.value;
-      if (length < 1 || length > limits.MAX_REQUEST_BYTES)
-        malformed(`length ${length} of a request is not within 1 to ${limits.MAX_REQUEST_BYTES}`);
+    case 'request':
+      checkRequest(body.value);
       break;
-    }
     case 'fragment': {
       checkRequestId(body.value.requestId);
       const { length } = body.value.data;
@@ -290,6 +285,14 @@ function checkSize(size: bigint): void {
   if (size > BigInt(limits.MAX_CONTENT_BYTES)) malformed(`${size} is beyond 2^53 - 1`);
 }
 
+function checkRequest({ requestId, content, offset, length }: Request): void {
+  checkRequestId(requestId);
+  checkContentId(content);
+  checkSize(offset);
+  if (length < 1 || length > limits.MAX_REQUEST_BYTES)
+    malformed(`length ${length} of a request is not within 1 to ${limits.MAX_REQUEST_BYTES}`);
+}
+
 function checkRequestId(id: number): void {
   if (id === 0) malformed('request_id is 0; it counts from 1');
 }
@@ -371,6 +374,7 @@ function checkDescription(description: SessionDescription, kind: 'offer' | 'answ
     malformed('sctp_init has over 256 bytes');
   if (description.sctpPort > 65_535) malformed('sctp_port is beyond 65535');
   checkCandidates(description.candidates);
+  if (description.request) checkRequest(description.request);
 }
 
 function checkDeposited({ attempt, description }: DepositedOffer): void {

@@ -1,4 +1,4 @@
-import { base64 } from './build.ts';
+import { base64, sha1Id } from './build.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -66,6 +66,19 @@ export const GOOD_SIGNALS: readonly (readonly [string, string, Json])[] = [
     'offer with sctp_init',
     'Of an endpoint that saves round trips of SCTP; 256 bytes, as many as are allowed.',
     { ...to, offer: { ...offer, sctpInit: Buffer.alloc(256, 1).toString('base64') } },
+  ],
+  [
+    'offer that takes a request',
+    'The answer may say what its sender would ask for first.',
+    { ...to, offer: { ...offer, takesRequest: true } },
+  ],
+  [
+    'answer with a request',
+    'To an offer that takes one: the first 16 KiB.',
+    {
+      ...to,
+      answer: { ...answer, request: { requestId: 1, content: sha1Id('image'), length: 16384 } },
+    },
   ],
   ['answer', 'The answerer opens the DTLS connection.', { ...to, answer }],
   [
@@ -171,6 +184,18 @@ export const BAD_SIGNALS: readonly (readonly [string, string, Json])[] = [
     'at most 256',
     offering({ sctpInit: Buffer.alloc(257, 1).toString('base64') }),
   ],
+  ...[
+    ['request 0', 'request_id is never 0', { content: sha1Id('image'), length: 1 }],
+    ['a request of nothing', 'content is missing', { requestId: 1, length: 1 }],
+    ['a request of 0 bytes', '1 to 1,048,576 bytes', { requestId: 1, content: sha1Id('image') }],
+  ].map(
+    ([name, why, request]) =>
+      [`answer with ${name}`, why, { ...to, answer: { ...answer, request } }] as [
+        string,
+        string,
+        Json,
+      ],
+  ),
   ['SCTP port 65536', 'at most 65535', offering({ sctpPort: 65536 })],
   ['33 candidates in an offer', 'at most 32', offering({ candidates: Array(33).fill(host) })],
   ['33 candidates', 'at most 32', { ...to, candidates: { candidates: Array(33).fill(host) } }],

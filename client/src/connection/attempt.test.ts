@@ -94,7 +94,11 @@ function setUpTo(peer: bigint | undefined, offer?: SessionDescription, more = ''
     pc as never,
     timers.platform,
     { signaling, peer, id: 3 },
-    { onOpen: (_, early) => told.push(['open', ...early]), onFail: () => told.push('fail') },
+    {
+      firstRequest: () => assert.fail('the offer does not take one'),
+      onOpen: (_, early) => told.push(['open', ...early]),
+      onFail: () => told.push('fail'),
+    },
     offer,
   );
   attempt.start();

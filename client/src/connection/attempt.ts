@@ -1,6 +1,7 @@
-import type { Candidate, SessionDescription } from '@zauberflote/proto';
+import type { Candidate, Init, Request, SessionDescription } from '@zauberflote/proto';
 import {
   DeclineReason,
+  encodePeerMessage,
   MAX_CANDIDATES,
   MAX_DEPOSITED_CANDIDATES,
   SUBPROTOCOL,
@@ -57,6 +58,8 @@ export const DEPOSIT_GATHER_MS = 1_000;
 export const MAX_REMOTE_CANDIDATES = 2 * MAX_CANDIDATES;
 
 export interface AttemptHandlers {
+  /** What goes with the answer: the first request, if it is known already. Not asked for where it could not go. */
+  firstRequest(): Init<Request> | undefined;
   /** Both channels are open; `early` came over them before. The link belongs to the caller now. */
   onOpen(link: Link, early: readonly unknown[]): void;
   /** It failed. The other peer was told where that is of use. */
@@ -101,6 +104,8 @@ export class Attempt {
   #remoteReady = false;
   #remoteCandidates: string[] = [];
   #remoteCount = 0;
+  /** Whether a request went with the answer. */
+  hasAsked = false;
   #early: unknown[] = [];
   #earlyBytes = 0;
 
@@ -197,6 +202,9 @@ export class Attempt {
   async answered(answer: SessionDescription): Promise<void> {
     if (this.#state !== 'offered') return;
     this.#state = 'connecting';
+    const { request } = answer;
+    if (request && !answer.rawSdp)
+      this.#receiveEarly(encodePeerMessage({ case: 'request', value: request }).buffer);
     if (await this.#setRemote(answer, 'answer')) this.#sendLate();
   }
 
@@ -327,6 +335,12 @@ export class Attempt {
       this.#late = firstOfEachType(candidates);
       const kept = this.#late.splice(0, this.#isHolding ? 0 : MAX_DEPOSITED_CANDIDATES);
       description = { ...description, candidates: kept };
+    }
+    if (!description.rawSdp) {
+      const offered = this.#offered;
+      const request = offered?.takesRequest ? this.#handlers.firstRequest() : undefined;
+      this.hasAsked = !!request;
+      description = { ...description, takesRequest: !offered, request };
     }
     const sent =
       peer === undefined

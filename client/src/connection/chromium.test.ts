@@ -65,6 +65,7 @@ globalThis.manager = (id) => {
   const state = { messages: [], bytes: 0 };
   const tell = (what) => { globalThis.told.push([id, ...what]); globalThis.check?.(); };
   const connections = new ConnectionManager(browserPlatform(), signaling, {
+    firstRequest: () => undefined,
     onOpen: (peer) => tell(['open', Number(peer)]),
     onMessage: (peer, { body }) => {
       tell([body.case, body.value.requestId]);

@@ -244,7 +244,8 @@ export class ConnectionManager implements Connections {
       this.#platform,
       route,
       {
-        onOpen: (link: Link, early) => this.#opened(attempt.route.peer!, link, early),
+        firstRequest: () => this.#handlers.firstRequest(attempt.route.peer!),
+        onOpen: (link: Link, early) => this.#opened(attempt, link, early),
         onFail: () => {
           if (attempt.route.peer === undefined) this.#own.take(id);
           else this.#end(attempt.route.peer, 'unreachable', false);
@@ -270,7 +271,8 @@ export class ConnectionManager implements Connections {
     return this.#attemptAt(undefined, ++this.#lastAttempt);
   }
 
-  #opened(peer: PeerId, link: Link, early: readonly unknown[]): void {
+  #opened({ route, hasAsked }: Attempt, link: Link, early: readonly unknown[]): void {
+    const peer = route.peer!;
     const connection = new OpenConnection(link, this.#platform, {
       onMessage: (message) => this.#handlers.onMessage(peer, message),
       onWritable: () => this.#handlers.onWritable(peer),
@@ -282,7 +284,7 @@ export class ConnectionManager implements Connections {
     const wanted = this.#slots.get(peer)?.wanted ?? false;
     this.#slots.set(peer, { state: 'open', connection, wanted });
     if (!this.#cancelIdleTimer) this.#closeIdle();
-    this.#handlers.onOpen(peer);
+    this.#handlers.onOpen(peer, hasAsked);
     for (const frame of early) connection.receive(frame);
   }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Signal } from '@zauberflote/proto';
-import { DeclineReason } from '@zauberflote/proto';
+import { DeclineReason, HashAlgorithm } from '@zauberflote/proto';
 import type { Platform } from '../platform.ts';
 import { DEPOSIT_GATHER_MS, DEPOSIT_MS, ICE_LOOK_MS } from './attempt.ts';
 import { DEPOSITS, FILL_MS } from './deposits.ts';
@@ -75,6 +75,32 @@ describe('offers left with the tracker, over real WebRTC', () => {
     a.connections.welcome(true);
     a.connections.close();
     assert.ok(!fire(FILL_MS));
+  });
+
+  it('are answered together with a request, which is the first that the holder hears', async () => {
+    const a = await holder(A);
+    const b = net.peer(B);
+    const content = { algorithm: HashAlgorithm.SHA1, digest: new Uint8Array(20) };
+    const first = { requestId: 1, content, offset: 9n, length: 7 };
+    b.first = first;
+    assert.equal(net.give(b, A).description!.takesRequest, true);
+    const opened = b.opened(A).then(() => {
+      b.connections.send(A, { case: 'request', value: { ...first, requestId: 2 } });
+    });
+    b.connections.connect(A);
+    await a.until(() => a.messages.length === 2);
+    await opened;
+    assert.deepEqual(
+      a.messages.map(
+        (body) => body.case === 'request' && [body.value.requestId, body.value.offset],
+      ),
+      [
+        [1, 9n],
+        [2, 9n],
+      ],
+    );
+    assert.deepEqual(b.told, [{ is: 'open', peer: A, hasAsked: true }]);
+    assert.deepEqual(a.told.at(-1), { is: 'open', peer: B });
   });
 
   it('connect a newcomer with its answer alone, and are replaced', async () => {

@@ -4,7 +4,9 @@ import {
   decodeSessionResponse,
   encodeSessionRequest,
   encodeSessionResponse,
+  type Init,
   type PeerMessage,
+  type Request,
   type Signal,
   UndeliverableReason,
 } from '@zauberflote/proto';
@@ -18,7 +20,7 @@ import type { CloseReason } from './types.ts';
 
 /** What a manager told its handlers. */
 export type Told =
-  | { is: 'open'; peer: PeerId }
+  | { is: 'open'; peer: PeerId; hasAsked?: true }
   | { is: 'close'; peer: PeerId; reason: CloseReason }
   | { is: 'writable'; peer: PeerId };
 
@@ -31,6 +33,8 @@ export class TestPeer {
   readonly told: Told[] = [];
   readonly messages: PeerMessage['body'][] = [];
   readonly pcs: RTCPeerConnection[] = [];
+  /** What it asks for with an answer. */
+  first: Init<Request> | undefined;
   onMessage: ((body: PeerMessage['body']) => void) | undefined;
   /** Whether it has lost its tracker. */
   isAway = false;
@@ -65,7 +69,8 @@ export class TestPeer {
       { ...platform, RTCPeerConnection: Recorded as typeof RTCPeerConnection | undefined },
       this.signaling,
       {
-        onOpen: (peer) => this.#tell({ is: 'open', peer }),
+        firstRequest: () => this.first,
+        onOpen: (peer, hasAsked) => this.#tell({ is: 'open', peer, ...(hasAsked && { hasAsked }) }),
         onMessage: (_, message) => {
           if (this.onMessage) this.onMessage(message.body);
           else this.messages.push(message.body);

@@ -1,4 +1,4 @@
-import type { PeerMessage, PeerMessageBody } from '@zauberflote/proto';
+import type { Init, PeerMessage, PeerMessageBody, Request } from '@zauberflote/proto';
 import type { PeerId } from '../tracker/types.ts';
 
 /**
@@ -13,8 +13,13 @@ import type { PeerId } from '../tracker/types.ts';
 export type CloseReason = 'unreachable' | 'busy' | 'declined' | 'lost' | 'malformed' | 'closed';
 
 export interface ConnectionHandlers {
-  /** Both channels are open, whoever offered. */
-  onOpen(peer: PeerId): void;
+  /** An answer goes to the peer: what it may be asked for with it, if anything. */
+  firstRequest(peer: PeerId): Init<Request> | undefined;
+  /**
+   * Both channels are open, whoever offered.
+   * @param hasAsked whether the last {@link firstRequest} went to it
+   */
+  onOpen(peer: PeerId, hasAsked: boolean): void;
   /** A checked message. */
   onMessage(peer: PeerId, message: PeerMessage): void;
   /** Once for every `connect()` that does not end open, and once for every open connection. */

@@ -169,8 +169,7 @@ describe('DownloadManager', () => {
         : new Response(new ReadableStream({ start }), { headers });
     const result = bench.manager.download(id, { fallback: '/f' });
     await until(() => bench.fetched.includes('/f'));
-    bench.open.add(1n);
-    bench.handlers.onOpen(1n);
+    bench.opens(1n);
     bench.hear(1n, { case: 'holdings', value: { content, size: 0n } });
     send();
     await result;

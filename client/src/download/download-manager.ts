@@ -1,7 +1,7 @@
-import type { Fragment, Holdings, PeerMessage, Refuse } from '@zauberflote/proto';
+import type { Fragment, Holdings, Init, PeerMessage, Refuse, Request } from '@zauberflote/proto';
 import { contentKey, MAX_REQUEST_BYTES, RefuseReason } from '@zauberflote/proto';
 import type { CloseReason, ConnectionHandlers, Connections } from '../connection/types.ts';
-import type { TrackerReach } from '../engine/types.ts';
+import type { ChunkRange, TrackerReach } from '../engine/types.ts';
 import { ZfError } from '../errors.ts';
 import type { Content } from '../integrity/content-id.ts';
 import { parseContentId } from '../integrity/content-id.ts';
@@ -19,7 +19,7 @@ import type {
   TrackerState,
 } from '../tracker/types.ts';
 import { BlobReader } from './blob-reader.ts';
-import type { ChunkRange, DownloadContext } from './download.ts';
+import type { DownloadContext } from './download.ts';
 import { Download } from './download.ts';
 import type { Sources } from './opening.ts';
 import { open } from './opening.ts';
@@ -101,10 +101,8 @@ export class DownloadManager implements Downloads {
       onPeers: (reply) => this.#onPeers(reply),
       onGrant: (contentKey, grant) =>
         this.#active.get(contentKey)?.download.tell({ type: 'grant', ...grant }),
-      onOpen: (peer) => {
-        this.#open.add(peer);
-        this.#tellAll({ type: 'open', peer });
-      },
+      firstRequest: (peer) => this.#firstRequest(peer),
+      onOpen: (peer, hasAsked) => this.#onOpen(peer, hasAsked),
       onMessage: (peer, message) => this.#onMessage(peer, message),
       onClose: (peer, reason) => this.#onClose(peer, reason),
       onWritable: () => this.#uploads.writable(),
@@ -295,24 +293,47 @@ export class DownloadManager implements Downloads {
     });
   }
 
+  #firstRequest(peer: PeerId): Init<Request> | undefined {
+    for (const { download } of this.#active.values()) {
+      const range = download.first(peer);
+      if (range) return this.#note(download, peer, range, 0, true);
+    }
+    return undefined;
+  }
+
+  #onOpen(peer: PeerId, hasAsked: boolean): void {
+    this.#open.add(peer);
+    if (!hasAsked) this.#requests.dropFirst(peer);
+    this.#tellAll({ type: 'open', peer });
+    // Meanwhile others were asked for it.
+    const requestId = this.#requests.dropFirst(peer);
+    if (requestId) this.#connections.send(peer, { case: 'cancel', value: { requestId } });
+  }
+
   #request(download: Download, peer: PeerId, range: ChunkRange): (() => void) | undefined {
-    const { chunk, offset, length } = range;
     if (!this.#connections.isOpen(peer)) return undefined;
-    const { content } = download;
-    const ids: number[] = [];
-    for (let base = 0; base < length; base += MAX_REQUEST_BYTES) {
-      const part = Math.min(MAX_REQUEST_BYTES, length - base);
-      const open = { download, chunk, base, length: part, missing: part };
-      const requestId = this.#requests.add(peer, open);
-      const value = { requestId, content, offset: BigInt(offset + base), length: part };
+    const first = range.isFirst ? this.#requests.takeFirst(peer) : undefined;
+    const ids = first ? [first] : [];
+    for (let base = first ? MAX_REQUEST_BYTES : 0; base < range.length; base += MAX_REQUEST_BYTES) {
+      const value = this.#note(download, peer, range, base);
       this.#connections.send(peer, { case: 'request', value });
-      ids.push(requestId);
+      ids.push(value.requestId);
     }
     return () => {
       for (const requestId of ids)
         if (this.#requests.delete(peer, requestId))
           this.#connections.send(peer, { case: 'cancel', value: { requestId } });
     };
+  }
+
+  /** Notes a request of what begins at `base` in the chunk, as long as one may be. */
+  #note(download: Download, peer: PeerId, range: ChunkRange, base: number, isFirst?: boolean) {
+    const { chunk, offset, length } = range;
+    const part = Math.min(MAX_REQUEST_BYTES, length - base);
+    const open = { download, chunk, base, length: part, missing: part };
+    const requestId = this.#requests.add(peer, open, isFirst);
+    const { content } = download;
+    return { requestId, content, offset: BigInt(offset + base), length: part };
   }
 
   #onPeers({ contentKey, ...found }: SwarmReply): void {

@@ -2,7 +2,7 @@ import type { PeerMessageBody } from '@zauberflote/proto';
 import { formatContentId, HashAlgorithm } from '@zauberflote/proto';
 import { DownloadEngine } from '../engine/engine.ts';
 import { layoutOf } from '../engine/layout.ts';
-import type { Effect, EngineEvent, Failure, PeerId } from '../engine/types.ts';
+import type { ChunkRange, Effect, EngineEvent, Failure, PeerId } from '../engine/types.ts';
 import { ZfError } from '../errors.ts';
 import type { Content } from '../integrity/content-id.ts';
 import type { Verifier } from '../integrity/digest.ts';
@@ -39,13 +39,6 @@ export interface DownloadContext {
   bar(peer: PeerId): void;
   /** More of it can be given to others, or will not come. */
   ready(): void;
-}
-
-/** Bytes of a content that one peer was asked for. */
-export interface ChunkRange {
-  readonly chunk: number;
-  readonly offset: number;
-  readonly length: number;
 }
 
 /**
@@ -179,6 +172,12 @@ export class Download implements Servable {
     for (const effect of effects) this.#carryOut(effect);
     this.#news.tellSoon();
     if (!this.#aborted) this.#alarm.set(this.#engine.wakeAt);
+  }
+
+  /** See {@link DownloadEngine.first}. */
+  first(peer: PeerId): ChunkRange | undefined {
+    const { platform } = this.#context;
+    return this.#aborted ? undefined : this.#engine?.first(peer, () => platform.random());
   }
 
   /** Bytes of a chunk that was asked for; `offset` from the chunk's start. */

@@ -15,16 +15,37 @@ export interface OpenRequest {
 /** Request ids by connection: fragments name only these. */
 export class Requests {
   readonly #peers = new Map<PeerId, { last: number; open: Map<number, OpenRequest> }>();
+  /** Those that went with answers, while the connections open. */
+  readonly #firsts = new Map<PeerId, number>();
 
-  /** Notes a request and gives it an id. */
-  add(peer: PeerId, request: OpenRequest): number {
+  /**
+   * Notes a request and gives it an id.
+   * @param isFirst whether it goes to the peer before there is a connection; another may take its place
+   */
+  add(peer: PeerId, request: OpenRequest, isFirst?: boolean): number {
+    if (isFirst) this.dropFirst(peer);
     let table = this.#peers.get(peer);
     if (!table) {
       table = { last: 0, open: new Map() };
       this.#peers.set(peer, table);
     }
     table.open.set(++table.last, request);
+    if (isFirst) this.#firsts.set(peer, table.last);
     return table.last;
+  }
+
+  /** The id of that one, which is as any other from now on. */
+  takeFirst(peer: PeerId): number | undefined {
+    const id = this.#firsts.get(peer);
+    this.#firsts.delete(peer);
+    return id;
+  }
+
+  /** Forgets it, if it was not taken. @returns its id */
+  dropFirst(peer: PeerId): number | undefined {
+    const id = this.takeFirst(peer);
+    if (id) this.delete(peer, id);
+    return id;
   }
 
   get(peer: PeerId, id: number): OpenRequest | undefined {
@@ -38,5 +59,6 @@ export class Requests {
   /** The connection ended; a new one numbers anew. */
   closed(peer: PeerId): void {
     this.#peers.delete(peer);
+    this.#firsts.delete(peer);
   }
 }

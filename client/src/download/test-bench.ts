@@ -117,7 +117,7 @@ export class Bench {
   opens(...peers: bigint[]): void {
     for (const peer of peers) {
       this.open.add(peer);
-      this.handlers.onOpen(peer);
+      this.handlers.onOpen(peer, false);
     }
   }
 

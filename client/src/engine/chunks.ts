@@ -1,6 +1,7 @@
 import { Bitfield } from './bitfield.ts';
 import type { Layout } from './layout.ts';
 import { chunkLength } from './layout.ts';
+import type { ChunkRange } from './types.ts';
 
 const MISSING = 0;
 const CHECKING = 1;
@@ -51,6 +52,15 @@ export class Chunks {
   /** How many chunks are missing and asked of nobody. */
   get free(): number {
     return this.#free.length;
+  }
+
+  /** Whether it is missing and asked of nobody. */
+  isFree(chunk: number): boolean {
+    return (this.#place[chunk] ?? -1) !== -1;
+  }
+
+  range(chunk: number): ChunkRange {
+    return { chunk, offset: chunk * this.layout.chunkSize, length: this.length(chunk) };
   }
 
   length(chunk: number): number {

@@ -5,7 +5,7 @@ import { OriginUse } from './origin-use.ts';
 import type { Situation } from './situation.ts';
 import { Swarm } from './swarm.ts';
 import { GIVE_UP_MS, MAX_UNVERIFIED_BYTES, REFRESH_MS, ROOM_MS } from './tuning.ts';
-import type { Effect, EngineEvent, EventOf, PeerId } from './types.ts';
+import type { ChunkRange, Effect, EngineEvent, EventOf, PeerId } from './types.ts';
 
 /** `chunks`: each by itself, against a manifest. `whole`: the complete file. */
 export type Verification = 'chunks' | 'whole';
@@ -79,6 +79,14 @@ export class DownloadEngine {
   /** Whether `complete` or `fail` was said. Events after it have no effect. */
   get ended(): boolean {
     return this.#phase === 'complete' || this.#phase === 'failed';
+  }
+
+  /**
+   * What a complete holder that is being connected to would be asked for first, so that this can be said before it is
+   * open: of contents with a manifest. It is asked for when it opens, if nobody else was meanwhile.
+   */
+  first(peer: PeerId, random: () => number): ChunkRange | undefined {
+    return this.#verification === 'chunks' ? this.#swarm.first(peer, random) : undefined;
   }
 
   /**

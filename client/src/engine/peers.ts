@@ -52,6 +52,8 @@ export interface Peer {
   /** When it last let one pass. */
   timedOutAt: number;
   readonly requests: Map<number, OpenRequest>;
+  /** The chunk it is asked for first, if that was said while it was connected to. */
+  first: number | undefined;
   /** Bytes it was asked for and has not sent. */
   inFlight: number;
   readonly meter: Meter;
@@ -102,6 +104,7 @@ export class Peers {
       refusals: 0,
       timedOutAt: Number.NEGATIVE_INFINITY,
       requests: new Map(),
+      first: undefined,
       inFlight: 0,
       meter: new Meter(),
     };

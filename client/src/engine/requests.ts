@@ -24,9 +24,11 @@ export class Requests {
     this.#chunks = chunks;
   }
 
-  send(peer: Peer, chunk: number, now: number): void {
+  /** @param isFirst whether it is the one chosen before there was a connection */
+  send(peer: Peer, chunk: number, now: number, isFirst?: boolean): void {
     const chunks = this.#chunks as Chunks;
-    const length = chunks.length(chunk);
+    const range = chunks.range(chunk);
+    const { length } = range;
     if (peer.requests.size === 0) peer.meter.begin();
     peer.inFlight += length;
     const doublings = Math.min(chunks.failures(chunk), MAX_BACKOFF_DOUBLINGS);
@@ -37,8 +39,7 @@ export class Requests {
     const coverage = new Coverage(length);
     peer.requests.set(chunk, { chunk, length, sentAt: now, timeout, coverage });
     chunks.ask(chunk);
-    const offset = chunk * chunks.layout.chunkSize;
-    this.#do({ type: 'request', peer: peer.id, chunk, offset, length });
+    this.#do({ type: 'request', peer: peer.id, ...range, ...(isFirst && { isFirst }) });
   }
 
   /** Notes a fragment. `overlap`: the peer sends bytes anew or others than it was asked for. */

@@ -23,7 +23,7 @@ import {
   SETTLE_MS,
   UNKNOWN_RATE,
 } from './tuning.ts';
-import type { Effect, EventOf, HolderInfo, PeerId } from './types.ts';
+import type { ChunkRange, Effect, EventOf, HolderInfo, PeerId } from './types.ts';
 
 /**
  * The part of the engine that spreads the chunks of one content over the peers that hold it: whom to
@@ -118,7 +118,10 @@ export class Swarm {
 
   /** What is to be fetched, from the start. */
   begin(chunks: Chunks | undefined): void {
-    for (const peer of this.#peers.all()) this.#requests.release(peer);
+    for (const peer of this.#peers.all()) {
+      this.#requests.release(peer);
+      peer.first = undefined;
+    }
     this.#chunks = chunks;
     this.#candidates.setSize(chunks?.layout.size);
     this.#holdings.begin(chunks);
@@ -182,11 +185,25 @@ export class Swarm {
     this.#assignment.proceed(now, random, awaited);
   }
 
+  /** See {@link DownloadEngine.first}. No other is chosen for two. */
+  first(id: PeerId, random: () => number): ChunkRange | undefined {
+    const [peer, chunks] = [this.#peers.get(id), this.#chunks];
+    if (!chunks || peer?.state !== 'connecting' || peer.has !== 'all') return undefined;
+    peer.first = undefined;
+    const others = new Set([...this.#peers.all()].map(({ first }) => first));
+    peer.first = chunks.pick((chunk) => !others.has(chunk), random, false);
+    return peer.first === undefined ? undefined : chunks.range(peer.first);
+  }
+
   /** @returns whether it is of use here */
   opened(id: PeerId, now: number): boolean {
     const peer = this.#peers.get(id);
     if (peer?.state !== 'connecting' && peer?.state !== 'known') return false;
     this.#setOpen(peer, now);
+    const { first = -1 } = peer;
+    peer.first = undefined;
+    if (this.#chunks?.isFree(first) && this.#candidates.includes(peer))
+      this.#requests.send(peer, first, now, true);
     return true;
   }
 
@@ -200,7 +217,7 @@ export class Swarm {
     const wasConnecting = peer.state === 'connecting';
     this.#requests.release(peer);
     this.#holdings.forget(peer);
-    peer.early = undefined;
+    peer.early = peer.first = undefined;
     peer.greeted = false;
     peer.refusals = 0;
     // The silence of one whose connection is lost was that of a network, here or there: it is tried anew.

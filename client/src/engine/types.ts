@@ -136,6 +136,16 @@ export type EngineEvent =
 /** An event by its type. */
 export type EventOf<Type extends EngineEvent['type']> = Extract<EngineEvent, { type: Type }>;
 
+/** What a peer is asked for. */
+export interface ChunkRange {
+  readonly chunk: number;
+  /** Of the chunk, from the start of the content. */
+  readonly offset: number;
+  readonly length: number;
+  /** Whether {@link DownloadEngine.first} chose it. */
+  readonly isFirst?: boolean | undefined;
+}
+
 /** What is to be done about it, in this order. */
 export type Effect =
   /** Ask the tracker for holders; answered by `holders`, if at all. */
@@ -168,14 +178,7 @@ export type Effect =
   /** Tell a peer of chunks it lacks that should be here in a moment, at once. */
   | { readonly type: 'coming'; readonly peer: PeerId; readonly chunks: readonly number[] }
   /** Ask a peer for a chunk. */
-  | {
-      readonly type: 'request';
-      readonly peer: PeerId;
-      readonly chunk: number;
-      /** From the start of the content. */
-      readonly offset: number;
-      readonly length: number;
-    }
+  | ({ readonly type: 'request'; readonly peer: PeerId } & ChunkRange)
   /** Take a request back and throw away what came of it. */
   | { readonly type: 'cancel'; readonly peer: PeerId; readonly chunk: number }
   /** The chunk as this peer (else the origin) sent it is complete: hash it. Answered by `checked`. */
