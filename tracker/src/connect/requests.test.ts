@@ -7,6 +7,8 @@ import type { Socket } from 'node:net';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { Code } from '@connectrpc/connect';
 import { TrackerService } from '@zauberflote/proto/full';
 import { ED25519, pem, token } from '../../test-support/tokens.ts';
 import { startTracker } from '../../test-support/tracker.ts';
@@ -125,6 +127,31 @@ for (const access of ['without tokens', 'with tokens'] as const)
         const frames = Buffer.concat(await stream.toArray());
         assert.match(frames.toString(), why);
       }
+      session.destroy();
+    });
+
+    it('are not taken compressed, in gRPC nor in Connect', async () => {
+      await start();
+      const message = gzipSync('{}');
+      const path = `${GET_SWARM}${query}`;
+      const answer = await fetch(`http://127.0.0.1:${tracker.port}${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'content-encoding': 'gzip' },
+        body: message,
+      });
+      assert.match(await answer.text(), /"unimplemented".*unknown compression/);
+      const session = connectHttp2(`http://127.0.0.1:${tracker.port}`);
+      const stream = session.request({
+        ':method': 'POST',
+        ':path': path,
+        'content-type': 'application/grpc+json',
+        'grpc-encoding': 'gzip',
+        te: 'trailers',
+      });
+      stream.end(Buffer.concat([Buffer.of(1, 0, 0, 0, message.length), message]));
+      stream.resume();
+      const [trailers] = await once(stream, 'trailers');
+      assert.equal(trailers['grpc-status'], `${Code.Unimplemented}`);
       session.destroy();
     });
 
