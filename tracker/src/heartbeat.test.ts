@@ -1,8 +1,16 @@
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
+import { mock } from 'node:test';
 import type { WebSocket } from 'ws';
+import { Client, openPair } from '../test-support/client.ts';
+import { signal } from '../test-support/messages.ts';
+import { until } from '../test-support/redis.ts';
+import { clockAhead, pass, timersByHand } from '../test-support/timers.ts';
+import { startTracker } from '../test-support/tracker.ts';
+import { Addresses } from './abuse/addresses.ts';
 import { Heartbeat } from './heartbeat.ts';
-import { HEARTBEAT_SLICES } from './limits.ts';
+import { ADDRESS_BURST_SECONDS, ATTEMPT_TTL_MS, HEARTBEAT_MS, HEARTBEAT_SLICES } from './limits.ts';
+import type { RunningTracker } from './server.ts';
 
 const SOCKETS = 4 * HEARTBEAT_SLICES;
 const INTERVAL_MS = 2 * HEARTBEAT_SLICES;
@@ -72,5 +80,50 @@ describe('heartbeat', () => {
       beaten = resolve;
     });
     heartbeat.stop();
+  });
+});
+
+describe('the beat of a tracker', () => {
+  timersByHand('setInterval');
+  let tracker: RunningTracker;
+  let putRight = () => {};
+  const ahead = (ms: number) => {
+    putRight = clockAhead(ms);
+  };
+  beforeEach(async () => {
+    tracker = await startTracker({ port: 0, host: '127.0.0.1' });
+  });
+  afterEach(async () => {
+    putRight();
+    await tracker.close();
+  });
+
+  it('has attempts forgotten that are over, though their peers stay', async () => {
+    const { holder, asker } = await openPair(tracker.url);
+    asker.send(signal('offer', holder.id, 1));
+    await holder.next();
+    assert.equal(tracker.stats().attempts, 1);
+    ahead(ATTEMPT_TTL_MS + 1);
+    pass(HEARTBEAT_MS);
+    const { peers, attempts } = tracker.stats();
+    assert.deepEqual({ peers, attempts }, { peers: 2, attempts: 0 });
+  });
+
+  it('has addresses forgotten that nobody comes from any more', async () => {
+    const tick = mock.method(Addresses.prototype, 'tick');
+    try {
+      const remembered = () => {
+        pass(HEARTBEAT_MS);
+        return (tick.mock.calls.at(-1)?.this as Addresses | undefined)?.size;
+      };
+      const headers = { 'X-Forwarded-For': '198.51.100.1' };
+      const client = await Client.open(tracker.url, { headers });
+      assert.equal(remembered(), 1);
+      await client.leave();
+      ahead(ADDRESS_BURST_SECONDS * 1_000);
+      await until('none is remembered', async () => remembered() === 0);
+    } finally {
+      tick.mock.restore();
+    }
   });
 });
