@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { connect } from 'node:net';
 import { WebSocket } from 'ws';
 import { startTracker } from '../test-support/tracker.ts';
-import { SPARE_CONNECTIONS_PER_ADDRESS } from './limits.ts';
+import { SPARE_CONNECTIONS, SPARE_CONNECTIONS_PER_ADDRESS } from './limits.ts';
 import type { RunningTracker, TrackerOptions } from './server.ts';
 
 describe('admission over real sockets', () => {
@@ -66,34 +67,60 @@ describe('admission over real sockets', () => {
     assert.ok(outcomes.includes(429), 'none was refused');
   });
 
+  const come = () => {
+    const socket = connect(tracker.port, '127.0.0.1');
+    socket.on('error', () => {});
+    return socket.resume();
+  };
+  const answered = async () => {
+    const socket = come();
+    // Kept alive by requests.
+    socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');
+    const result = await Promise.race([
+      once(socket, 'data').then(() => true),
+      once(socket, 'close').then(() => false),
+    ]);
+    return { socket, result };
+  };
+  const metric = async (name: string) => {
+    const metrics = await fetch(`http://127.0.0.1:${tracker.adminPort}/metrics`);
+    const lines = (await metrics.text()).split('\n');
+    return lines
+      .find((line) => line.startsWith(`zauberflote_${name} `))
+      ?.split(' ')
+      .at(-1);
+  };
+
   it('closes connections of an address that has many, whatever they are for', async () => {
     await start({ connectionsPerAddress: 1, trustedProxies: [], adminPort: 0 });
-    const come = () => {
-      const socket = connect(tracker.port, '127.0.0.1');
-      socket.on('error', () => {});
-      socket.resume();
-      // Kept alive by requests.
-      socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');
-      return socket;
-    };
-    const answered = async (socket = come()) => {
-      const result = await Promise.race([
-        once(socket, 'data').then(() => true),
-        once(socket, 'close').then(() => false),
-      ]);
-      return { socket, result };
-    };
     const first = await Promise.all(
       Array.from({ length: 1 + SPARE_CONNECTIONS_PER_ADDRESS }, () => answered()),
     );
     assert.ok(first.every(({ result }) => result));
     assert.equal((await answered()).result, false);
-    const metrics = await fetch(`http://127.0.0.1:${tracker.adminPort}/metrics`);
-    const hits = 'zauberflote_limit_hits_total{limit="connections-per-address"} 1';
-    assert.ok((await metrics.text()).includes(hits), hits);
+    assert.equal(await metric('limit_hits_total{limit="connections-per-address"}'), '1');
     first[0]?.socket.destroy();
     while (!(await answered()).result);
     for (const { socket } of first) socket.destroy();
+  });
+
+  it('takes some more connections than peers, whatever they are for, and drops others until one closes', async () => {
+    const forLong = { headersTimeoutMs: 600_000, requestTimeoutMs: 600_000 };
+    await start({ maxPeers: 1, adminPort: 0, ...forLong });
+    const silent: Socket[] = [];
+    // A part of them at a time, so that they need not wait to be accepted.
+    while (silent.length < SPARE_CONNECTIONS) {
+      const some = Array.from({ length: 100 }, come);
+      await Promise.all(some.map((socket) => once(socket, 'connect')));
+      silent.push(...some);
+    }
+    // Those before it were accepted before.
+    await opened(open());
+    assert.equal((await answered()).result, false);
+    assert.equal(await metric('connections_dropped_total'), '1');
+    silent[0]!.destroy();
+    while (!(await answered()).result);
+    for (const socket of silent) socket.destroy();
   });
 
   it('closes connections whose request does not come', async () => {

@@ -61,6 +61,7 @@ describe('tracker with a certificate', () => {
     use('first');
     await start({
       keyFilePollMs: 20,
+      adminPort: 0,
       logLevel: 'info',
       logTo: { write: (line) => void printed.push(JSON.parse(line).msg) },
     });
@@ -138,6 +139,20 @@ describe('tracker with a certificate', () => {
     }
     use('second');
     await until(async () => (await shown()) === 'second');
+  });
+
+  it('counts as a file not taken while the new one cannot be used, and no more once one can', async () => {
+    const notTaken = async () => {
+      const metrics = await fetch(`http://127.0.0.1:${tracker.adminPort}/metrics`);
+      return /^zauberflote_files_not_taken (\d+)$/m.exec(await metrics.text())?.[1];
+    };
+    assert.equal(await notTaken(), '0');
+    use('first', 'second');
+    await until(() => printed.some((line) => /key is not the one/.test(line)));
+    assert.equal(await notTaken(), '1');
+    use('second');
+    await until(() => printed.includes('the certificate was read again'));
+    assert.equal(await notTaken(), '0');
   });
 
   it('does not start with one that cannot be used', async () => {
