@@ -42,8 +42,8 @@ export class Bench {
   readonly #served = new Set<string>();
   /** What the browser tells of the visitor's network. */
   readonly network = Object.assign(new EventTarget(), { saveData: false });
-  answer: (url: string, range?: string) => Response = () =>
-    new Response(FILE, { headers: { 'content-type': 'text/x-zf' } });
+  answer: (url: string, range?: string, signal?: AbortSignal) => Response | Promise<Response> =
+    () => new Response(FILE, { headers: { 'content-type': 'text/x-zf' } });
   handlers!: NetworkHandlers;
   readonly manager: DownloadManager;
 
@@ -85,7 +85,8 @@ export class Bench {
     const fetch = async (url: RequestInfo | URL, init?: RequestInit) => {
       this.fetched.push(String(url));
       this.priorities.push(init?.priority);
-      return this.answer(String(url), new Headers(init?.headers).get('range') ?? undefined);
+      const range = new Headers(init?.headers).get('range') ?? undefined;
+      return this.answer(String(url), range, init?.signal ?? undefined);
     };
     const real = browserPlatform();
     const now = () => this.now ?? real.now();
