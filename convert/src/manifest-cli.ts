@@ -1,8 +1,14 @@
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { EXTENSIONS } from '@zauberflote/client/src/sources/media-types.ts';
 import { isMediaType, MAX_REQUEST_BYTES } from '@zauberflote/proto';
 import manifest from '../package.json' with { type: 'json' };
 import { type ManifestOptions, manifestOfFile } from './manifest.ts';
+
+/** The extensions that say a type, a line for each kind. */
+const KNOWN = Object.entries(EXTENSIONS)
+  .map(([type, words]) => `                      ${type}: ${words.replaceAll(/=\S+/g, '')}`)
+  .join('\n');
 
 const USAGE = `Usage: zauberflote-manifest [options] FILE...
 
@@ -16,7 +22,9 @@ Options:
   --write             also write the manifest to FILE.zf (a FILE that ends in .zf is passed over)
   --chunk-size BYTES  1 to ${MAX_REQUEST_BYTES} (default by size: 16384 up to 1 MiB, 32768 up to 4 MiB, ...);
                       from 4096 on peers take any number of them
-  --type MEDIA-TYPE   such as 'text/html;charset=utf-8', or '' for none (default by extension)
+  --type MEDIA-TYPE   such as 'text/html;charset=utf-8', or '' for none (default by extension, none for
+                      others than these:
+${KNOWN})
   --help              print this and exit
   --version           print the version and exit
 

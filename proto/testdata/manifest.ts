@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { ManifestSchema } from '../src/full.ts';
-import { base64, FILE, vectorsOf, zeros } from './build.ts';
+import { base64, FILE, varint, vectorsOf, zeros } from './build.ts';
 import type { Valid, Vector } from './types.ts';
 
 const { valid, unusual, rule, ruleHex, wire } = vectorsOf(ManifestSchema);
@@ -80,7 +80,11 @@ export const MANIFEST: readonly Vector[] = [
   rule('beyond 2^53 - 1', 'the size is 2^53', { ...PAPAGENO, size: '9007199254740992' }),
   rule('without chunk size', 'it is 0', { ...PAPAGENO, chunkSize: 0 }),
   rule('chunk size too large', 'one byte beyond 16 MiB', { ...PAPAGENO, chunkSize: 16_777_217 }),
-  rule('too many chunks', '65,537 chunks of one byte', { ...PAPAGENO, size: 65_537, chunkSize: 1 }),
+  ruleHex('too many chunks', '65,537 chunks of one byte, and as many hashes', [
+    `08${varint(65_537)}10011a${varint(32 * 65_537)}`,
+    { repeat: '00', times: 32 * 65_537 },
+    `2220${Buffer.from(EMPTY.sha256, 'base64').toString('hex')}`,
+  ]),
   rule('hash of a chunk missing', 'five chunks of 63 bytes or less', {
     ...PAPAGENO,
     size: 253,

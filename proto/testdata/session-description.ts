@@ -1,3 +1,5 @@
+import type { JsonValue } from '@bufbuild/protobuf';
+import { fromJson, toJson } from '@bufbuild/protobuf';
 import { SessionDescriptionSchema } from '../src/full.ts';
 import { vectorsOf } from './build.ts';
 import { offer } from './signals.ts';
@@ -41,8 +43,9 @@ function sdpOf({ options, setup = 'actpass', port = 5000, size = 65_536, more = 
 }
 
 function description(name: string, why: string, fields: object, differs: Differs): SdpVector {
-  const vector = valid(name, why, { ...offer, ...fields });
-  return { ...vector, sdp: sdpOf(differs) };
+  const message = fromJson(SessionDescriptionSchema, { ...offer, ...fields } as JsonValue);
+  const json = toJson(SessionDescriptionSchema, message) as Record<string, unknown>;
+  return { ...valid(name, why, json), sdp: sdpOf(differs) };
 }
 
 /** A candidate of type `type` and transport `transport`, by their numbers. */
@@ -98,12 +101,15 @@ export const SESSION_DESCRIPTION: readonly SdpVector[] = [
       candidates: [
         { priority: 2113937151, port: 54321, packedAddress: 'XhwfCmpbTD2ejwEjRWeJqw==' },
         { priority: 2113937150, port: 54322, packedAddress: 'wAACBw==' },
+        // As a signed integer it would be negative.
+        { priority: 4294967295, port: 54323, packedAddress: 'wAACBw==' },
       ],
     },
     {
       more: [
         'a=candidate:2113937151 1 udp 2113937151 5e1c1f0a-6a5b-4c3d-9e8f-0123456789ab.local 54321 typ host',
         'a=candidate:2113937150 1 udp 2113937150 192.0.2.7 54322 typ host',
+        'a=candidate:4294967295 1 udp 4294967295 192.0.2.7 54323 typ host',
       ],
     },
   ),

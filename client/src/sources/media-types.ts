@@ -1,5 +1,5 @@
 /** File extensions of what web pages embed, with the subtype where it is another word. */
-const EXTENSIONS: Readonly<Record<string, string>> = {
+export const EXTENSIONS: Readonly<Record<string, string>> = {
   application: 'json pdf',
   audio: 'm4a=mp4 mp3=mpeg oga=ogg ogg wav',
   font: 'otf ttf woff woff2',
