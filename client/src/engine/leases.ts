@@ -48,8 +48,9 @@ export class Leases {
   /** The same for what is due, and how often in a row that was asked for. */
   #dueRetryAt = 0;
   #dueAsks = 0;
-  /** How often in a row there was nothing to be had. */
+  /** How often in a row there was nothing to be had, and since when. */
   #refusals = 0;
+  refusedAt = Number.POSITIVE_INFINITY;
   /** Whether there ever was: then a refusal may be its turn that is over. */
   #wasLent = false;
   /** Whether the content's first unit was lent when last asked. */
@@ -137,10 +138,12 @@ export class Leases {
     // Others count in units that are of no use here, and may do so for long.
     if (unitBytes !== this.#unitBytes) this.#state = 'mute';
     if (count === 0 || unitBytes !== this.#unitBytes) {
+      this.refusedAt = Math.min(this.refusedAt, this.#askedAt);
       this.#refusals = Math.min(this.#refusals + 1, 3);
       return;
     }
     this.#refusals = 0;
+    this.refusedAt = Number.POSITIVE_INFINITY;
     this.#wasLent = true;
     this.#retryAt = this.#dueRetryAt = this.#dueAsks = 0;
     this.#granted = { start: first * unitBytes, end: (first + count) * unitBytes };

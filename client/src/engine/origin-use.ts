@@ -13,6 +13,7 @@ import {
   MAX_SLOWDOWN,
   MIN_RANGE_BYTES,
   OPENING_MS,
+  PROBE_CHUNKS,
   SEEDER_PATIENCE_MS,
   SLOW_PARTIAL_MS,
   SLOW_SEEDERS_MS,
@@ -137,6 +138,8 @@ export class OriginUse {
     const isBegun = isWhole && leases.isRefused && this.#swarm.isOpen;
     const patience = this.stallPatience * (isBegun ? 2 : 1);
     const isSilent = now - Math.max(this.#servedAt, this.#newsAt) >= patience;
+    // Whoever has it on lease may not fetch it, and peers may say what they like.
+    const isLong = now - leases.refusedAt >= patience;
     const isUnanswered = this.reach === 'there' && !this.#answered;
     const isLate = now >= this.#startedAt + ASK_PATIENCE_MS;
     if (chunks && !isWhole && (hasCandidates || isUnanswered)) this.#look(chunks, now);
@@ -144,7 +147,7 @@ export class OriginUse {
       // What it is fast enough for need not be shared out. It may have been fast then, or be so only with what a cache
       // before it has: of a crowd some find out, not each by a range of its own.
       const isShared = this.#origin.rates.isHearsay && this.reach === 'there';
-      const isRefused = isUnanswered ? isLate : leases.isRefused && isSilent;
+      const isRefused = isUnanswered ? isLate : leases.isRefused && (isSilent || isLong);
       return isShared && !isRefused && !leases.isMute(now) ? 'lease' : 'free';
     }
     // Asked along with the question who is there: the answer to both comes at once.
@@ -165,9 +168,22 @@ export class OriginUse {
     const isLeftAlone = isFirst || leases.isTurnedAway || leases.isMute(now);
     if (isLeftAlone && !hasCandidates) return 'alone';
     if (leases.isMute(now) || (leases.isRefused && isSilent)) return 'free';
-    if (now - this.#suppliedAt >= patience && !isBusy) return 'chunk';
+    if (
+      !isBusy &&
+      (now - this.#suppliedAt >= patience || (isLong && this.#mayProbe(chunks, patience)))
+    )
+      return 'chunk';
     const isSpared = isWhole && !this.#peersStall(now) && !this.#isWholeNeeded(chunks, areSoonDone);
     return isSpared ? 'no' : 'lease';
+  }
+
+  /**
+   * Whether to find out what the origin gives, as nothing is known of it and peers give next to nothing, a chunk now and
+   * then: what they say of leases may be lies.
+   */
+  #mayProbe(chunks: Chunks | undefined, patience: number): boolean {
+    if (!chunks || this.#origin.isWhole || this.#origin.rates.expected > 0) return false;
+    return this.#rate * patience < PROBE_CHUNKS * chunks.layout.chunkSize;
   }
 
   /**

@@ -205,6 +205,12 @@ export const SLOW_PARTIAL_MS = 700;
  */
 export const STALL_PATIENCE_MS = 4_000;
 
+/**
+ * Where nothing was lent for such a time, nothing is known of what the origin gives, and peers give fewer chunks in it, it
+ * is asked for one. One peer that took all on lease and sent a chunk every 3.9 s kept a download of 0.4 s waiting for 61.
+ */
+export const PROBE_CHUNKS = 4;
+
 /** Pause before units are asked for again where none were to be had; doubles up to 8 times. */
 export const LEASE_RETRY_MS = 1_000;
 
