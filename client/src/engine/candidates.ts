@@ -41,6 +41,11 @@ export class Candidates {
     return this.#sorted;
   }
 
+  /** In isolation, whose turn it is. */
+  get soloist(): Peer | undefined {
+    return typeof this.#soloist === 'bigint' ? this.peers.get(this.#soloist) : undefined;
+  }
+
   /** Whether nobody has its turn: one may still become complete. */
   get areMute(): boolean {
     return this.#soloist === 'nobody';
@@ -78,7 +83,7 @@ export class Candidates {
   chooseSoloist(): number | undefined {
     if (this.#soloist === undefined) return undefined;
     const size = this.#size;
-    const now = typeof this.#soloist === 'bigint' ? this.peers.get(this.#soloist) : undefined;
+    const now = this.soloist;
     if (now && now.state !== 'spent' && now.size === size) return undefined;
     this.isolate();
     // Of this size, and then who has let the fewest requests pass.
@@ -90,7 +95,7 @@ export class Candidates {
   }
 
   /**
-   * In isolation, ends the turn of a silent peer if another may have it that was less so.
+   * In isolation, ends the turn of a silent or slow peer if another may have it that was less so.
    * @returns whether it did
    */
   passTurn({ id, timeouts }: Peer): boolean {

@@ -4,7 +4,13 @@ import { Origin } from './origin.ts';
 import { OriginUse } from './origin-use.ts';
 import type { Situation } from './situation.ts';
 import { Swarm } from './swarm.ts';
-import { GIVE_UP_MS, MAX_UNVERIFIED_BYTES, REFRESH_MS, ROOM_MS } from './tuning.ts';
+import {
+  GIVE_UP_MS,
+  LEAST_GAIN_BYTES,
+  MAX_UNVERIFIED_BYTES,
+  REFRESH_MS,
+  ROOM_MS,
+} from './tuning.ts';
 import type { ChunkRange, Effect, EngineEvent, EventOf, PeerId } from './types.ts';
 
 /** `chunks`: each by itself, against a manifest. `whole`: the complete file. */
@@ -43,6 +49,10 @@ export class DownloadEngine {
   #askAt = 0;
   /** When anything last came of it: it is given up some time after that. */
   #progressAt = 0;
+  /** Bytes from peers since then, which are no progress yet: who sends one now and then must not keep it waiting. */
+  #gained = 0;
+  /** When a peer last completed a chunk, or another size was tried. */
+  #chunkAt = 0;
   /** The same for giving up: as each silent peer is left once, or a few times, that ends as well. */
   #hopeAt = 0;
   #now = 0;
@@ -237,7 +247,7 @@ export class DownloadEngine {
     if (this.#chunks && !mayGuess) return;
     const next = this.#swarm.chooseSoloist();
     const isStuck =
-      this.#chunks && this.#origin.isOut && this.#now >= this.#progressAt + this.#use.stallPatience;
+      this.#chunks && this.#origin.isOut && this.#now >= this.#chunkAt + this.#use.stallPatience;
     if (!isStuck && this.#chunks && next === undefined && this.#swarm.hasCandidates) return;
     // Each size that nothing comes of is left twice at most, so that this ends.
     const current = this.layout?.size;
@@ -248,7 +258,7 @@ export class DownloadEngine {
     if (size === undefined || size === current) return;
     if (isStuck) this.#left.set(current as number, (this.#left.get(current as number) ?? 0) + 1);
     this.#guessed = true;
-    this.#progressAt = this.#now;
+    this.#progressAt = this.#chunkAt = this.#now;
     this.#use.supplied(this.#now);
     this.#layOut(wholeFileLayout(size));
     this.#swarm.chooseSoloist();
@@ -317,7 +327,13 @@ export class DownloadEngine {
 
   #fragment(event: EventOf<'fragment'>): void {
     const result = this.#swarm.fragment(event, this.#now);
-    if (result !== 'refused') this.#progressAt = this.#now;
+    if (result === 'refused') return;
+    this.#gained += event.length;
+    if (result === 'chunk') this.#chunkAt = this.#now;
+    if (result === 'chunk' || this.#gained >= LEAST_GAIN_BYTES) {
+      this.#progressAt = this.#now;
+      this.#gained = 0;
+    }
     if (result === 'part' && this.#verification === 'chunks') this.#swarm.promise(event);
     if (result !== 'chunk') return;
     this.#use.served(this.#now, this.#chunks?.length(event.chunk));
@@ -429,7 +445,7 @@ export class DownloadEngine {
     const { count } = (this.#chunks as Chunks).layout;
     this.#mismatch = true;
     this.#phase = 'fetching';
-    this.#progressAt = this.#now;
+    this.#progressAt = this.#chunkAt = this.#now;
     const suppliers = new Set(this.#doubtful.values());
     // Who gave only a part may be right, and the origin wrong.
     if (suppliers.size === 1 && this.#doubtful.size === count)

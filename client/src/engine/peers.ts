@@ -43,6 +43,8 @@ export interface Peer {
   lastHeard: number;
   /** How often it let requests pass, or was busy for too long, since it last sent a chunk. */
   timeouts: number;
+  /** How often it let its turn pass, in isolation. */
+  turns: number;
   /** It is asked for nothing before: it said too often that it is busy. */
   busyUntil: number;
   /** Chunks that it is not asked for before a time, in ms: it said that it is busy. Infinite: before it has them. */
@@ -99,6 +101,7 @@ export class Peers {
       failures: 0,
       lastHeard: now,
       timeouts: 0,
+      turns: 0,
       busyUntil: 0,
       busyWith: new Map(),
       refusals: 0,

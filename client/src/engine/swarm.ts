@@ -21,6 +21,7 @@ import {
   MORE_PEERS_MS,
   REQUEST_TIMEOUT_MS,
   SETTLE_MS,
+  TURN_MS,
   UNKNOWN_RATE,
 } from './tuning.ts';
 import type { ChunkRange, Effect, EventOf, HolderInfo, PeerId } from './types.ts';
@@ -40,6 +41,8 @@ export class Swarm {
   #chunks: Chunks | undefined;
   /** When a peer last gave a whole chunk, or the download began. */
   #servedAt = 0;
+  /** In isolation, whose turn it is, and since when. */
+  #turn: { of: PeerId | undefined; since: number } = { of: undefined, since: 0 };
   /** Others who download, as the tracker last said. */
   #leechers = 0;
   /** When a connection was last begun. */
@@ -140,7 +143,7 @@ export class Swarm {
    * @returns whether there is less to wait for: a silent peer was given up, or another has its turn
    */
   expire(now: number): boolean {
-    let isLess = false;
+    let isLess = this.#expireTurn(now);
     for (const peer of this.#candidates.sorted.connected) {
       if (now < dueFirst(peer)) continue;
       const late = [...peer.requests.values()].filter((request) => now >= dueAt(peer, request));
@@ -168,6 +171,23 @@ export class Swarm {
         }
     }
     return isLess;
+  }
+
+  /** In isolation, whose turn it is has so long for each chunk: else one could keep it with a byte now and then. */
+  #expireTurn(now: number): boolean {
+    const peer = this.#candidates.soloist;
+    if (peer?.id !== this.#turn.of) this.#turn = { of: peer?.id, since: now };
+    if (!peer || now < this.#turnUntil(peer)) return false;
+    this.#turn.since = now;
+    peer.turns++;
+    peer.timeouts++;
+    if (!this.#candidates.passTurn(peer)) return false;
+    this.#requests.release(peer);
+    return true;
+  }
+
+  #turnUntil({ turns }: Peer): number {
+    return Math.max(this.#turn.since, this.#servedAt) + TURN_MS * 2 ** Math.min(turns, 3);
   }
 
   /**
@@ -375,6 +395,8 @@ export class Swarm {
     if (known.length > 0)
       for (const due of [this.#begunAt + SETTLE_MS, openAt, this.#servedAt + MORE_PEERS_MS])
         if (due > now) at = Math.min(at, due);
+    const { soloist } = this.#candidates;
+    if (soloist) at = Math.min(at, this.#turnUntil(soloist));
     for (const { retryAt } of failed) if (retryAt > now) at = Math.min(at, retryAt);
     for (const peer of connected) {
       if (peer.busyUntil > now) at = Math.min(at, peer.busyUntil);

@@ -262,6 +262,15 @@ export const RETRY_ORIGIN_MS = 2_000;
 /** Time without a byte from anywhere, with no origin left, before the download fails. */
 export const GIVE_UP_MS = 30_000;
 
+/**
+ * Where one complete holder after the other is asked for a whole copy, since somebody lied, each has so long for every chunk,
+ * in ms, and twice as long, up to three times, for every turn that it let pass before.
+ */
+export const TURN_MS = 8_000;
+
+/** Bytes from peers, at least, that count as something that came: eight who sent one every 2.5 s kept a download for ever. */
+export const LEAST_GAIN_BYTES = 1_024;
+
 /** Pause between questions to the tracker while a download lasts. */
 export const REFRESH_MS = 5_000;
 

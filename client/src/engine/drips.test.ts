@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { Bench, CHUNK } from '../../test-support/engine/bench.ts';
+import { GIVE_UP_MS, TURN_MS } from './tuning.ts';
+import type { Effect } from './types.ts';
+
+const SIZE = 4 * CHUNK;
+const HONEST = [101n, 102n];
+/** They send a byte each in every such time, in ms: no request of theirs is ever silent. */
+const DRIP_MS = 2_500;
+
+/** Runs a download without an origin until it ends, or so long, among those who drip and honest ones who send at once. */
+function run(bench: Bench, mostMs: number): Effect['type'] | 'nothing' {
+  const open = new Map<bigint, Map<number, number>>();
+  let end: Effect['type'] | 'nothing' = 'nothing';
+  const follow = (act: () => unknown): void => {
+    act();
+    for (const effect of [...bench.effects])
+      switch (effect.type) {
+        case 'request':
+          if (HONEST.includes(effect.peer)) follow(() => bench.deliver(effect.peer, effect.chunk));
+          else open.set(effect.peer, (open.get(effect.peer) ?? new Map()).set(effect.chunk, 0));
+          break;
+        case 'cancel':
+          open.get(effect.peer)?.delete(effect.chunk);
+          break;
+        case 'connect':
+          follow(() => bench.connected(effect.peer));
+          break;
+        case 'verify':
+          follow(() => bench.verified(true));
+          break;
+        case 'complete':
+        case 'fail':
+          end = effect.type;
+      }
+  };
+  follow(() => {});
+  const until = bench.now + mostMs;
+  while (end === 'nothing' && bench.now < until) {
+    follow(() => bench.pass(DRIP_MS));
+    for (const [peer, requests] of open) {
+      const [next] = requests;
+      if (!next) continue;
+      const [chunk, offset] = next;
+      requests.set(chunk, offset + 1);
+      follow(() => bench.tell({ type: 'fragment', peer, chunk, offset, length: 1 }));
+    }
+  }
+  return end;
+}
+
+describe('DownloadEngine without an origin, among peers that send a byte now and then', () => {
+  const drippers = Array.from({ length: 8 }, (_, i) => BigInt(i + 1));
+
+  it('leaves a size that only they claim', () => {
+    const bench = new Bench({ origin: false }).start().seeders(SIZE - 1, ...drippers);
+    bench.seeders(SIZE, ...HONEST).pass(0);
+    assert.equal(bench.engine.layout?.size, SIZE - 1);
+    assert.equal(run(bench, 60_000), 'complete');
+    assert.equal(bench.engine.layout?.size, SIZE);
+  });
+
+  it('gives each a turn, after a liar, and not for ever', () => {
+    const bench = new Bench({ origin: false }).start().seeders(SIZE, 99n).connected(99n);
+    for (const chunk of [0, 1, 2, 3]) bench.deliver(99n, chunk);
+    bench.seeders(SIZE, ...drippers, ...HONEST).verified(false);
+    assert.equal(run(bench, (drippers.length + 1) * (TURN_MS + DRIP_MS)), 'complete');
+  });
+
+  it('gives up where there is nobody else', () => {
+    const bench = new Bench({ origin: false }).start().seeders(SIZE, ...drippers);
+    assert.equal(run(bench, 4 * GIVE_UP_MS), 'fail');
+  });
+});
