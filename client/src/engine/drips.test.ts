@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { Bench, CHUNK } from '../../test-support/engine/bench.ts';
-import { GIVE_UP_MS, TURN_MS } from './tuning.ts';
+import { GIVE_UP_MS, SEEDER_PATIENCE_MS, TURN_MS } from './tuning.ts';
 import type { Effect } from './types.ts';
 
 const SIZE = 4 * CHUNK;
@@ -70,5 +70,28 @@ describe('DownloadEngine without an origin, among peers that send a byte now and
   it('gives up where there is nobody else', () => {
     const bench = new Bench({ origin: false }).start().seeders(SIZE, ...drippers);
     assert.equal(run(bench, 4 * GIVE_UP_MS), 'fail');
+  });
+});
+
+describe('DownloadEngine with complete holders that give nothing', () => {
+  /** When the origin is asked, in ms from the start, while one connects after each of these times. */
+  function asked(openAfter: readonly number[]): number {
+    const bench = new Bench({ verification: 'chunks' }).startChunks(4).grant(0, 0, CHUNK);
+    const start = bench.now;
+    bench.seeders(SIZE, ...openAfter.map((_, i) => BigInt(i + 1)));
+    for (const [i, after] of openAfter.entries()) {
+      const leased = bench.pass(start + after - bench.now).said('fetch-range');
+      if (leased.length > 0) return bench.now - start;
+      bench.connected(BigInt(i + 1));
+    }
+    while (bench.pass(10).said('fetch-range').length === 0)
+      for (const _ of bench.said('lease')) bench.grant(0, 0, CHUNK);
+    return bench.now - start;
+  }
+
+  it('turns to the origin soon, however many of them come', () => {
+    const two = asked([100, 200]);
+    assert.ok(two >= 200 + SEEDER_PATIENCE_MS, `${two} ms`);
+    assert.equal(asked([100, 200, 1_000, 1_900]), two);
   });
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Of } from '../../test-support/engine/bench.ts';
 import { Bench, CHUNK } from '../../test-support/engine/bench.ts';
+import { layoutOf } from './layout.ts';
 import {
   BUSY_CHUNK_MS,
   BUSY_PAUSE_MS,
@@ -740,6 +741,15 @@ describe('DownloadEngine with partial holders', () => {
 });
 
 describe('DownloadEngine and sizes that peers claim', () => {
+  it('remembers no more chunks of a peer than there may be, whatever it claims', () => {
+    const bench = new Bench({ origin: false, verification: 'chunks' }).start();
+    const claim = { size: 2 ** 53 - 1, chunkSize: 1, complete: false };
+    bench.connected(1n).tell({ type: 'holdings', peer: 1n, ...claim, bitfield: Uint8Array.of(1) });
+    bench.tell({ type: 'got', peer: 1n, chunks: [65_535] });
+    bench.tell({ type: 'layout', layout: layoutOf(10, CHUNK) });
+    assert.deepEqual(bench.said('request'), []);
+  });
+
   it('believes the size that most holders claim, and the others when these are gone', () => {
     const bench = new Bench({ origin: false }).start();
     const holders = [

@@ -15,6 +15,7 @@ import {
   LATELY_MS,
   MIN_RANGE_BYTES,
   MIN_SEEDERS,
+  OPENING_MS,
   SEEDER_PATIENCE_MS,
   STALL_PATIENCE_MS,
   UNKNOWN_RATE,
@@ -35,6 +36,23 @@ describe('OriginUse', () => {
       use.served(now, 16_384);
       for (const later of [0, LATELY_MS, 2 * LATELY_MS])
         assert.notEqual(need(now + later), 'no', `${later} ms after a chunk at ${now}`);
+    }
+  });
+
+  it('gives seeders their time anew when one connects at first, and not when one comes later', () => {
+    const swarm = { rate: 0, hasSeeders: true, hasCandidates: true, isSettling: () => false };
+    const leases = { isTurnedAway: false, isRefused: false, isMute: () => false };
+    for (const [openedAt, waits] of [
+      [OPENING_MS - 1, true],
+      [OPENING_MS, false],
+    ] as const) {
+      const rates = { expected: 0 };
+      const use = new OriginUse(swarm as unknown as Swarm, { leases, rates } as unknown as Origin);
+      use.start(0, () => 0);
+      use.answered(0);
+      use.opened(openedAt);
+      const need = use.need({ missingBytes: 1e6 } as Chunks, openedAt + 1);
+      assert.equal(need === 'no', waits, `${openedAt} ms: ${need}`);
     }
   });
 

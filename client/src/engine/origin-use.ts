@@ -10,6 +10,7 @@ import {
   DUE_OPENING_MS,
   HELPED_SEEDERS_MS,
   LATELY_MS,
+  MAX_OPENINGS,
   MAX_SLOWDOWN,
   MIN_RANGE_BYTES,
   OPENING_MS,
@@ -55,6 +56,8 @@ export class OriginUse {
   #dueAt = 0;
   /** What the origin should give who asks nobody else, in bytes per ms: what peers send takes from it. */
   #plainRate = 0;
+  /** Peers that connected, and were given their time. */
+  #opened = 0;
 
   constructor(swarm: Swarm, origin: Origin) {
     this.#swarm = swarm;
@@ -87,10 +90,10 @@ export class OriginUse {
     return true;
   }
 
-  /** A peer of use connected. Not for ever: those that come and go must not keep the origin away. */
+  /** A peer of use connected. The first ones only, at first: those that come and give nothing must not keep the origin away. */
   opened(now: number): void {
     this.#openedAt = Math.min(this.#openedAt, now);
-    if (now < this.#startedAt + OPENING_MS) this.served(now);
+    if (now < this.#startedAt + OPENING_MS && this.#opened++ < MAX_OPENINGS) this.served(now);
   }
 
   /** A peer said what it has. */

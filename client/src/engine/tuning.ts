@@ -132,8 +132,11 @@ export const LEASE_PATIENCE_MS = 500;
 /** Time complete holders have to connect, or to send the next chunk, before the origin is asked as well. */
 export const SEEDER_PATIENCE_MS = 2_000;
 
-/** In so much time from the start of a download, every connection that opens gets that patience anew. */
+/** In so much time from the start of a download, connections that open get that patience anew. */
 export const OPENING_MS = 5_000;
+
+/** And so many of them: eight who gave nothing kept a visitor waiting for 7 s. */
+export const MAX_OPENINGS = 2;
 
 /**
  * A download that would still take so long from complete holders borrows parts of the origin, where nobody else is known to
