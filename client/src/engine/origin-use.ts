@@ -141,8 +141,7 @@ export class OriginUse {
     const isBegun = isWhole && leases.isRefused && this.#swarm.isOpen;
     const patience = this.stallPatience * (isBegun ? 2 : 1);
     const isSilent = now - Math.max(this.#servedAt, this.#newsAt) >= patience;
-    // Whoever has it on lease may not fetch it, and peers may say what they like.
-    const isLong = now - leases.refusedAt >= patience;
+    const mayProbe = now - leases.refusedAt >= patience && this.#mayProbe(chunks, patience);
     const isUnanswered = this.reach === 'there' && !this.#answered;
     const isLate = now >= this.#startedAt + ASK_PATIENCE_MS;
     if (chunks && !isWhole && (hasCandidates || isUnanswered)) this.#look(chunks, now);
@@ -150,8 +149,9 @@ export class OriginUse {
       // What it is fast enough for need not be shared out. It may have been fast then, or be so only with what a cache
       // before it has: of a crowd some find out, not each by a range of its own.
       const isShared = this.#origin.rates.isHearsay && this.reach === 'there';
-      const isRefused = isUnanswered ? isLate : leases.isRefused && (isSilent || isLong);
-      return isShared && !isRefused && !leases.isMute(now) ? 'lease' : 'free';
+      const isRefused = isUnanswered ? isLate : leases.isRefused && isSilent;
+      if (!isShared || isRefused || leases.isMute(now)) return 'free';
+      return mayProbe ? 'chunk' : 'lease';
     }
     // Asked along with the question who is there: the answer to both comes at once.
     if (isUnanswered) return isLate ? 'free' : 'lease';
@@ -171,21 +171,18 @@ export class OriginUse {
     const isLeftAlone = isFirst || leases.isTurnedAway || leases.isMute(now);
     if (isLeftAlone && !hasCandidates) return 'alone';
     if (leases.isMute(now) || (leases.isRefused && isSilent)) return 'free';
-    if (
-      !isBusy &&
-      (now - this.#suppliedAt >= patience || (isLong && this.#mayProbe(chunks, patience)))
-    )
-      return 'chunk';
+    if (mayProbe || (now - this.#suppliedAt >= patience && !isBusy)) return 'chunk';
     const isSpared = isWhole && !this.#peersStall(now) && !this.#isWholeNeeded(chunks, areSoonDone);
     return isSpared ? 'no' : 'lease';
   }
 
   /**
-   * Whether to find out what the origin gives, as nothing is known of it and peers give next to nothing, a chunk now and
-   * then: what they say of leases may be lies.
+   * Whether to find out what the origin gives, as that is not known and peers give next to nothing, a chunk now and then:
+   * whoever has it on lease may not fetch it, and peers may say what they like.
    */
   #mayProbe(chunks: Chunks | undefined, patience: number): boolean {
-    if (!chunks || this.#origin.isWhole || this.#origin.rates.expected > 0) return false;
+    const { isBusy, isWhole, rates } = this.#origin;
+    if (!chunks || isBusy || isWhole || (rates.expected > 0 && !rates.isHearsay)) return false;
     return this.#rate * patience < PROBE_CHUNKS * chunks.layout.chunkSize;
   }
 

@@ -396,7 +396,8 @@ export class Swarm {
       for (const due of [this.#begunAt + SETTLE_MS, openAt, this.#servedAt + MORE_PEERS_MS])
         if (due > now) at = Math.min(at, due);
     const { soloist } = this.#candidates;
-    if (soloist) at = Math.min(at, this.#turnUntil(soloist));
+    const turnUntil = soloist ? this.#turnUntil(soloist) : 0;
+    if (turnUntil > now) at = Math.min(at, turnUntil);
     for (const { retryAt } of failed) if (retryAt > now) at = Math.min(at, retryAt);
     for (const peer of connected) {
       if (peer.busyUntil > now) at = Math.min(at, peer.busyUntil);
