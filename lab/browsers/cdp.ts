@@ -28,6 +28,13 @@ export class Cdp {
     return new Cdp(socket);
   }
 
+  /** Resolves when the browser is gone, or the connection to it. */
+  gone(): Promise<void> {
+    return this.#socket.readyState === WebSocket.CLOSED
+      ? Promise.resolve()
+      : new Promise((resolve) => this.#socket.once('close', () => resolve()));
+  }
+
   /** @param sessionId of a page; without it, the browser itself is meant */
   send<T>(method: string, params: object = {}, sessionId?: string): Promise<T> {
     if (this.#socket.readyState !== WebSocket.OPEN)

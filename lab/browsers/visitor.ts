@@ -62,6 +62,7 @@ export async function visit(host: Host, options: VisitorOptions): Promise<Visito
   const profile = join(dir, 'profile');
   let said = '';
   let ended = false;
+  let quitting = false;
   await new Promise<void>((resolve, reject) => {
     const give = (why: string) =>
       reject(new Error(`chromedriver on ${host.name} ${why}: ${said.trim() || 'it said nothing'}`));
@@ -122,6 +123,10 @@ export async function visit(host: Host, options: VisitorOptions): Promise<Visito
     tabsReach = await reach(host, Number(devtoolsPort), dir, 'tabs');
     tabs = await Cdp.connect(`${tabsReach.webSocket}${path}`);
     const cdp = tabs;
+    // Its chromedriver outlives a browser that died, and nobody could use what is left.
+    void cdp.gone().then(() => {
+      if (!ended && !quitting) kill();
+    });
     return {
       host,
       pid: service.pid,
@@ -131,6 +136,7 @@ export async function visit(host: Host, options: VisitorOptions): Promise<Visito
       open: () => Tab.open(cdp),
       kill,
       async quit() {
+        quitting = true;
         if (!ended) await Promise.race([driver.quit().catch(() => {}), sleep(3_000)]);
         kill();
         await removeSoon(dir);
