@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -63,6 +64,28 @@ describe('The folder for the results of a bench', () => {
         assert.match(stderr, /^bench: CHROME_BIN is .*, which is not a program.*\n$/);
         assert.deepEqual(readdirSync(dir), []);
       }
+    } finally {
+      rmSync(dir, { recursive: true, force: true });
+    }
+  });
+});
+
+describe('A bench whose output nobody reads to its end', () => {
+  it('measures all, and writes its summary and report', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'zf-bench-out-'));
+    try {
+      const args = ['lone', '--rate', '0', '--modes', 'http', '--runs', '1', '--out', dir];
+      const child = spawn(process.execPath, [BENCH, ...args], {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      let said = '';
+      child.stderr.on('data', (data) => (said += data));
+      child.stdout.destroy();
+      const [code] = await once(child, 'close');
+      assert.equal(code, 0, said);
+      const { verdict } = JSON.parse(readFileSync(join(dir, 'summary.json'), 'utf8'));
+      assert.equal(verdict, 'ok');
+      assert.ok(readdirSync(dir).includes('report.html'));
     } finally {
       rmSync(dir, { recursive: true, force: true });
     }

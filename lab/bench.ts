@@ -11,6 +11,7 @@ import { type BenchOptions, parseOptions, USAGE } from './runner/options.ts';
 import { runBench } from './runner/run.ts';
 import { temporary } from './runner/temporary.ts';
 import { showTime } from './runner/units.ts';
+import { goOnUnread } from './runner/unread.ts';
 
 const EXIT = { ok: 0, failed: 1, void: 1, unsupported: 3 } as const;
 /** What was measured is written in less when a signal ends it, in ms. */
@@ -103,6 +104,7 @@ function claim(out: string): string | undefined {
   }
 }
 
+goOnUnread();
 process.exitCode = await main(process.argv.slice(2)).catch((error) => {
   if (error instanceof Unsupported) {
     console.error(`bench: ${error.message}`);

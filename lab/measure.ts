@@ -19,6 +19,7 @@ import { parseArgs } from 'node:util';
 import { checkScripts } from './origin/scripts.ts';
 import type { Summary } from './results.ts';
 import { showTime } from './runner/units.ts';
+import { goOnUnread } from './runner/unread.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const RESULTS = join(ROOT, 'lab', 'results');
@@ -299,4 +300,7 @@ async function main(args: readonly string[]): Promise<number> {
   return lost.length + rest.length === 0 ? 0 : 1;
 }
 
-if (import.meta.main) process.exitCode = await main(process.argv.slice(2));
+if (import.meta.main) {
+  goOnUnread();
+  process.exitCode = await main(process.argv.slice(2));
+}

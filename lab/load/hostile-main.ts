@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { seeded } from '../../demo/random.ts';
+import { goOnUnread } from '../runner/unread.ts';
 import type { Attack } from './attacks.ts';
 import { ATTACKS } from './attacks.ts';
 import { conditions, start } from './conditions.ts';
@@ -31,6 +32,7 @@ const NOTES = [
   'The tracker has its default limits; only no address of loopback is taken for a proxy.',
 ];
 
+goOnUnread();
 try {
   const { values } = parseArgs({
     options: {

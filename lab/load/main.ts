@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { goOnUnread } from '../runner/unread.ts';
 import { conditions, start } from './conditions.ts';
 import { parse, USAGE } from './options.ts';
 import { checkOut } from './out.ts';
@@ -23,6 +24,7 @@ const PACKAGES = {
   ws: 'node_modules/ws/package.json',
 };
 
+goOnUnread();
 await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<void> {

@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { seeded } from '../../demo/random.ts';
+import { goOnUnread } from '../runner/unread.ts';
 import { conditions, start } from './conditions.ts';
 import { checkOut } from './out.ts';
 import { pin } from './pin.ts';
@@ -29,6 +30,7 @@ const NOTES = [
   'An introduction is cut short when one of the two leaves before the answer has come.',
 ];
 
+goOnUnread();
 try {
   const { values } = parseArgs({
     options: {
