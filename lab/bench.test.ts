@@ -70,6 +70,24 @@ describe('The folder for the results of a bench', () => {
   });
 });
 
+describe('A bench without a temporary folder', () => {
+  it('says so in one line, and leaves the folder for the results to the next try', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'zf-bench-out-'));
+    try {
+      const { status, stderr } = spawnSync(process.execPath, [BENCH, 'lone', '--out', dir], {
+        encoding: 'utf8',
+        timeout: 20_000,
+        env: { ...process.env, TMPDIR: join(dir, 'none') },
+      });
+      assert.equal(status, 3, stderr);
+      assert.match(stderr, /^bench: no temporary folder can be made \(.*\): let TMPDIR name .*\n$/);
+      assert.deepEqual(readdirSync(dir), []);
+    } finally {
+      rmSync(dir, { recursive: true, force: true });
+    }
+  });
+});
+
 describe('A bench whose output nobody reads to its end', () => {
   it('measures all, and writes its summary and report', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'zf-bench-out-'));

@@ -41,13 +41,13 @@ async function main(args: readonly string[]): Promise<number> {
   checkScripts();
   // Before the folder is taken: what cannot begin must not keep the next one from it.
   const programs = findBrowser();
+  const dir = temporary();
   const unfit = claim(out);
   if (unfit !== undefined) {
     console.error(`bench: --out: ${out} ${unfit}; name another folder`);
     return 2;
   }
 
-  const dir = temporary();
   const nets = new Set<Net>();
   const ending = new AbortController();
   let bench: Promise<Summary> | undefined;

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Unsupported } from '../net/unsupported.ts';
 
 /** What cannot be removed in about so many seconds stays. */
 const JANITOR_TRIES = 60;
@@ -9,10 +10,11 @@ const JANITOR_TRIES = 60;
 /**
  * A folder that is gone after this process, whichever way it ends: a shell waits for the end of its
  * input. Browsers and servers in it end with the network, which sees to that in the same way.
+ * @throws {Unsupported} where none can be made
  */
 export function temporary(): string {
   // Short: paths of Unix sockets in it have at most 107 bytes.
-  const dir = mkdtempSync(join(tmpdir(), 'zf-bench-'));
+  const dir = make(join(tmpdir(), 'zf-bench-'));
   const remove =
     'cat >/dev/null; n=0; until rm -rf "$1" || [ $((n += 1)) -ge "$2" ]; do sleep 1; done; ' +
     'sleep 2; rm -rf "$1"';
@@ -31,4 +33,14 @@ export function temporary(): string {
     }
   });
   return dir;
+}
+
+function make(prefix: string): string {
+  try {
+    return mkdtempSync(prefix);
+  } catch (error) {
+    throw new Unsupported(
+      `no temporary folder can be made (${(error as Error).message}): let TMPDIR name a folder that can be written to`,
+    );
+  }
 }
