@@ -149,6 +149,24 @@ export function inPlaces(
   return placesOf(results, wanted).flatMap((place) => restingOn([place.from], judge(place)));
 }
 
+/**
+ * Mean over all loads of a mode that succeeded, with as many leechers at the same rate in the same
+ * result, whatever the seeders: of a mode that has none, those cells are one measurement repeated.
+ */
+export function meanOfAll(mode: string, { summary, leechers, rate }: Place): number | null {
+  const times = summary.cells
+    .filter(
+      (cell) =>
+        cell.mode === mode && cell.leechers === leechers && cell.rateBytesPerSecond === rate,
+    )
+    .flatMap(({ meanMs, loads, failed }) =>
+      meanMs === null ? [] : [{ meanMs, succeeded: loads - failed }],
+    );
+  const succeeded = times.reduce((sum, one) => sum + one.succeeded, 0);
+  if (succeeded === 0) return null;
+  return times.reduce((sum, one) => sum + one.meanMs * one.succeeded, 0) / succeeded;
+}
+
 /** ", 1 of 30 loads failed", or nothing. */
 const failedText = (cell: Cell | undefined): string =>
   cell && cell.failed > 0 ? `, ${cell.failed} of ${plural(cell.loads, 'load')} failed` : '';

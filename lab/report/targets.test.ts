@@ -219,6 +219,26 @@ describe('targets', () => {
     assert.match(line(text, '`flash` S=0 L=10, 64 KB/s, script'), /1\.20 × that .* by 4.3 % \|$/);
   });
 
+  it('measure figure 2 by all loads of plain HTTP with as many leechers, as it has no seeders', () => {
+    const modes = ['http-unlimited', 'zauberflote'];
+    const at = (seeders: number, leechers: number) => ({ seeders, leechers, rate: 512_000 });
+    const places = [at(1, 2), at(5, 2), at(10, 2), at(1, 5), at(5, 5)];
+    // With two leechers: 4 loads of 100 ms and 2 of 400, so 200 ms, and at most 700.
+    const change = ({ mode, seeders, leechers }: Cell): Partial<Cell> => {
+      if (mode === 'zauberflote') return { meanMs: leechers === 2 ? 600 + 11 * seeders : 1 };
+      if (leechers === 5) return { meanMs: 5000 };
+      if (seeders === 10) return { meanMs: null, loads: 2, failed: 2 };
+      return seeders === 1
+        ? { meanMs: 100, loads: 5, failed: 1 }
+        : { meanMs: 400, loads: 2, failed: 0 };
+    };
+    const text = targetsSection([result({ scenario: 'fig2', places, modes }, change)], {});
+    assert.match(
+      line(text, '`fig2`'),
+      /1 of 5 cells above, worst S=10 L=2: 710 ms \(\d+–\d+\), at most 700 ms .* by 1.4 % \|$/,
+    );
+  });
+
   it('measure trouble by the same without it, and figure 2 by plain HTTP not limited', () => {
     const modes = ['http-unlimited', 'zauberflote', 'zauberflote-undisturbed'];
     const places = [{ seeders: 10, leechers: 10, rate: 512_000 }];

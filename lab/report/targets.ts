@@ -8,6 +8,7 @@ import {
   atMost,
   inPlaces,
   inside,
+  meanOfAll,
   meanText,
   number,
   type Outcome,
@@ -131,11 +132,13 @@ export const ENGINE_TARGETS: readonly Target[] = [
   {
     id: 'fig2',
     scenario: '`fig2` up to 10 × 10',
-    reach: 'every cell ≤ 2 × unthrottled plain HTTP by as many browsers + 300 ms',
+    reach:
+      'every cell ≤ 2 × unthrottled plain HTTP by as many leechers (all its loads, as it has no seeders) + 300 ms',
     outcomes: (results) => {
-      const all = inPlaces(results, { scenario: 'fig2' }, ({ of, seeders, leechers }) => {
-        const [ours, floor] = [of('zauberflote'), of('http-unlimited')?.meanMs];
-        if (!ours || !floor) return [];
+      const all = inPlaces(results, { scenario: 'fig2' }, (place) => {
+        const { of, seeders, leechers } = place;
+        const [ours, floor] = [of('zauberflote'), meanOfAll('http-unlimited', place)];
+        if (!ours || floor === null) return [];
         const most = 2 * floor + 300;
         const text = `${meanText(ours)}, at most ${Math.round(most)} ms`;
         const mean = ours.meanMs ?? Number.POSITIVE_INFINITY;
