@@ -48,6 +48,21 @@ describe('charts', () => {
     );
   });
 
+  it('say without their page what whiskers, shades and steps of colour are', () => {
+    const said = (wanted: Wanted, kind: string) =>
+      figures(wanted)
+        .svg(kind)
+        .replace(/<desc.*?<\/desc>/, '')
+        .replace(/<\/text><text[^>]*>/g, ' ');
+    const range = 'from the fastest to the slowest load';
+    assert.match(said(FLASH, 'time'), RegExp(`>[^<]*Bars are means, whiskers reach ${range}\\.`));
+    assert.match(said(FIG3, 'time'), RegExp(`>[^<]*the shade around them reaches ${range}\\.`));
+    const fig2 = { scenario: 'fig2', places: grid(3, 512_000) };
+    assert.match(said(fig2, 'heatmap'), />[^<]*each step is by the same factor \(log scale\)/);
+    assert.match(said(fig2, 'origin'), />[^<]*The shade is the range over the numbers of seeders/);
+    assert.doesNotMatch(said(FIG3, 'origin'), /shade/);
+  });
+
   it('show a fluid limit that there is at one place only', () => {
     const place = (seeders: number) => ({ seeders, leechers: 3, rate: 64_000 });
     const svg = figures({ scenario: 'flash', places: [place(0), place(2)] }, ({ cells }) => ({

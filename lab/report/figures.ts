@@ -69,6 +69,11 @@ export function linksText({ options }: Summary['conditions']): string {
   return said === '' ? '' : ` Links: ${said}.`;
 }
 
+/** In figures and beside them: they are also shown without their page. */
+const WHISKERS = 'Bars are means, whiskers reach from the fastest to the slowest load';
+const SHADES =
+  'Lines are means, the shade around them reaches from the fastest to the slowest load';
+
 const LIMIT =
   'the fluid limit, the least time in which any peer-assisted distribution can have served all';
 
@@ -170,7 +175,7 @@ function heatMap({ scenario, byMode, file, heading }: Group): Figure {
         {
           heading: heading(
             'Mean load time over seeders and leechers',
-            'The further from the ground colour, the slower.',
+            'The further from the ground colour, the slower; each step is by the same factor (log scale).',
           ),
           panels: [
             ...[...byMode].map(([mode, cells]) => content.heatPanel(mode, cells)),
@@ -186,11 +191,11 @@ function heatMap({ scenario, byMode, file, heading }: Group): Figure {
 function timeBars({ cells, series, limited, limit, file, heading }: Group): Figure {
   return {
     name: file('time'),
-    caption: `Bars are means, whiskers reach from the fastest to the slowest load${limited ? `; the upright mark is ${limit}` : ''}.`,
+    caption: `${WHISKERS}${limited ? `; the upright mark is ${limit}` : ''}.`,
     draw: (id, width) =>
       drawBars(
         {
-          heading: heading('Load time', `${placeOf(cells[0]!)}. Less is better.`),
+          heading: heading('Load time', `${placeOf(cells[0]!)}. ${WHISKERS}. Less is better.`),
           xLabel: 'From navigation to the load event of the image',
           referenceLabel: 'Fluid limit',
           tick: tickDuration,
@@ -222,7 +227,7 @@ function timeLines({
       : [];
   return {
     name: file('time'),
-    caption: `Lines are means, the shade around them reaches from the fastest to the slowest load.${
+    caption: `${SHADES}.${
       paper.length > 0
         ? ` Dotted are ${paper.map(({ series }) => `“${series.label}”`).join(' and ')}: figure 3 of the paper, where the recipe shaped the origin to 512 KB/s (64 KB/s, by the text).`
         : ''
@@ -232,7 +237,7 @@ function timeLines({
         {
           heading: heading(
             'Load time',
-            'From navigation to the load event of the image. Less is better.',
+            `From navigation to the load event of the image. ${SHADES}. Less is better.`,
           ),
           xLabel,
           yLabel: 'Mean load time',
@@ -271,14 +276,17 @@ function copiesBars({ cells, series, copies, file, heading }: Group): Figure {
 }
 
 function copiesLines({ byMode, series, shape, x, xLabel, copies, file, heading }: Group): Figure {
+  const shades = shape === 'grid' ? ' The shade is the range over the numbers of seeders.' : '';
   return {
     name: file('origin'),
-    caption:
-      copies + (shape === 'grid' ? ' The shade is the range over the numbers of seeders.' : ''),
+    caption: copies + shades,
     draw: (id, width) =>
       drawLines(
         {
-          heading: heading('What the origin sent', 'In copies of the image. Less is better.'),
+          heading: heading(
+            'What the origin sent',
+            `In copies of the image.${shades} Less is better.`,
+          ),
           xLabel,
           yLabel: 'Copies of the image',
           tick: String,

@@ -38,6 +38,8 @@ counters count the headers of packets too, so that one download by HTTP takes so
 limit is the least time in which any peer-assisted distribution can have served all (Mundinger, Weber &
 Weiss 2008); it bounds the last to be done, so where uplinks of peers bind, a mean may be below it, and it
 is “–” where no link limits it.
+In figures, whiskers and shades reach from the fastest to the slowest load (where origin copies are drawn
+over several numbers of seeders: over those), and the colours of a heat map are a logarithmic scale.
 The paper's figures were measured in 2015 on another machine: its text limits the origin of figure 3 to
 64 KB/s, its recipe to 512 KB/s; only that fits its times, so they stand beside ours at that rate alone.`;
 
