@@ -26,6 +26,7 @@ describe('What npm run measure runs', () => {
       return options.chosen.map(({ name }) => name);
     };
     assert.deepEqual(chosen('--only', 'sim,flash'), ['flash', 'sim']);
+    assert.deepEqual(chosen('--only', 'size, flash'), ['size', 'flash']);
     assert.deepEqual(chosen('--from', 'sim'), ['sim', 'sim-beside', 'sim-10000', 'soak']);
     assert.equal(chosen().length, MEASUREMENTS.length);
     for (const args of [

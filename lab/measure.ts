@@ -18,7 +18,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { checkScripts } from './origin/scripts.ts';
 import type { Summary } from './results.ts';
-import { showTime } from './runner/units.ts';
+import { parseList, showTime } from './runner/units.ts';
 import { goOnUnread } from './runner/unread.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -163,7 +163,7 @@ export function parse(args: readonly string[]): Options | 'help' {
   });
   if (values.help) return 'help';
   const names = MEASUREMENTS.map(({ name }) => name);
-  const only = values.only?.split(',');
+  const only = values.only === undefined ? undefined : parseList(values.only, (name) => name);
   const unknown = [...(only ?? []), values.from ?? 'size'].find((name) => !names.includes(name));
   if (unknown !== undefined)
     throw new Error(`no measurement is called '${unknown}'; there are ${names.join(', ')}`);

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { drift, measure, page, parse, table } from './size.ts';
 
 const SIZES = [
@@ -52,5 +54,20 @@ describe('size', () => {
     assert.deepEqual(drift(SIZES.slice(1), SIZES), ['a.js is not in the table.']);
     assert.deepEqual(drift(SIZES, SIZES.slice(1)), ['a.js was not built.']);
     assert.equal(drift(parse('no table'), SIZES).length, 2);
+  });
+});
+
+describe('npm run size', () => {
+  const run = (...args: string[]) =>
+    spawnSync(process.execPath, [fileURLToPath(new URL('size.ts', import.meta.url)), ...args], {
+      encoding: 'utf8',
+    });
+
+  it('says what it takes, and refuses anything else', () => {
+    const help = run('--help');
+    assert.equal(help.status, 0, help.stderr);
+    for (const option of ['--table', '--write', '--check', '--help'])
+      assert.ok(help.stdout.includes(`\n  ${option} `), option);
+    assert.equal(run('--no-such').status, 2);
   });
 });

@@ -102,12 +102,32 @@ export function drift(committed: readonly Size[], measured: readonly Size[]): st
   return problems;
 }
 
+const USAGE = `Usage: npm run size -- [options]
+
+Prints the sizes of the built client in bytes, as JSON. After npm run build.
+
+Options:
+  --table    prints them as a table
+  --write    writes them into docs/size.md, too
+  --check    compares them with docs/size.md instead
+  --help     print this and exit
+`;
+
 function main(): void {
   const dist = fileURLToPath(new URL('../client/dist', import.meta.url));
   const document = new URL('../docs/size.md', import.meta.url);
   const { values } = parseArgs({
-    options: { table: { type: 'boolean' }, check: { type: 'boolean' }, write: { type: 'boolean' } },
+    options: {
+      table: { type: 'boolean' },
+      check: { type: 'boolean' },
+      write: { type: 'boolean' },
+      help: { type: 'boolean' },
+    },
   });
+  if (values.help) {
+    process.stdout.write(USAGE);
+    return;
+  }
   const sizes = measure(dist);
   if (values.write) writeFileSync(document, page(sizes));
   if (values.check) {
