@@ -31,6 +31,12 @@ export interface Nginx {
 /** How hard it compresses pages: gzip's default, and what nginx.org's guides name. */
 export const GZIP_LEVEL = 6;
 
+/** Below, in bytes, compressing is not worth it. */
+export const GZIP_FROM_BYTES = 500;
+
+/** Files of a site that any site would compress: an expression for paths, here and in nginx. */
+export const TEXT_ASSETS = '^/assets/.*\\.(css|js|svg)$';
+
 /** Debian has it outside an ordinary user's PATH. */
 export const NGINX = { debianPackage: 'nginx-light', programs: ['nginx', '/usr/sbin/nginx'] };
 
@@ -67,8 +73,9 @@ export function nginx(host: Host, options: NginxOptions): Nginx {
 }
 
 /**
- * A plain static server: Range as nginx does it, CORS with preflights (WebTorrent asks), pages and
- * scripts of the clients compressed as any site would, assets as they are.
+ * A plain static server: Range as nginx does it, CORS with preflights (WebTorrent asks), pages,
+ * scripts of the clients and what else of a site is text compressed as any site would, ranges of it
+ * and pictures as they are.
  */
 function configuration({ dir, root, port, accessLog, ranges = true }: NginxOptions): string {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
@@ -97,7 +104,8 @@ ${temporary}
 ${ranges ? '' : '  max_ranges 0;\n'}  server {
     listen ${port};
     root ${root};
-    gzip_min_length 500;
+    gzip_min_length ${GZIP_FROM_BYTES};
+    gzip_types text/css text/javascript image/svg+xml;
     gzip_comp_level ${GZIP_LEVEL};
     add_header Access-Control-Allow-Origin * always;
     add_header Access-Control-Expose-Headers 'Content-Length, Content-Range, Accept-Ranges' always;
@@ -106,6 +114,7 @@ ${ranges ? '' : '  max_ranges 0;\n'}  server {
     add_header Access-Control-Max-Age 600 always;
     location /lib/ { gzip_static on; }
     location ~ \\.html$ { gzip on; }
+    location ~ "${TEXT_ASSETS}" { if ($http_range = "") { gzip on; } }
   }
 }
 `;

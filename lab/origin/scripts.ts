@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { gzipSync } from 'node:zlib';
 import { Unsupported } from '../net/unsupported.ts';
-import { GZIP_LEVEL } from './nginx.ts';
+import type { Asset } from './assets.ts';
+import { GZIP_FROM_BYTES, GZIP_LEVEL, TEXT_ASSETS } from './nginx.ts';
 
 /** A file of an npm package; a path where nothing is if the package is not installed. */
 export function packageFile(name: string, file: string): string {
@@ -66,6 +67,12 @@ export async function copyScripts(root: string): Promise<void> {
 /** Bytes of a page, compressed as nginx sends it here. */
 export function pageBytes(page: string): number {
   return gzipSync(page, { level: GZIP_LEVEL }).length;
+}
+
+/** Bytes of a file of the site as nginx sends all of it here. */
+export function sentBytes({ path, body }: Asset): number {
+  const compressed = body.length >= GZIP_FROM_BYTES && new RegExp(TEXT_ASSETS).test(path);
+  return compressed ? gzipSync(body, { level: GZIP_LEVEL }).length : body.length;
 }
 
 /** Bytes of the client scripts that a page names, compressed as nginx sends them here. */

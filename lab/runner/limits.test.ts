@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { photoSite } from '../origin/assets.ts';
+import { pageSite, photoSite, totalBytes } from '../origin/assets.ts';
+import { sentBytes } from '../origin/scripts.ts';
 import { fluidLimits, fromOrigin } from './limits.ts';
 import { parseOptions } from './options.ts';
 
@@ -38,6 +39,20 @@ describe('The fluid limit of a cell', () => {
       await limitOf(4, 'slow-peer', '--peer-up', '16KB'),
       await limitOf(4, 'fig3', '--peer-up', '16KB'),
     );
+  });
+
+  it('counts files of a site as they are sent, some of them compressed', () => {
+    const options = parseOptions(['site']);
+    assert.ok(options !== 'help');
+    const assets = pageSite();
+    const sent = assets.reduce((sum, asset) => sum + sentBytes(asset), 0);
+    assert.ok(sent < totalBytes(assets), `${sent} bytes`);
+    const limit = fluidLimits(options, assets, {});
+    for (const mode of ['http', 'zauberflote'])
+      assert.equal(
+        limit({ mode, seeders: 0, leechers: 1, rateBytesPerSecond: RATE }),
+        (sent / RATE) * 1000,
+      );
   });
 
   it('has page and script of each leecher in it where the limited origin sends them', async () => {

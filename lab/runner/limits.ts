@@ -1,6 +1,6 @@
 import { modeOf } from '../modes/index.ts';
 import type { Asset } from '../origin/assets.ts';
-import { pageBytes, scriptBytes } from '../origin/scripts.ts';
+import { pageBytes, scriptBytes, sentBytes } from '../origin/scripts.ts';
 import { liarsOf } from '../scenarios/index.ts';
 import { type CellKey, fluidLimitMs } from '../stats/index.ts';
 import type { BenchOptions } from './options.ts';
@@ -34,7 +34,7 @@ export async function fromOrigin(
 
 /**
  * The fluid limit of each cell in ms. Where the limited origin sends page and script too, their
- * bytes are part of it. Liars are no seeders: what they hold and send helps nobody; a slow one is as much of a
+ * bytes are part of it. Assets count as the origin sends them whole, some of them compressed. Liars are no seeders: what they hold and send helps nobody; a slow one is as much of a
  * seeder as its uplink is of the others'.
  * @param extra as of {@link fromOrigin}
  */
@@ -43,7 +43,7 @@ export function fluidLimits(
   assets: readonly Asset[],
   extra: FromOrigin,
 ): (cell: CellKey) => number | null {
-  const bytes = assets.reduce((sum, { body }) => sum + body.length, 0);
+  const bytes = assets.reduce((sum, asset) => sum + sentBytes(asset), 0);
   const { slowSeeder } = scenario;
   const lacking = slowSeeder && setup.peerUp ? Math.max(0, 1 - slowSeeder / setup.peerUp) : 0;
   return ({ mode, seeders, leechers, rateBytesPerSecond }) => {

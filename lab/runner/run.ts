@@ -44,7 +44,8 @@ const NOTES: readonly string[] = [
   'the order of the modes is drawn anew for every cell and run',
   'http needs no seeders: none are opened for it',
   'pages are plain http and count as secure by a flag of the browser, as those of a site with TLS',
-  'pages and client scripts are compressed with gzip, assets are not',
+  'pages, client scripts, and stylesheets, scripts and SVGs of a site are compressed with gzip; ' +
+    'ranges of those and all other files are not, and copies are of all as it is on disk',
   'trackers start anew for every trial',
 ];
 
