@@ -58,6 +58,7 @@ function trouble(
 const FLASH = { scenario: 'flash', seeders: 0, leechers: 10 };
 const FLASH_64 = { ...FLASH, rate: 64 * KB };
 const FAR = { peerUp: 250 * KB, peerDown: 1000 * KB };
+const HEALTHY = { peerUp: 125_000, peerDown: 1_000_000, rttMs: 20, scriptFrom: 'origin' };
 
 export const ENGINE_TARGETS: readonly Target[] = [
   {
@@ -126,6 +127,20 @@ export const ENGINE_TARGETS: readonly Target[] = [
             of('http')?.meanMs,
             'HTTP',
           ),
+        ),
+      ),
+  },
+  {
+    id: 'healthy-http',
+    scenario: '`healthy-origin`: five together, 10 MB/s, 1 Mbit/s up each',
+    reach: 'never above plain HTTP (DESIGN section 5)',
+    outcomes: (results) =>
+      worstOf(
+        inPlaces(
+          results,
+          { ...{ scenario: 'flash', rate: 10_000_000, leechers: 5 }, options: HEALTHY },
+          ({ of, seeders }) =>
+            against(`worst: S=${seeders}`, of('zauberflote'), 1, of('http')?.meanMs, 'HTTP'),
         ),
       ),
   },
