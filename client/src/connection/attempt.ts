@@ -104,8 +104,8 @@ export class Attempt {
   #remoteReady = false;
   #remoteCandidates: string[] = [];
   #remoteCount = 0;
-  /** Whether a request went with the answer. */
-  hasAsked = false;
+  /** What went with the answer. */
+  #asked: Init<Request> | undefined;
   #early: unknown[] = [];
   #earlyBytes = 0;
 
@@ -292,7 +292,7 @@ export class Attempt {
     this.#finish();
     this.#pc.onicecandidate = this.#pc.onicegatheringstatechange = null;
     control.onopen = data.onopen = null;
-    this.#handlers.onOpen({ pc: this.#pc, control, data }, this.#early);
+    this.#handlers.onOpen({ pc: this.#pc, control, data, asked: this.#asked }, this.#early);
   }
 
   /** The other side may see both channels open, and send, before this side does. */
@@ -339,7 +339,7 @@ export class Attempt {
     if (!description.rawSdp) {
       const offered = this.#offered;
       const request = offered?.takesRequest ? this.#handlers.firstRequest() : undefined;
-      this.hasAsked = !!request;
+      this.#asked = request;
       description = { ...description, takesRequest: !offered, request };
     }
     const sent =

@@ -271,7 +271,7 @@ export class ConnectionManager implements Connections {
     return this.#attemptAt(undefined, ++this.#lastAttempt);
   }
 
-  #opened({ route, hasAsked }: Attempt, link: Link, early: readonly unknown[]): void {
+  #opened({ route }: Attempt, link: Link, early: readonly unknown[]): void {
     const peer = route.peer!;
     const connection = new OpenConnection(link, this.#platform, {
       onMessage: (message) => this.#handlers.onMessage(peer, message),
@@ -284,7 +284,7 @@ export class ConnectionManager implements Connections {
     const wanted = this.#slots.get(peer)?.wanted ?? false;
     this.#slots.set(peer, { state: 'open', connection, wanted });
     if (!this.#cancelIdleTimer) this.#closeIdle();
-    this.#handlers.onOpen(peer, hasAsked);
+    this.#handlers.onOpen(peer, !!link.asked);
     for (const frame of early) connection.receive(frame);
   }
 

@@ -100,6 +100,12 @@ describe('offers left with the tracker, over real WebRTC', () => {
       ],
     );
     assert.deepEqual(b.told, [{ is: 'open', peer: A, hasAsked: true }]);
+    const data = Uint8Array.of(1, 2, 3, 4, 5, 6, 7);
+    for (const requestId of [1, 2])
+      assert.ok(a.connections.send(B, { case: 'fragment', value: { requestId, data } }));
+    // Bytes that nobody asked for would end the connection.
+    await b.until(() => b.messages.length === 2);
+    assert.ok(b.connections.isOpen(A));
     assert.deepEqual(a.told.at(-1), { is: 'open', peer: B });
   });
 

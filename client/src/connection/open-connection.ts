@@ -1,4 +1,4 @@
-import type { PeerMessage, PeerMessageBody } from '@zauberflote/proto';
+import type { Init, PeerMessage, PeerMessageBody, Request } from '@zauberflote/proto';
 import { decodePeerMessage, encodePeerMessage, MAX_FRAGMENT_BYTES } from '@zauberflote/proto';
 import type { Platform } from '../platform.ts';
 import { Arrivals } from './arrivals.ts';
@@ -41,6 +41,8 @@ export interface Link {
   readonly control: RTCDataChannel;
   /** Unordered; fragments. */
   readonly data: RTCDataChannel;
+  /** What the peer was asked for before it was open. */
+  readonly asked?: Init<Request> | undefined;
 }
 
 type EndReason = 'lost' | 'malformed' | 'flood';
@@ -72,7 +74,8 @@ export class OpenConnection {
     this.#handlers = handlers;
     this.#usedAt = platform.now();
     this.#budget = new MessageBudget(this.#usedAt);
-    const { pc, control, data } = link;
+    const { pc, control, data, asked } = link;
+    if (asked) this.#budget.sent({ case: 'request', value: asked });
     for (const channel of [control, data]) {
       channel.onmessage = (event) => this.receive(event.data);
       channel.onclose = () => this.#fail('lost');

@@ -88,7 +88,7 @@ export class Candidates {
     this.isolate();
     // Of this size, and then who has let the fewest requests pass.
     const [next] = this.#soloists().sort(
-      (a, b) => Number(b.size === size) - Number(a.size === size) || a.timeouts - b.timeouts,
+      (a, b) => Number(b.size === size) - Number(a.size === size) || missed(a) - missed(b),
     );
     if (next && next.size === size) this.#soloist = next.id;
     return next?.size;
@@ -98,9 +98,9 @@ export class Candidates {
    * In isolation, ends the turn of a silent or slow peer if another may have it that was less so.
    * @returns whether it did
    */
-  passTurn({ id, timeouts }: Peer): boolean {
-    if (this.#soloist !== id || this.#soloists().every((peer) => peer.timeouts >= timeouts))
-      return false;
+  passTurn(peer: Peer): boolean {
+    const isLeast = this.#soloists().every((other) => missed(other) >= missed(peer));
+    if (this.#soloist !== peer.id || isLeast) return false;
     this.isolate();
     return true;
   }
@@ -131,4 +131,9 @@ export class Candidates {
       engagedSeeders: engaged.filter(({ has }) => has === 'all').length,
     };
   }
+}
+
+/** Requests and turns that it let pass. */
+function missed({ timeouts, turns }: Peer): number {
+  return timeouts + turns;
 }

@@ -60,6 +60,20 @@ describe('DownloadEngine without an origin, among peers that send a byte now and
     assert.equal(bench.engine.layout?.size, SIZE);
   });
 
+  it('stays with a size whose holders are slow, though another is claimed', () => {
+    const bench = new Bench({ origin: false })
+      .start()
+      .seeders(SIZE, 1n, 2n)
+      .seeders(SIZE + 1, 3n);
+    bench.connected(1n);
+    const [chunk] = bench.said('request').map((request) => request.chunk);
+    // 1.5 KB/s: a chunk takes 11 s.
+    for (let offset = 0; offset < CHUNK - 1_536; offset += 1_536)
+      bench.pass(1_024).tell({ type: 'fragment', peer: 1n, chunk: chunk!, offset, length: 1_536 });
+    assert.deepEqual(bench.said('lay-out'), []);
+    assert.equal(bench.engine.layout?.size, SIZE);
+  });
+
   it('gives each a turn, after a liar, and not for ever', () => {
     const bench = new Bench({ origin: false }).start().seeders(SIZE, 99n).connected(99n);
     for (const chunk of [0, 1, 2, 3]) bench.deliver(99n, chunk);

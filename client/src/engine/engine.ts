@@ -7,6 +7,7 @@ import { Swarm } from './swarm.ts';
 import {
   GIVE_UP_MS,
   LEAST_GAIN_BYTES,
+  LEAST_RATE,
   MAX_UNVERIFIED_BYTES,
   REFRESH_MS,
   ROOM_MS,
@@ -245,9 +246,13 @@ export class DownloadEngine {
     if (this.#verification === 'chunks') return;
     const mayGuess = this.#guessed || this.#origin.isOut;
     if (this.#chunks && !mayGuess) return;
-    const next = this.#swarm.chooseSoloist();
-    const isStuck =
-      this.#chunks && this.#origin.isOut && this.#now >= this.#chunkAt + this.#use.stallPatience;
+    const next = this.#swarm.chooseSoloist(this.#now);
+    const patience = this.#use.stallPatience;
+    // A chunk may take slow peers longer than that.
+    const chunkMs = Math.max(2 * patience, (this.layout?.chunkSize ?? 0) / LEAST_RATE);
+    const isStalled =
+      this.#now >= this.#progressAt + patience || this.#now >= this.#chunkAt + chunkMs;
+    const isStuck = this.#chunks && this.#origin.isOut && isStalled;
     if (!isStuck && this.#chunks && next === undefined && this.#swarm.hasCandidates) return;
     // Each size that nothing comes of is left twice at most, so that this ends.
     const current = this.layout?.size;
@@ -261,7 +266,7 @@ export class DownloadEngine {
     this.#progressAt = this.#chunkAt = this.#now;
     this.#use.supplied(this.#now);
     this.#layOut(wholeFileLayout(size));
-    this.#swarm.chooseSoloist();
+    this.#swarm.chooseSoloist(this.#now);
   }
 
   #layOut(layout: Layout): void {

@@ -176,11 +176,9 @@ export class Swarm {
   /** In isolation, whose turn it is has so long for each chunk: else one could keep it with a byte now and then. */
   #expireTurn(now: number): boolean {
     const peer = this.#candidates.soloist;
-    if (peer?.id !== this.#turn.of) this.#turn = { of: peer?.id, since: now };
     if (!peer || now < this.#turnUntil(peer)) return false;
     this.#turn.since = now;
     peer.turns++;
-    peer.timeouts++;
     if (!this.#candidates.passTurn(peer)) return false;
     this.#requests.release(peer);
     return true;
@@ -371,8 +369,11 @@ export class Swarm {
   }
 
   /** @returns the size to be laid out for whose turn it is in isolation, if that changes */
-  chooseSoloist(): number | undefined {
-    return this.#candidates.chooseSoloist();
+  chooseSoloist(now: number): number | undefined {
+    const size = this.#candidates.chooseSoloist();
+    const of = this.#candidates.soloist?.id;
+    if (of !== this.#turn.of) this.#turn = { of, since: now };
+    return size;
   }
 
   /** No peer is asked any more. */

@@ -269,10 +269,13 @@ export const GIVE_UP_MS = 30_000;
  * Where one complete holder after the other is asked for a whole copy, since somebody lied, each has so long for every chunk,
  * in ms, and twice as long, up to three times, for every turn that it let pass before.
  */
-export const TURN_MS = 8_000;
+export const TURN_MS = 20_000;
 
 /** Bytes from peers, at least, that count as something that came: eight who sent one every 2.5 s kept a download for ever. */
 export const LEAST_GAIN_BYTES = 1_024;
+
+/** Bytes per ms that peers give at least, together, or another size is tried, if another is claimed. */
+export const LEAST_RATE = 1;
 
 /** Pause between questions to the tracker while a download lasts. */
 export const REFRESH_MS = 5_000;

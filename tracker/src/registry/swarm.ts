@@ -66,8 +66,8 @@ export class Swarm<C> {
 
   /**
    * Up to `count` members without `except`, in O(count): complete ones, and partial ones only where
-   * there are too few of those; of each, every set is equally likely, but that two lots are drawn for each
-   * place where the first has another version of IP: nobody is preferred more than twofold.
+   * there are too few of those; of each, every set is equally likely, but that of those drawn
+   * that have another version of IP every second gives way to one that has it: nobody is preferred more than twofold.
    * @param ipVersion which to prefer; 0: none
    * @param random uniform over [0, 1)
    */
@@ -120,11 +120,12 @@ function sample<C>(
   const taken = Math.min(count, candidates);
   // The first steps of a Fisher-Yates shuffle.
   for (let i = 0; i < taken; i++) {
-    const draw = () => i + Math.floor(random() * (candidates - i));
     const isPreferred = (place: number) => list[place]!.peer.ipVersion === ipVersion;
-    let place = draw();
-    if (ipVersion !== 0 && !isPreferred(place)) {
-      const second = draw();
+    const lot = random() * (candidates - i);
+    let place = i + Math.floor(lot);
+    // In half of those cases: the rest of the number is as much by chance.
+    if (ipVersion !== 0 && lot % 1 < 0.5 && !isPreferred(place)) {
+      const second = i + Math.floor(random() * (candidates - i));
       if (isPreferred(second)) place = second;
     }
     swap(list, i, place);
