@@ -127,6 +127,14 @@ def check_description(description, answer=False, candidates=32):
         need(re.fullmatch("[A-Za-z0-9+/_-]{1,64}", option), "a bad ice option")
     need(description.sctp_port <= 65535 and len(description.sctp_init) <= 256, "bad sctp values")
     check_candidates(description.candidates, candidates)
+    if description.HasField("request"):
+        check_request(description.request)
+
+
+def check_request(request):
+    need(request.request_id, "request 0")
+    check_content(request.content)
+    need(request.offset <= MAX_SIZE and 1 <= request.length <= MAX_REQUEST, "a range out of range")
 
 
 def decode_response(frame):
@@ -164,12 +172,12 @@ def decode_peer_message(frame):
     """What a peer said, checked by the rules of peer.proto."""
     message = decode(peer_pb2.PeerMessage, MAX_PEER_MESSAGE, frame)
     body = message and getattr(message, message.WhichOneof("body"))
-    if isinstance(body, (peer_pb2.Request, peer_pb2.Cancel, peer_pb2.Refuse, peer_pb2.Fragment)):
+    if isinstance(body, (peer_pb2.Cancel, peer_pb2.Refuse, peer_pb2.Fragment)):
         need(body.request_id, "request 0")
-    if isinstance(body, (peer_pb2.Request, peer_pb2.Holdings, peer_pb2.Got, peer_pb2.Coming)):
+    if isinstance(body, (peer_pb2.Holdings, peer_pb2.Got, peer_pb2.Coming)):
         check_content(body.content)
     if isinstance(body, peer_pb2.Request):
-        need(body.offset <= MAX_SIZE and 1 <= body.length <= MAX_REQUEST, "a range out of range")
+        check_request(body)
     elif isinstance(body, peer_pb2.Fragment):
         need(1 <= len(body.data) <= MAX_FRAGMENT, "a fragment of a wrong size")
         need(body.offset + len(body.data) <= MAX_REQUEST, "a fragment beyond every range")
