@@ -1,5 +1,6 @@
 import type { Peer } from './peers.ts';
 import { Peers } from './peers.ts';
+import { TURN_MS } from './tuning.ts';
 import type { PeerId } from './types.ts';
 
 /** The peers by what they are good for. */
@@ -30,6 +31,8 @@ export class Candidates {
   #sorted: Sorted | undefined;
   /** In isolation, whose turn it is: a liar is told from the others by asking one at a time. */
   #soloist: PeerId | 'nobody' | undefined;
+  /** Since when. */
+  #turnSince = 0;
 
   /** Those that are open. */
   get open(): readonly Peer[] {
@@ -39,11 +42,6 @@ export class Candidates {
   get sorted(): Sorted {
     this.#sorted ??= this.#sort();
     return this.#sorted;
-  }
-
-  /** In isolation, whose turn it is. */
-  get soloist(): Peer | undefined {
-    return typeof this.#soloist === 'bigint' ? this.peers.get(this.#soloist) : undefined;
   }
 
   /** Whether nobody has its turn: one may still become complete. */
@@ -80,17 +78,17 @@ export class Candidates {
    * In isolation, chooses whose turn it is.
    * @returns the size to be laid out for that; undefined: there is nothing to change
    */
-  chooseSoloist(): number | undefined {
+  chooseSoloist(now: number): number | undefined {
     if (this.#soloist === undefined) return undefined;
     const size = this.#size;
-    const now = this.soloist;
-    if (now && now.state !== 'spent' && now.size === size) return undefined;
+    const current = this.#current;
+    if (current && current.state !== 'spent' && current.size === size) return undefined;
     this.isolate();
     // Of this size, and then who has let the fewest requests pass.
     const [next] = this.#soloists().sort(
       (a, b) => Number(b.size === size) - Number(a.size === size) || missed(a) - missed(b),
     );
-    if (next && next.size === size) this.#soloist = next.id;
+    if (next && next.size === size) [this.#soloist, this.#turnSince] = [next.id, now];
     return next?.size;
   }
 
@@ -103,6 +101,30 @@ export class Candidates {
     if (this.#soloist !== peer.id || isLeast) return false;
     this.isolate();
     return true;
+  }
+
+  /**
+   * In isolation, ends the turn of who had its time for a chunk, if another may have it: else one could keep it with a byte
+   * now and then.
+   * @param servedAt when a peer last completed a chunk
+   * @returns whose turn is over
+   */
+  endTurn(servedAt: number, now: number): Peer | undefined {
+    const peer = this.#current;
+    if (!peer || now < this.turnUntil(servedAt)) return undefined;
+    this.#turnSince = now;
+    peer.turns++;
+    return this.passTurn(peer) ? peer : undefined;
+  }
+
+  /** When the turn is over of whose it is; 0 where it is nobody's. */
+  turnUntil(servedAt: number): number {
+    const peer = this.#current;
+    return peer ? Math.max(this.#turnSince, servedAt) + TURN_MS * 2 ** Math.min(peer.turns, 3) : 0;
+  }
+
+  get #current(): Peer | undefined {
+    return typeof this.#soloist === 'bigint' ? this.peers.get(this.#soloist) : undefined;
   }
 
   /** Who may have a turn. */

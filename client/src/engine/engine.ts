@@ -2,16 +2,10 @@ import { Chunks } from './chunks.ts';
 import { type Layout, MAX_WHOLE_FILE_BYTES, wholeFileLayout } from './layout.ts';
 import { Origin } from './origin.ts';
 import { OriginUse } from './origin-use.ts';
+import { Progress } from './progress.ts';
 import type { Situation } from './situation.ts';
 import { Swarm } from './swarm.ts';
-import {
-  GIVE_UP_MS,
-  LEAST_GAIN_BYTES,
-  LEAST_RATE,
-  MAX_UNVERIFIED_BYTES,
-  REFRESH_MS,
-  ROOM_MS,
-} from './tuning.ts';
+import { MAX_UNVERIFIED_BYTES, REFRESH_MS } from './tuning.ts';
 import type { ChunkRange, Effect, EngineEvent, EventOf, PeerId } from './types.ts';
 
 /** `chunks`: each by itself, against a manifest. `whole`: the complete file. */
@@ -48,14 +42,7 @@ export class DownloadEngine {
   /** Whether the origin has more than can be had without a manifest. */
   #isTooLarge = false;
   #askAt = 0;
-  /** When anything last came of it: it is given up some time after that. */
-  #progressAt = 0;
-  /** Bytes from peers since then, which are no progress yet: who sends one now and then must not keep it waiting. */
-  #gained = 0;
-  /** When a peer last completed a chunk, or another size was tried. */
-  #chunkAt = 0;
-  /** The same for giving up: as each silent peer is left once, or a few times, that ends as well. */
-  #hopeAt = 0;
+  readonly #progress = new Progress();
   #now = 0;
 
   /** @param hasOrigin whether there is a fallback URL */
@@ -121,7 +108,7 @@ export class DownloadEngine {
     let at = Math.min(...parts, this.#use.wakeAt(now));
     if (this.#use.reach === 'there') at = Math.min(at, this.#askAt);
     if (this.#checking.size === 0 && this.#originIsOut())
-      at = Math.min(at, Math.max(this.#progressAt, this.#hopeAt) + GIVE_UP_MS);
+      at = Math.min(at, this.#progress.givesUpAt);
     return at;
   }
 
@@ -129,7 +116,8 @@ export class DownloadEngine {
     const now = this.#now;
     switch (event.type) {
       case 'start':
-        this.#progressAt = this.#askAt = now;
+        this.#progress.made(now);
+        this.#askAt = now;
         this.#swarm.start(now);
         this.#use.start(now, random);
         this.#origin.rates.hint = event.originRate ?? 0;
@@ -139,7 +127,7 @@ export class DownloadEngine {
         this.#layOut(event.layout);
         break;
       case 'holders':
-        if (this.#use.answered(now)) this.#progressAt = now;
+        if (this.#use.answered(now)) this.#progress.made(now);
         this.#swarm.learn(
           event.holders.filter(({ size }) => this.#isPlausible(size)),
           event.totalPartial,
@@ -190,7 +178,7 @@ export class DownloadEngine {
         this.#head(event);
         break;
       case 'range-data':
-        this.#progressAt = now;
+        this.#progress.made(now);
         if (this.#fits(this.#origin.reached(event.range) + event.length))
           for (const chunk of this.#origin.data(event, now)) this.#supplied(chunk, undefined);
         break;
@@ -220,7 +208,7 @@ export class DownloadEngine {
       this.#startOver();
     }
     // First: whoever is given up over it does not count any more.
-    if (this.#peersAre === 'trusted' && this.#swarm.expire(now)) this.#hopeAt = now;
+    if (this.#peersAre === 'trusted' && this.#swarm.expire(now)) this.#progress.hope(now);
     this.#chooseSize();
     if (this.#chunks?.complete) return this.#finish();
     if (this.#peersAre === 'trusted')
@@ -247,12 +235,10 @@ export class DownloadEngine {
     const mayGuess = this.#guessed || this.#origin.isOut;
     if (this.#chunks && !mayGuess) return;
     const next = this.#swarm.chooseSoloist(this.#now);
-    const patience = this.#use.stallPatience;
-    // A chunk may take slow peers longer than that.
-    const chunkMs = Math.max(2 * patience, (this.layout?.chunkSize ?? 0) / LEAST_RATE);
-    const isStalled =
-      this.#now >= this.#progressAt + patience || this.#now >= this.#chunkAt + chunkMs;
-    const isStuck = this.#chunks && this.#origin.isOut && isStalled;
+    const isStuck =
+      this.#chunks &&
+      this.#origin.isOut &&
+      this.#progress.isStalled(this.#use.stallPatience, this.#chunks.layout.chunkSize, this.#now);
     if (!isStuck && this.#chunks && next === undefined && this.#swarm.hasCandidates) return;
     // Each size that nothing comes of is left twice at most, so that this ends.
     const current = this.layout?.size;
@@ -263,7 +249,7 @@ export class DownloadEngine {
     if (size === undefined || size === current) return;
     if (isStuck) this.#left.set(current as number, (this.#left.get(current as number) ?? 0) + 1);
     this.#guessed = true;
-    this.#progressAt = this.#chunkAt = this.#now;
+    this.#progress.begunAnew(this.#now);
     this.#use.supplied(this.#now);
     this.#layOut(wholeFileLayout(size));
     this.#swarm.chooseSoloist(this.#now);
@@ -325,20 +311,15 @@ export class DownloadEngine {
    */
   #closed(event: EventOf<'close'>): void {
     const mayWait = this.#origin.phase === 'none' && !this.#mismatch;
-    const isSoon = this.#now < this.#progressAt + ROOM_MS;
+    const isSoon = this.#progress.mayWaitForRoom(this.#now);
     const isBusy = !!event.isBusy && mayWait && isSoon;
-    if (this.#swarm.closed(event, isBusy, this.#now)) this.#hopeAt = this.#now;
+    if (this.#swarm.closed(event, isBusy, this.#now)) this.#progress.hope(this.#now);
   }
 
   #fragment(event: EventOf<'fragment'>): void {
     const result = this.#swarm.fragment(event, this.#now);
     if (result === 'refused') return;
-    this.#gained += event.length;
-    if (result === 'chunk') this.#chunkAt = this.#now;
-    if (result === 'chunk' || this.#gained >= LEAST_GAIN_BYTES) {
-      this.#progressAt = this.#now;
-      this.#gained = 0;
-    }
+    this.#progress.gained(event.length, result === 'chunk', this.#now);
     if (result === 'part' && this.#verification === 'chunks') this.#swarm.promise(event);
     if (result !== 'chunk') return;
     this.#use.served(this.#now, this.#chunks?.length(event.chunk));
@@ -386,7 +367,7 @@ export class DownloadEngine {
 
   #head(event: EventOf<'range-head'>): void {
     if (!this.#origin.has(event.range)) return;
-    this.#progressAt = this.#now;
+    this.#progress.made(this.#now);
     this.#isPrivate ||= !!event.isPrivate;
     if (!this.#fits(event.total)) return;
     this.#learnSize(event.total);
@@ -403,7 +384,7 @@ export class DownloadEngine {
 
   #rangeEnded(event: EventOf<'range-end'>): void {
     if (!this.#origin.has(event.range)) return;
-    this.#progressAt = this.#now;
+    this.#progress.made(this.#now);
     const { end, total } = event;
     if (!this.#fits(total)) return;
     if (end === 'beyond') {
@@ -450,7 +431,7 @@ export class DownloadEngine {
     const { count } = (this.#chunks as Chunks).layout;
     this.#mismatch = true;
     this.#phase = 'fetching';
-    this.#progressAt = this.#chunkAt = this.#now;
+    this.#progress.begunAnew(this.#now);
     const suppliers = new Set(this.#doubtful.values());
     // Who gave only a part may be right, and the origin wrong.
     if (suppliers.size === 1 && this.#doubtful.size === count)
@@ -493,7 +474,7 @@ export class DownloadEngine {
 
   /** A tracker that is away may come back with holders, so it is waited for; a missing one is not. */
   #isHopeless(): boolean {
-    if (this.#now >= Math.max(this.#progressAt, this.#hopeAt) + GIVE_UP_MS) return true;
+    if (this.#now >= this.#progress.givesUpAt) return true;
     return !this.#swarm.hasCandidates && (this.#use.isAnswered || this.#use.reach === 'missing');
   }
 

@@ -21,7 +21,6 @@ import {
   MORE_PEERS_MS,
   REQUEST_TIMEOUT_MS,
   SETTLE_MS,
-  TURN_MS,
   UNKNOWN_RATE,
 } from './tuning.ts';
 import type { ChunkRange, Effect, EventOf, HolderInfo, PeerId } from './types.ts';
@@ -41,8 +40,6 @@ export class Swarm {
   #chunks: Chunks | undefined;
   /** When a peer last gave a whole chunk, or the download began. */
   #servedAt = 0;
-  /** In isolation, whose turn it is, and since when. */
-  #turn: { of: PeerId | undefined; since: number } = { of: undefined, since: 0 };
   /** Others who download, as the tracker last said. */
   #leechers = 0;
   /** When a connection was last begun. */
@@ -143,7 +140,9 @@ export class Swarm {
    * @returns whether there is less to wait for: a silent peer was given up, or another has its turn
    */
   expire(now: number): boolean {
-    let isLess = this.#expireTurn(now);
+    const over = this.#candidates.endTurn(this.#servedAt, now);
+    if (over) this.#requests.release(over);
+    let isLess = !!over;
     for (const peer of this.#candidates.sorted.connected) {
       if (now < dueFirst(peer)) continue;
       const late = [...peer.requests.values()].filter((request) => now >= dueAt(peer, request));
@@ -171,21 +170,6 @@ export class Swarm {
         }
     }
     return isLess;
-  }
-
-  /** In isolation, whose turn it is has so long for each chunk: else one could keep it with a byte now and then. */
-  #expireTurn(now: number): boolean {
-    const peer = this.#candidates.soloist;
-    if (!peer || now < this.#turnUntil(peer)) return false;
-    this.#turn.since = now;
-    peer.turns++;
-    if (!this.#candidates.passTurn(peer)) return false;
-    this.#requests.release(peer);
-    return true;
-  }
-
-  #turnUntil({ turns }: Peer): number {
-    return Math.max(this.#turn.since, this.#servedAt) + TURN_MS * 2 ** Math.min(turns, 3);
   }
 
   /**
@@ -370,10 +354,7 @@ export class Swarm {
 
   /** @returns the size to be laid out for whose turn it is in isolation, if that changes */
   chooseSoloist(now: number): number | undefined {
-    const size = this.#candidates.chooseSoloist();
-    const of = this.#candidates.soloist?.id;
-    if (of !== this.#turn.of) this.#turn = { of, since: now };
-    return size;
+    return this.#candidates.chooseSoloist(now);
   }
 
   /** No peer is asked any more. */
@@ -396,8 +377,7 @@ export class Swarm {
     if (known.length > 0)
       for (const due of [this.#begunAt + SETTLE_MS, openAt, this.#servedAt + MORE_PEERS_MS])
         if (due > now) at = Math.min(at, due);
-    const { soloist } = this.#candidates;
-    const turnUntil = soloist ? this.#turnUntil(soloist) : 0;
+    const turnUntil = this.#candidates.turnUntil(this.#servedAt);
     if (turnUntil > now) at = Math.min(at, turnUntil);
     for (const { retryAt } of failed) if (retryAt > now) at = Math.min(at, retryAt);
     for (const peer of connected) {

@@ -262,7 +262,7 @@ export const MAX_ORIGIN_FAILURES = 3;
 /** Pause before that; doubles each time. */
 export const RETRY_ORIGIN_MS = 2_000;
 
-/** Time without a byte from anywhere, with no origin left, before the download fails. */
+/** Time in which next to nothing comes (`LEAST_GAIN_BYTES`), with no origin left, before the download fails. */
 export const GIVE_UP_MS = 30_000;
 
 /**
