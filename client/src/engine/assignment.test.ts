@@ -6,6 +6,7 @@ import { Candidates } from './candidates.ts';
 import { Chunks } from './chunks.ts';
 import { layoutOf } from './layout.ts';
 import type { OpenRequest, Peer } from './peers.ts';
+import { Reading } from './reading.ts';
 import { Requests } from './requests.ts';
 import {
   LATE_FACTOR,
@@ -33,7 +34,7 @@ function askedFor(ms: number, ...timeouts: number[]): number[] {
     Object.assign(peer, { state: 'open', timeouts: times });
   });
   candidates.changed();
-  const assignment = new Assignment(candidates, requests);
+  const assignment = new Assignment(candidates, requests, new Reading());
   assignment.begin(chunks);
   const awaited = () => [{ chunk: 0, ms, heardAt: 10_000 - ms }];
   const due = assignment.wakeAt(9_000, awaited);
@@ -59,7 +60,7 @@ function askedOf({ count = 20, held = 0, common = 19, failed = 0, rate = 0, rand
   candidates.changed();
   const requests = new Requests(() => {});
   requests.begin(chunks);
-  const assignment = new Assignment(candidates, requests);
+  const assignment = new Assignment(candidates, requests, new Reading());
   assignment.begin(chunks);
   assignment.proceed(
     10_000,
@@ -90,7 +91,7 @@ class Crowd {
       if (effect.type === 'request') this.#asked.get(effect.peer)?.add(effect.chunk);
       if (effect.type === 'cancel') this.#asked.get(effect.peer)?.delete(effect.chunk);
     });
-    this.#assignment = new Assignment(this.#candidates, this.#requests);
+    this.#assignment = new Assignment(this.#candidates, this.#requests, new Reading());
     this.#requests.begin(chunks);
     this.#assignment.begin(chunks);
     for (const holder of holders) {

@@ -2,6 +2,7 @@ import type { Candidates } from './candidates.ts';
 import type { Chunks } from './chunks.ts';
 import { holdsChunk } from './holdings.ts';
 import type { OpenRequest, Peer } from './peers.ts';
+import type { Reading } from './reading.ts';
 import type { Requests } from './requests.ts';
 import { busyMs } from './requests.ts';
 import type { Awaited } from './situation.ts';
@@ -32,13 +33,15 @@ interface Movable {
 export class Assignment {
   readonly #candidates: Candidates;
   readonly #requests: Requests;
+  readonly #reading: Reading;
   #chunks: Chunks | undefined;
   /** When it was last considered to take requests back from slow peers. */
   #movedAt = 0;
 
-  constructor(candidates: Candidates, requests: Requests) {
+  constructor(candidates: Candidates, requests: Requests, reading: Reading) {
     this.#candidates = candidates;
     this.#requests = requests;
+    this.#reading = reading;
   }
 
   begin(chunks: Chunks | undefined): void {
@@ -92,6 +95,8 @@ export class Assignment {
     const holds = (chunk: number) =>
       (has(peer, chunk, now) || this.#isPromised(peer, chunk, now)) &&
       !better.some((other) => has(other, chunk, now));
+    for (const chunk of this.#reading.next(chunks))
+      if (chunks.isFree(chunk) && holds(chunk)) return chunk;
     const free = chunks.pick(holds, random, chunks.held.size >= RANDOM_FIRST);
     return free ?? (peer.timeouts === 0 ? this.#late(peer, movable, now) : undefined);
   }

@@ -22,6 +22,9 @@ export class Chunks {
   readonly #askers: Uint8Array;
   /** Whether the origin is sending it. */
   readonly #coming: Uint8Array;
+  /** Those that are not to be fetched, and how many of them are neither at hand nor being checked. */
+  readonly #unwanted: Uint8Array;
+  #parked = 0;
   readonly #failures: Uint8Array;
   /** Open partial holders of each chunk. Complete ones make all equally more common. */
   readonly #holders: Uint16Array;
@@ -39,6 +42,7 @@ export class Chunks {
     this.#state = new Uint8Array(count);
     this.#askers = new Uint8Array(count);
     this.#coming = new Uint8Array(count);
+    this.#unwanted = new Uint8Array(count);
     this.#failures = new Uint8Array(count);
     this.#holders = new Uint16Array(count);
     this.#place = new Int32Array(count);
@@ -47,6 +51,11 @@ export class Chunks {
 
   get complete(): boolean {
     return this.held.size === this.layout.count;
+  }
+
+  /** Whether all that is wanted is at hand. */
+  get isIdle(): boolean {
+    return this.held.size + this.#parked === this.layout.count;
   }
 
   /** How many chunks are missing and asked of nobody. */
@@ -71,10 +80,10 @@ export class Chunks {
     return chunk >= 0 && chunk < this.layout.count;
   }
 
-  /** Bytes that are neither at hand nor being checked, about. */
+  /** Wanted bytes that are neither at hand nor being checked, about. */
   get missingBytes(): number {
     const { size, count } = this.layout;
-    return count === 0 ? 0 : size * (1 - this.held.size / count);
+    return count === 0 ? 0 : size * (1 - (this.held.size + this.#parked) / count);
   }
 
   /** Those of them that open partial holders have, about. */
@@ -82,9 +91,14 @@ export class Chunks {
     return this.#offered * this.layout.chunkSize;
   }
 
-  /** Neither at hand nor being checked. */
+  /** Wanted, and neither at hand nor being checked. */
   isMissing(chunk: number): boolean {
-    return this.#state[chunk] === MISSING;
+    return this.#state[chunk] === MISSING && this.#unwanted[chunk] === 0;
+  }
+
+  /** At hand or being checked. */
+  isHere(chunk: number): boolean {
+    return this.#state[chunk] !== MISSING;
   }
 
   /** Whether any from `first` to before `end` is coming from the origin, or being checked. */
@@ -140,6 +154,12 @@ export class Chunks {
     return best;
   }
 
+  /** Whether it is to be fetched; what is on its way may still come. */
+  want(chunk: number, isWanted: boolean): void {
+    const unwanted = isWanted ? 0 : 1;
+    if (unwanted !== this.#unwanted[chunk]) this.#turn(chunk, this.#state[chunk]!, unwanted);
+  }
+
   ask(chunk: number): void {
     this.#askers[chunk]!++;
     this.#settle(chunk);
@@ -160,14 +180,12 @@ export class Chunks {
 
   check(chunk: number): void {
     this.#turn(chunk, CHECKING);
-    this.#settle(chunk);
   }
 
   hold(chunk: number, servable: boolean): void {
     this.#turn(chunk, HELD);
     this.held.add(chunk);
     if (servable) this.servable.add(chunk);
-    this.#settle(chunk);
   }
 
   /** What there was of it is of no use. */
@@ -175,19 +193,24 @@ export class Chunks {
     this.#turn(chunk, MISSING);
     this.held.delete(chunk);
     this.servable.delete(chunk);
+  }
+
+  #turn(chunk: number, state: number, unwanted = this.#unwanted[chunk]!): void {
+    this.#count(chunk, -1);
+    this.#state[chunk] = state;
+    this.#unwanted[chunk] = unwanted;
+    this.#count(chunk, 1);
     this.#settle(chunk);
   }
 
-  #turn(chunk: number, state: number): void {
-    if (this.holders(chunk) > 0)
-      this.#offered += Number(state === MISSING) - Number(this.isMissing(chunk));
-    this.#state[chunk] = state;
+  #count(chunk: number, by: number): void {
+    if (this.isMissing(chunk)) this.#offered += this.holders(chunk) > 0 ? by : 0;
+    else if (!this.isHere(chunk)) this.#parked += by;
   }
 
   /** Keeps the list of free chunks true after a change. */
   #settle(chunk: number): void {
-    const free =
-      this.#state[chunk] === MISSING && this.#askers[chunk] === 0 && this.#coming[chunk] === 0;
+    const free = this.isMissing(chunk) && this.#askers[chunk] === 0 && this.#coming[chunk] === 0;
     const place = this.#place[chunk] as number;
     if (free === (place !== -1)) return;
     if (free) {

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import type { OriginTraits } from '../../test-support/engine/origin.ts';
 import { ORIGIN_KINDS } from '../../test-support/engine/origin.ts';
 import type { PeerTraits } from '../../test-support/engine/peer.ts';
+import type { ReaderTraits } from '../../test-support/engine/reader.ts';
 import type { Scenario } from '../../test-support/engine/scenario.ts';
 import { mustComplete } from '../../test-support/engine/scenario.ts';
 import type { TrackerTraits } from '../../test-support/engine/tracker.ts';
@@ -51,6 +52,15 @@ const tracker: fc.Arbitrary<TrackerTraits> = fc.record({
   missing: mostlyNot,
 });
 
+const reader: fc.Arbitrary<ReaderTraits> = fc.record({
+  cuts: fc
+    .array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 4 })
+    .map((cuts) => cuts.sort((a, b) => a - b)),
+  chunkMs: fc.constantFrom(0, 0, 10, 200),
+  pauseMs: fc.constantFrom(0, 0, 1_000, 90_000),
+  allAt: fc.option(fc.integer({ min: 0, max: 5_000 }), { nil: undefined }),
+});
+
 const size = fc.oneof(
   fc.constantFrom(0, 1, 16_384, 65_536, 65_537, 786_432),
   fc.integer({ min: 1, max: 300_000 }),
@@ -67,6 +77,7 @@ const scenario: fc.Arbitrary<Scenario> = fc.record({
   fallbackAt: fc.constantFrom(0, 0, 0, 0, 1_500),
   peers: fc.array(peer, { maxLength: 7 }),
   tracker,
+  reader: fc.option(reader, { nil: undefined, freq: 2 }),
 });
 
 /** Worlds found by chance in which it once went wrong. */

@@ -3,6 +3,7 @@ import { type Layout, MAX_WHOLE_FILE_BYTES, wholeFileLayout } from './layout.ts'
 import { Origin } from './origin.ts';
 import { OriginUse } from './origin-use.ts';
 import { Progress } from './progress.ts';
+import { Reading } from './reading.ts';
 import type { Situation } from './situation.ts';
 import { Swarm } from './swarm.ts';
 import { MAX_UNVERIFIED_BYTES, REFRESH_MS } from './tuning.ts';
@@ -22,7 +23,8 @@ export type Verification = 'chunks' | 'whole';
 export class DownloadEngine {
   #effects: Effect[] = [];
   readonly #verification: Verification;
-  readonly #swarm = new Swarm((effect) => this.#do(effect));
+  readonly #reading = new Reading();
+  readonly #swarm = new Swarm((effect) => this.#do(effect), this.#reading);
   readonly #origin: Origin;
   readonly #use: OriginUse;
   #chunks: Chunks | undefined;
@@ -106,6 +108,8 @@ export class DownloadEngine {
     const now = this.#now;
     const parts = [this.#swarm.wakeAt(now, this.#awaited), this.#origin.wakeAt(now)];
     let at = Math.min(...parts, this.#use.wakeAt(now));
+    at = Math.min(at, this.#reading.wakeAt(this.#readPatience, now));
+    if (this.#isIdle) return at;
     if (this.#use.reach === 'there') at = Math.min(at, this.#askAt);
     if (this.#checking.size === 0 && this.#originIsOut())
       at = Math.min(at, this.#progress.givesUpAt);
@@ -125,6 +129,9 @@ export class DownloadEngine {
       case 'layout':
         this.#origin.leases.useChunks(event.layout);
         this.#layOut(event.layout);
+        break;
+      case 'read':
+        this.#read(event);
         break;
       case 'holders':
         if (this.#use.answered(now)) this.#progress.made(now);
@@ -198,11 +205,17 @@ export class DownloadEngine {
 
   #proceed(random: () => number): void {
     const now = this.#now;
-    if (this.#use.reach === 'there' && now >= this.#askAt) {
+    // Nothing is waited for.
+    if (this.#isIdle) this.#progress.made(now);
+    else if (this.#use.reach === 'there' && now >= this.#askAt) {
       this.#askAt = now + REFRESH_MS;
       this.#do({ type: 'ask' });
     }
     if (this.#phase === 'verifying') return;
+    if (this.#origin.isWhole && !this.#reading.isAll) {
+      this.#reading.isAll = true;
+      this.#reading.apply(this.#chunks, now);
+    }
     if (this.#peersAre === 'doubted' && this.#origin.isOut) {
       this.#peersAre = 'trusted';
       this.#startOver();
@@ -214,12 +227,40 @@ export class DownloadEngine {
     if (this.#peersAre === 'trusted')
       this.#swarm.proceed(this.#use.dueMs(this.#chunks), now, random, this.#awaited);
     this.#origin.proceed(this.#situation(), now, random);
-    if (this.#originIsOut() && this.#checking.size === 0 && this.#isHopeless()) {
+    const mayFail = this.#checking.size === 0 && !this.#isIdle;
+    if (this.#originIsOut() && mayFail && this.#isHopeless()) {
       this.#phase = 'failed';
       this.#end();
       const reason = this.#mismatch ? 'hash-mismatch' : 'no-source';
       this.#do({ type: 'fail', reason: this.#isTooLarge ? 'too-large' : reason });
     }
+  }
+
+  /** Whether only a part is wanted, for now, and that is here. */
+  get #isIdle(): boolean {
+    return !this.#reading.isAll && !!this.#chunks?.isIdle && !this.#chunks.complete;
+  }
+
+  /** How long a reader waits for a chunk before the origin is asked without the tracker's consent. */
+  get #readPatience(): number {
+    return this.#use.stallPatience / 2;
+  }
+
+  #read({ readers, isAll }: EventOf<'read'>): void {
+    const [chunks, now, wasIdle] = [this.#chunks, this.#now, this.#isIdle];
+    const before = chunks?.missingBytes;
+    // Nothing is verified before all is there, or all comes from the start anyway.
+    this.#reading.isAll = isAll || this.#verification === 'whole' || this.#origin.isWhole;
+    const jumped = this.#reading.read(readers, chunks, now);
+    const missing = chunks?.missingBytes ?? 0;
+    if (missing > (before ?? 0)) this.#use.wanted(missing, now);
+    if (wasIdle && !this.#isIdle) {
+      this.#use.served(now);
+      this.#swarm.start(now);
+    }
+    if (jumped === undefined || !chunks?.isMissing(jumped)) return;
+    this.#swarm.turn();
+    if (!this.#swarm.isAvailable(jumped)) this.#origin.turnTo(jumped, now);
   }
 
   /** What the origin sends and peers may be asked for, too. */
@@ -258,6 +299,8 @@ export class DownloadEngine {
   #layOut(layout: Layout): void {
     this.#discard(() => true);
     this.#chunks = new Chunks(layout);
+    this.#reading.apply(this.#chunks, this.#now);
+    if (!this.#reading.isAll) this.#use.wanted(this.#chunks.missingBytes, this.#now);
     if (this.#verification === 'whole') this.#origin.leases.setSize(layout.size);
     this.#do({ type: 'lay-out', layout });
     this.#swarm.begin(this.#chunks);
@@ -287,18 +330,31 @@ export class DownloadEngine {
     if (this.#peersAre === 'doubted') {
       const need = this.#origin.isOut ? 'no' : 'alone';
       const no = () => false;
-      const peers = { areSlow: no, arePeersIdle: no, hasOthers: false, takeBack: () => {} };
+      const reading = this.#reading;
+      const peers = {
+        reading,
+        areSlow: no,
+        arePeersIdle: no,
+        hasOthers: false,
+        takeBack: () => {},
+      };
       return { need, chunks, wants: () => true, dueBytes: 0, ...peers };
     }
     // Without its manifest nothing could be done with what came.
     const isUnknown = this.#verification === 'chunks' && !chunks;
-    const need = isUnknown ? 'no' : this.#use.need(chunks, now);
+    const usual = isUnknown ? 'no' : this.#use.need(chunks, now);
+    const overdue = this.#reading.overdue(chunks, this.#readPatience, now);
+    const need = overdue === undefined || usual === 'alone' ? usual : 'chunk';
     // Nobody has anything of what this visitor would take on for others.
     const isForOneself = this.#isPrivate && this.#verification === 'whole' && need === 'lease';
+    const { wants, areSlow, dueBytes } = this.#use.share(chunks, now);
     return {
       need: isForOneself ? 'free' : need,
       chunks,
-      ...this.#use.share(chunks, now),
+      reading: this.#reading,
+      wants: (chunk) => chunk === overdue || wants(chunk),
+      areSlow,
+      dueBytes: overdue === undefined ? dueBytes : 0,
       arePeersIdle: () => this.#swarm.isIdle,
       hasOthers: this.#swarm.hasCandidates,
       takeBack: (chunk) => this.#swarm.takeBack(chunk),
@@ -330,7 +386,7 @@ export class DownloadEngine {
   #supplied(chunk: number, peer: PeerId | undefined): void {
     const chunks = this.#chunks as Chunks;
     this.#use.supplied(this.#now);
-    if (!chunks.isMissing(chunk)) {
+    if (chunks.isHere(chunk)) {
       // A second copy from the origin is forgotten with its range; a drop would hit the one being checked.
       if (peer !== undefined || this.#checking.get(chunk) === undefined)
         this.#do({ type: 'drop', chunk, peer });

@@ -54,6 +54,8 @@ export class OriginUse {
   #dueBytes = 0;
   /** When that is to be looked at again, if nothing comes until then. */
   #dueAt = 0;
+  /** Bytes that are due together; undefined: the whole content. */
+  #dueOf: number | undefined;
   /** What the origin should give who asks nobody else, in bytes per ms: what peers send takes from it. */
   #plainRate = 0;
   /** Peers that connected, and were given their time. */
@@ -100,6 +102,12 @@ export class OriginUse {
   heard(now: number): void {
     this.#openedAt = Math.min(this.#openedAt, now);
     this.#newsAt = now;
+  }
+
+  /** So many bytes are wanted from now on, which is like a download of its own. */
+  wanted(bytes: number, now: number): void {
+    this.#dueOf = bytes;
+    this.#knownAt = now;
   }
 
   /** A chunk came from the origin, or there is something new to wait for. */
@@ -256,7 +264,7 @@ export class OriginUse {
     if (!chunks || expected < UNKNOWN_RATE) return Number.POSITIVE_INFINITY;
     const isOther = expected > this.#plainRate || expected < this.#plainRate / MAX_SLOWDOWN;
     if (!isHearsay && isOther) this.#plainRate = expected;
-    const plainMs = chunks.layout.size / (this.#plainRate || expected);
+    const plainMs = (this.#dueOf ?? chunks.layout.size) / (this.#plainRate || expected);
     return Math.max(DUE_FACTOR * plainMs, plainMs + DUE_MS);
   }
 

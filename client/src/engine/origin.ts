@@ -3,6 +3,7 @@ import type { Chunks } from './chunks.ts';
 import { Leases } from './leases.ts';
 import { chunksToCome, doneBetween, markComing, type Range } from './range.ts';
 import { RangeRate } from './range-rate.ts';
+import type { Reading } from './reading.ts';
 import type { Awaited, Situation } from './situation.ts';
 import {
   ALONE_RANGE_MS,
@@ -156,10 +157,10 @@ export class Origin {
       // Who fetches the whole has to have the first part of it on lease.
       const mayAsk = this.isWhole ? !this.leases.hasFirst : this.#remainingMs() < RANGE_MS / 2;
       if (need === 'lease' && mayAsk) this.#ask(situation, now, random);
-    } else if (need === 'alone') this.#fetchAlone();
+    } else if (need === 'alone') this.#fetchAlone(situation.reading);
     else if (need !== 'no') {
       const lent = this.leases.take(this.isWhole ? undefined : this.#chunks);
-      if (lent && this.isWhole) this.#fetchAlone();
+      if (lent && this.isWhole) this.#fetchAlone(situation.reading);
       else if (lent) this.#begin(lent.start, lent.end);
       else if (need === 'lease') this.#ask(situation, now, random);
       else this.#fetchSome(situation, random);
@@ -323,8 +324,15 @@ export class Origin {
     return this.rates.remainingMs(this.comingBytes);
   }
 
+  /** A reader went to this chunk: what is sent for elsewhere is broken off, unless this soon comes with it. */
+  turnTo(chunk: number, now: number): void {
+    const isNear = this.awaited(now).some((one) => one.chunk === chunk && one.ms < RANGE_MS);
+    if (!isNear && !this.isWhole)
+      for (const range of [...this.#ranges.values()]) this.#abort(range);
+  }
+
   #ask(situation: Situation, now: number, random: () => number): void {
-    const { chunks, wants, areSlow, hasOthers, dueBytes } = situation;
+    const { chunks, wants, areSlow, hasOthers, dueBytes, reading } = situation;
     if (!this.leases.mayAsk(dueBytes > 0, now)) return;
     const ms = hasOthers ? RANGE_MS : ALONE_RANGE_MS;
     const bytes = Math.max(this.rates.affordable(ms), MIN_RANGE_BYTES);
@@ -334,7 +342,13 @@ export class Origin {
     const needed = new Bitfield(chunks.layout.count);
     // Who has the first unit on lease fetches the whole.
     if (this.isWhole) needed.add(0);
-    for (let chunk = 0; chunk < chunks.layout.count && !this.isWhole; chunk++)
+    // What is read next, no more than comes at once: the tracker lends whichever it likes of what is named.
+    else
+      for (const chunk of reading.next(chunks))
+        if (needed.size * chunks.layout.chunkSize < bytes && this.#isWanted(chunks, chunk, wants))
+          needed.add(chunk);
+    const isAny = needed.size === 0;
+    for (let chunk = 0; chunk < chunks.layout.count && isAny; chunk++)
       if (this.#isWanted(chunks, chunk, wants)) needed.add(chunk);
     if (needed.size > 0)
       this.leases.ask({ chunks, needed, bytes, hurry: areSlow(), isDue }, now, random);
@@ -344,11 +358,11 @@ export class Origin {
     return chunks.isMissing(chunk) && !chunks.isComing(chunk) && wants(chunk);
   }
 
-  /** The longest stretch from the first missing byte on. */
-  #fetchAlone(): void {
+  /** The longest stretch from the first missing byte on, or from what is read next. */
+  #fetchAlone(reading: Reading): void {
     const chunks = this.#chunks;
     const { count, chunkSize, size } = chunks?.layout ?? { count: 0, chunkSize: 0, size: 0 };
-    let first = 0;
+    let first = this.#nextOf(reading) ?? 0;
     while (first < count && (!chunks?.isMissing(first) || chunks.isComing(first))) first++;
     // Nothing is left to be fetched; what is being checked may be right.
     if (chunks && first === count) return;
@@ -360,16 +374,25 @@ export class Origin {
     else this.#begin(first * chunkSize, Math.min(end * chunkSize, size), 'alone');
   }
 
-  /** Wanted chunks from one chosen by chance on. */
+  /** The first that is read next of those that it should send. */
+  #nextOf(reading: Reading, wants: (chunk: number) => boolean = () => true): number | undefined {
+    const chunks = this.#chunks;
+    for (const chunk of chunks ? reading.next(chunks) : [])
+      if (this.#isWanted(chunks!, chunk, wants)) return chunk;
+    return undefined;
+  }
+
+  /** Wanted chunks from what is read next on, or from one chosen by chance. */
   #fetchSome(situation: Situation, random: () => number): void {
-    const { need, chunks, wants, hasOthers, dueBytes } = situation;
-    if (this.#serves === 'whole' || !chunks) return this.#fetchAlone();
+    const { need, chunks, wants, hasOthers, dueBytes, reading } = situation;
+    if (this.#serves === 'whole' || !chunks) return this.#fetchAlone(reading);
     if (dueBytes > 0) return this.#fetchDue(situation, chunks);
     const { count, chunkSize, size } = chunks.layout;
     // Where nobody is known, whole ranges: what is left between two of them would take one more.
     const isAlone = need === 'free' && !hasOthers;
     const unit = isAlone ? Math.max(1, Math.floor(MIN_RANGE_BYTES / chunkSize)) : 1;
-    const start = Math.floor((random() * count) / unit) * unit;
+    const next = this.#nextOf(reading, wants);
+    const start = next ?? Math.floor((random() * count) / unit) * unit;
     for (let i = 0; i < count; i++) {
       const first = (start + i) % count;
       if (!this.#isWanted(chunks, first, wants)) continue;

@@ -5,6 +5,7 @@ import { Chunks } from './chunks.ts';
 import { layoutOf } from './layout.ts';
 import { Origin } from './origin.ts';
 import { RangeRate } from './range-rate.ts';
+import { Reading } from './reading.ts';
 import {
   ALONE_RANGE_MS,
   CONFIRMING_MS,
@@ -269,7 +270,7 @@ describe('Origin asked at once', () => {
     const chunks = new Chunks(layoutOf(64 * CHUNK, CHUNK));
     origin.begin(chunks);
     const peers = { areSlow: () => true, arePeersIdle: () => false, hasOthers: true };
-    const none = { ...peers, dueBytes: 0, takeBack: () => {} };
+    const none = { ...peers, dueBytes: 0, reading: new Reading(), takeBack: () => {} };
     const wants = (chunk: number) => chunk !== 3 && chunk < 7;
     const proceed = (now: number) =>
       origin.proceed({ ...none, need: 'free', chunks, wants }, now, () => 0);

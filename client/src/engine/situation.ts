@@ -1,4 +1,5 @@
 import type { Chunks } from './chunks.ts';
+import type { Reading } from './reading.ts';
 
 /**
  * What the origin is to be used for now.
@@ -15,6 +16,8 @@ export interface Situation {
   readonly need: Need;
   /** Undefined before the size is known. */
   readonly chunks: Chunks | undefined;
+  /** What readers of the content need next comes first. */
+  readonly reading: Reading;
   /** Whether the origin should send a missing chunk that is not on its way from there. */
   wants(chunk: number): boolean;
   /** Whether peers give what they have too slowly. */

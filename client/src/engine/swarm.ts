@@ -3,6 +3,7 @@ import { Candidates } from './candidates.ts';
 import type { Chunks } from './chunks.ts';
 import { Holdings, holdsChunk } from './holdings.ts';
 import type { Peer } from './peers.ts';
+import type { Reading } from './reading.ts';
 import { dueAt, dueFirst, Requests } from './requests.ts';
 import type { Awaited } from './situation.ts';
 import {
@@ -36,6 +37,7 @@ export class Swarm {
   readonly #holdings: Holdings;
   readonly #requests: Requests;
   readonly #assignment: Assignment;
+  readonly #reading: Reading;
   readonly #do: (effect: Effect) => void;
   #chunks: Chunks | undefined;
   /** When a peer last gave a whole chunk, or the download began. */
@@ -45,11 +47,12 @@ export class Swarm {
   /** When a connection was last begun. */
   #begunAt = Number.NEGATIVE_INFINITY;
 
-  constructor(emit: (effect: Effect) => void) {
+  constructor(emit: (effect: Effect) => void, reading: Reading) {
     this.#do = emit;
+    this.#reading = reading;
     this.#holdings = new Holdings(this.#candidates, emit);
     this.#requests = new Requests(emit);
-    this.#assignment = new Assignment(this.#candidates, this.#requests);
+    this.#assignment = new Assignment(this.#candidates, this.#requests, reading);
   }
 
   /** The size that most peers claim, but for some; undefined if none does. */
@@ -129,7 +132,7 @@ export class Swarm {
     this.#assignment.begin(chunks);
   }
 
-  /** The download begins. */
+  /** The download begins, or wants more after it had all. */
   start(now: number): void {
     this.#servedAt = now;
   }
@@ -193,7 +196,11 @@ export class Swarm {
     if (!chunks || peer?.state !== 'connecting' || peer.has !== 'all') return undefined;
     peer.first = undefined;
     const others = new Set([...this.#peers.all()].map(({ first }) => first));
-    peer.first = chunks.pick((chunk) => !others.has(chunk), random, false);
+    const isLeft = (chunk: number) => !others.has(chunk);
+    const next = [...this.#reading.next(chunks)].find(
+      (chunk) => chunks.isFree(chunk) && isLeft(chunk),
+    );
+    peer.first = next ?? chunks.pick(isLeft, random, false);
     return peer.first === undefined ? undefined : chunks.range(peer.first);
   }
 
@@ -300,6 +307,14 @@ export class Swarm {
     return this.#assignment.late(leastMs, now);
   }
 
+  /** A reader went elsewhere: what is not read next and nobody has begun to send can wait. */
+  turn(): void {
+    const chunks = this.#chunks;
+    const next = new Set(chunks && this.#reading.next(chunks));
+    for (let chunk = 0; chunk < (chunks?.layout.count ?? 0); chunk++)
+      if (chunks!.askers(chunk) > 0 && !next.has(chunk)) this.takeBack(chunk);
+  }
+
   /** Takes a chunk back from who has not begun to send it. */
   takeBack(chunk: number): void {
     for (const peer of this.#candidates.sorted.connected) {
@@ -332,7 +347,7 @@ export class Swarm {
     const { chunkSize } = chunks.layout;
     let expected: 'coming' | 'busy' = 'coming';
     for (let chunk = Math.floor(offset / chunkSize); chunk * chunkSize < offset + length; chunk++) {
-      if (!chunks.isMissing(chunk) || this.#isComing(chunk)) continue;
+      if (chunks.isHere(chunk) || this.#isComing(chunk)) continue;
       if (!this.#holdings.isPromised(chunk)) return undefined;
       expected = 'busy';
     }
@@ -435,7 +450,7 @@ export class Swarm {
   #wantedMore(now: number): number {
     const chunks = this.#chunks;
     const { connecting, open, known } = this.#candidates.sorted;
-    if (!chunks || chunks.complete || now < this.#begunAt + SETTLE_MS) return 0;
+    if (!chunks || chunks.isIdle || now < this.#begunAt + SETTLE_MS) return 0;
     const isOpening = this.isSettling(now);
     // Not all at once. Who cannot be reached is found out only after many seconds: one each time then.
     const most = Math.max(FIRST_PARTIAL - connecting, isOpening ? 0 : 1);

@@ -69,6 +69,15 @@ export const MORE_PEERS_MS = 1_500;
 /** Holders remembered for one download: more than are ever tried, so that memory is bounded. */
 export const MAX_KNOWN_PEERS = 256;
 
+/** What is read next comes in order, so much of it, and what is beyond it rarest first: 2 s of video with 4 Mbit/s. */
+export const READ_WINDOW_BYTES = 1_048_576;
+
+/**
+ * Who only reads gets no more in advance than to the end of the next of these steps: 8 s of such a video at least, and a
+ * visitor who leaves it has wasted 4 MiB at most twice.
+ */
+export const READ_STEP_BYTES = 4 * 1024 * 1024;
+
 /** Chunks taken by chance before the rarest come first: something to give in return, soon. */
 export const RANDOM_FIRST = 4;
 

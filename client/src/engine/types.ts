@@ -1,4 +1,5 @@
 import type { Layout } from './layout.ts';
+import type { Reader } from './reading.ts';
 
 /** Names a peer; the tracker's id for it. */
 export type PeerId = bigint;
@@ -39,6 +40,11 @@ export type EngineEvent =
   | { readonly type: 'start'; readonly originRate?: number }
   /** The manifest is known. */
   | { readonly type: 'layout'; readonly layout: Layout }
+  /**
+   * Who takes the content in order; told anew whenever one of them takes more, waits, comes or goes. `isAll`: whether
+   * somebody wants all of it, too, as is taken to be until this is said; else only what they need next is fetched.
+   */
+  | { readonly type: 'read'; readonly readers: readonly Reader[]; readonly isAll: boolean }
   /** The tracker answered; `totalPartial`: how many others download, whether it named them or not. */
   | {
       readonly type: 'holders';

@@ -3,6 +3,7 @@ import type { OriginTraits } from './origin.ts';
 import { isGood } from './origin.ts';
 import type { PeerTraits } from './peer.ts';
 import { isSource } from './peer.ts';
+import type { ReaderTraits } from './reader.ts';
 import type { TrackerTraits } from './tracker.ts';
 
 /** What a world is made of. */
@@ -19,6 +20,8 @@ export interface Scenario {
   readonly fallbackAt: number;
   readonly peers: readonly PeerTraits[];
   readonly tracker: TrackerTraits;
+  /** Undefined: somebody wants all of it, in any order. */
+  readonly reader?: ReaderTraits | undefined;
 }
 
 /** Whether somebody stays who has the content, so that the download must succeed. */

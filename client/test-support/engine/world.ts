@@ -12,6 +12,7 @@ import { MAX_WINDOW_BYTES, MIN_PIPELINE, START_WINDOW_BYTES } from '../../src/en
 import type { Effect, EngineEvent, Failure, PeerId } from '../../src/engine/types.ts';
 import { hasRanges, SimulatedOrigin } from './origin.ts';
 import { isHonest, SimulatedPeer } from './peer.ts';
+import { SimulatedReader } from './reader.ts';
 import type { Scenario } from './scenario.ts';
 import { Schedule } from './schedule.ts';
 import { SimulatedTracker } from './tracker.ts';
@@ -55,6 +56,7 @@ export class World {
   readonly #peers: SimulatedPeer[];
   readonly #origin: SimulatedOrigin | undefined;
   readonly #tracker: SimulatedTracker;
+  readonly #reader: SimulatedReader | undefined;
   readonly #real: Layout;
   #layout: Layout | undefined;
   readonly #pending = new Map<string, Pending>();
@@ -88,7 +90,11 @@ export class World {
         .map(({ info }) => info);
     const mayBeWhole = !!origin && !hasRanges(origin);
     this.#tracker = new SimulatedTracker(tracker, schedule, tell, holders, mayBeWhole);
+    this.#reader =
+      scenario.reader &&
+      new SimulatedReader(scenario.reader, schedule, tell, (chunk) => this.#kept.has(chunk));
     this.#tell({ type: 'start' });
+    this.#reader?.begin();
     this.#plan();
   }
 
@@ -158,6 +164,7 @@ export class World {
     switch (event.type) {
       case 'layout':
         this.#layout = event.layout;
+        this.#reader?.laidOut(event.layout);
         break;
       case 'fragment': {
         const pending = this.#pending.get(`${event.chunk} of ${event.peer}`);
@@ -218,6 +225,7 @@ export class World {
       case 'lay-out':
         assert.equal(this.#kept.size, 0, 'what was kept has another layout');
         this.#layout = effect.layout;
+        if (this.scenario.verification === 'whole') this.#reader?.laidOut(effect.layout);
         return;
       case 'fetch-range':
         return this.#fetch(effect);
@@ -305,6 +313,7 @@ export class World {
     const key = `${chunk} of ${id}`;
     assert.ok(!this.#pending.has(key), `${key} is under way already`);
     assert.ok(!this.#kept.has(chunk), `${chunk} is here already`);
+    this.#isWanted(offset, offset + length);
     const isTold = peer.has.has(chunk) || peer.promised.has(chunk);
     assert.ok(isTold || peer.traits.sizeOff !== 0, `${id} does not have ${chunk}`);
     const isReal = layout.size === this.#real.size && layout.chunkSize === this.#real.chunkSize;
@@ -339,9 +348,21 @@ export class World {
         over || offset >= otherEnd || end <= at || at >= otherEnd,
         `${offset} to ${end} comes already with ${at} to ${otherEnd}`,
       );
+    if (size !== undefined && length !== undefined) this.#isWanted(offset, end);
     const right = this.#origin?.isRight(effect) ?? assert.fail('there is no origin');
     this.#ranges.set(id, { effect, right, end, over: false, start: offset, at: offset });
     this.#origin?.fetch(effect);
+  }
+
+  /** Where somebody only reads, nothing is asked for that is not read next. */
+  #isWanted(start: number, end: number): void {
+    const { verification, origin } = this.scenario;
+    const isAll = verification === 'whole' || !this.#reader;
+    const mayBeWhole = origin && !hasRanges(origin);
+    assert.ok(
+      isAll || mayBeWhole || this.#reader?.mayWant(start, end),
+      `${start} to ${end} is not read`,
+    );
   }
 
   #check({ chunk, peer }: Of<'check'>): void {
@@ -363,6 +384,7 @@ export class World {
       assert.ok(this.#checking.get(`${chunk} of ${peer}`)?.passed, `${chunk} was not checked`);
     const right = this.#take(chunk, peer);
     this.#kept.set(chunk, { right, servable: byChunks || peer === undefined });
+    this.#reader?.kept();
   }
 
   #verify(): void {
