@@ -4,7 +4,13 @@ import { ZauberfloteCore } from './zauberflote.ts';
 
 export type { Stats } from './download/download-manager.ts';
 export type { UploadPolicy } from './download/manners.ts';
-export type { BytesBySource, DownloadOptions, Progress } from './download/types.ts';
+export type {
+  ByteRange,
+  BytesBySource,
+  DownloadOptions,
+  Progress,
+  StreamOptions,
+} from './download/types.ts';
 export { ZfError, type ZfErrorCode } from './errors.ts';
 export type { ZauberfloteOptions } from './zauberflote.ts';
 

@@ -4,7 +4,7 @@ import type { StylesheetLibrary } from './dom/stylesheet-library.ts';
 import type { Network, NetworkHandlers, Stats } from './download/download-manager.ts';
 import { DownloadManager } from './download/download-manager.ts';
 import type { UploadPolicy } from './download/manners.ts';
-import type { DownloadOptions, Downloads } from './download/types.ts';
+import type { DownloadOptions, Downloads, StreamOptions } from './download/types.ts';
 import type { HashLibrary } from './integrity/digest.ts';
 import { Verifier } from './integrity/digest.ts';
 import type { Platform } from './platform.ts';
@@ -168,6 +168,18 @@ export class ZauberfloteCore implements Downloads {
    */
   download(hash: string, options?: DownloadOptions): Promise<Blob> {
     return this.#downloads.download(hash, options);
+  }
+
+  /**
+   * The verified bytes of a content in order, as they come: of one under a `zf1-` id chunk by chunk, and no more of it
+   * than is read and some MiB ahead; of others when all is here. Nothing is fetched before it is read from. What was
+   * streamed is kept for the next stream of it for a minute, or for as long as the page if it was all.
+   * @param hash as in {@link download}
+   * @throws {ZfError} `bad-hash`; the stream fails with what else there is
+   * @throws {RangeError} as the stream's failure also where the content ends before the range
+   */
+  stream(hash: string, options?: StreamOptions): ReadableStream<Uint8Array<ArrayBuffer>> {
+    return this.#downloads.stream(hash, options);
   }
 
   /**

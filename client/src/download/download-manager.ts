@@ -18,13 +18,14 @@ import type {
   TrackerHandlers,
   TrackerState,
 } from '../tracker/types.ts';
+import { ActiveDownload } from './active-download.ts';
 import { BlobReader } from './blob-reader.ts';
-import type { DownloadContext } from './download.ts';
-import { Download } from './download.ts';
+import { ContentStream } from './content-stream.ts';
+import type { Download, DownloadContext } from './download.ts';
 import type { Sources } from './opening.ts';
 import { open } from './opening.ts';
 import { Requests } from './requests.ts';
-import type { BytesBySource, DownloadOptions, Downloads, Progress } from './types.ts';
+import type { BytesBySource, DownloadOptions, Downloads, StreamOptions } from './types.ts';
 import type { Servable, UploadOptions } from './uploads.ts';
 import { Uploads } from './uploads.ts';
 
@@ -58,14 +59,6 @@ export interface ManagerOptions extends Pick<UploadOptions, 'upload' | 'maxUploa
   readonly maxStoredBytes?: number | undefined;
 }
 
-interface Active {
-  readonly download: Download;
-  readonly listeners: Set<(progress: Progress) => void>;
-  /** Aborted when it ends. */
-  readonly leaving: AbortController;
-  callers: number;
-}
-
 /** Reliable, verified downloads of contents by hash (paper, section 3.2), and serving them to others. */
 export class DownloadManager implements Downloads {
   readonly #platform: Platform;
@@ -77,7 +70,7 @@ export class DownloadManager implements Downloads {
   readonly #reader = new BlobReader();
   readonly #uploads: Uploads;
   readonly #requests = new Requests();
-  readonly #active = new Map<string, Active>();
+  readonly #active = new Map<string, ActiveDownload>();
   readonly #open = new Set<PeerId>();
   readonly #received: BytesBySource = { peers: 0, origin: 0, store: 0 };
   #closed = false;
@@ -116,20 +109,21 @@ export class DownloadManager implements Downloads {
   }
 
   async download(hash: string, options: DownloadOptions = {}): Promise<Blob> {
+    const found = await this.#obtain(parseContentId(hash), options);
+    if (!(found instanceof Blob)) return found.join(options);
+    this.#received.store += found.size;
+    return found;
+  }
+
+  stream(hash: string, options: StreamOptions = {}): ReadableStream<Uint8Array<ArrayBuffer>> {
     const content = parseContentId(hash);
-    await this.#verifier.ready();
-    if (options.signal?.aborted) throw new ZfError('aborted', 'the download was aborted');
-    if (this.#closed) throw new ZfError('aborted', 'this Zauberflote was closed');
-    const stored = this.#store.get(content.key)?.blob;
-    if (stored) {
-      this.#received.store += stored.size;
-      const bytes = { peers: 0, origin: 0, store: stored.size };
-      options.onProgress?.({ loaded: stored.size, total: stored.size, bytes });
-      return stored;
-    }
-    const running = this.#active.get(content.key);
-    if (running && options.fallback !== undefined) running.download.addFallback(options.fallback);
-    return this.#join(running ?? this.#start(content, options), options);
+    const { range = {}, signal, onProgress } = options;
+    const begin = async (stream: ContentStream) => {
+      const found = await this.#obtain(content, options);
+      if (!(found instanceof Blob)) found.stream(stream, onProgress);
+      return found;
+    };
+    return new ContentStream(range, signal, begin).readable;
   }
 
   addManifest(bytes: Uint8Array<ArrayBuffer>): void {
@@ -162,21 +156,30 @@ export class DownloadManager implements Downloads {
     this.#store.clear();
   }
 
-  #start(content: Content, { fallback, priority }: DownloadOptions): Active {
-    const listeners = new Set<(progress: Progress) => void>();
-    const onProgress = (progress: Progress) => {
-      for (const listener of listeners)
-        try {
-          listener(progress);
-        } catch (error) {
-          // The page's own fault: it is told as any other, and the download goes on.
-          queueMicrotask(() => {
-            throw error;
-          });
-        }
-    };
-    const download = new Download(content, fallback, this.#context(), onProgress, priority);
-    const active: Active = { download, listeners, leaving: new AbortController(), callers: 0 };
+  /** What is here of a content, or its download. */
+  async #obtain(content: Content, options: DownloadOptions): Promise<Blob | ActiveDownload> {
+    await this.#verifier.ready();
+    if (options.signal?.aborted) throw new ZfError('aborted', 'the download was aborted');
+    if (this.#closed) throw new ZfError('aborted', 'this Zauberflote was closed');
+    const stored = this.#store.get(content.key)?.blob;
+    if (stored) {
+      const { size } = stored;
+      options.onProgress?.({
+        loaded: size,
+        total: size,
+        bytes: { peers: 0, origin: 0, store: size },
+      });
+      return stored;
+    }
+    const running = this.#active.get(content.key);
+    if (running && options.fallback !== undefined) running.download.addFallback(options.fallback);
+    return running ?? this.#start(content, options);
+  }
+
+  #start(content: Content, options: DownloadOptions): ActiveDownload {
+    const onLeft = () => this.#forget(active);
+    const active = new ActiveDownload(content, options, this.#context(), onLeft);
+    const { download } = active;
     this.#active.set(content.key, active);
     this.#welcome();
     download.result
@@ -229,40 +232,15 @@ export class DownloadManager implements Downloads {
   }
 
   /** A download is over, or nobody wants it any more. */
-  #forget(active: Active): void {
+  #forget(active: ActiveDownload): void {
     const { content, bytes } = active.download;
-    active.leaving.abort();
+    active.close();
     if (this.#active.get(content.key) !== active) return;
     this.#active.delete(content.key);
     this.#welcome();
     this.#uploads.ready();
     addBytes(this.#received, bytes);
     if (!this.#store.get(content.key)) this.#tracker.drop([content]);
-  }
-
-  /** One more caller for a download; the last one to abort ends it. */
-  async #join(active: Active, { signal, onProgress }: DownloadOptions): Promise<Blob> {
-    const { download, listeners } = active;
-    const listener = (progress: Progress) => onProgress?.(progress);
-    active.callers++;
-    listeners.add(listener);
-    let leave = () => {};
-    const left = new Promise<never>((_, reject) => {
-      leave = () => {
-        const error = new ZfError('aborted', 'the download was aborted', { cause: signal?.reason });
-        reject(error);
-        if (--active.callers > 0) return;
-        this.#forget(active);
-        download.abort(error);
-      };
-    });
-    signal?.addEventListener('abort', leave, { once: true });
-    try {
-      return await Promise.race([download.result, left]);
-    } finally {
-      listeners.delete(listener);
-      signal?.removeEventListener('abort', leave);
-    }
   }
 
   #context(): DownloadContext {

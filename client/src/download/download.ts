@@ -1,19 +1,19 @@
 import type { PeerMessageBody } from '@zauberflote/proto';
-import { formatContentId, HashAlgorithm } from '@zauberflote/proto';
+import { HashAlgorithm } from '@zauberflote/proto';
 import { DownloadEngine } from '../engine/engine.ts';
 import { layoutOf } from '../engine/layout.ts';
+import type { Reader } from '../engine/reading.ts';
 import type { ChunkRange, Effect, EngineEvent, Failure, PeerId } from '../engine/types.ts';
 import { ZfError } from '../errors.ts';
 import type { Content } from '../integrity/content-id.ts';
 import type { Verifier } from '../integrity/digest.ts';
 import type { ManifestInfo } from '../integrity/manifest.ts';
 import type { Platform } from '../platform.ts';
-import type { HttpError } from '../sources/http.ts';
 import { concat, fetchRange } from '../sources/http.ts';
-import { isOverrun, MAX_RETRY_AFTER_MS } from '../sources/pace.ts';
 import { shownRate } from '../sources/shown-rate.ts';
 import { Alarm } from './alarm.ts';
 import { ChunkBytes } from './chunk-bytes.ts';
+import { failureOf, rangeEndOf } from './failures.ts';
 import { News } from './news.ts';
 import type { BytesBySource, Progress } from './types.ts';
 import type { Servable } from './uploads.ts';
@@ -51,12 +51,16 @@ export class Download implements Servable {
   readonly bytes: BytesBySource = { peers: 0, origin: 0, store: 0 };
   /** It came in one piece: a cache of the browser has it. */
   isWhole = false;
+  /** More of it can be read. */
+  onChunk = () => {};
   readonly #context: DownloadContext;
   #fallback: string | undefined;
   readonly #onProgress: (progress: Progress) => void;
   readonly #priority: RequestPriority | undefined;
   /** None until it begins. */
   #engine: DownloadEngine | undefined;
+  /** Undefined: nobody reads it. */
+  #read: Extract<EngineEvent, { type: 'read' }> | undefined;
   readonly #bytes = new ChunkBytes();
   /** What ends each range of the origin. */
   readonly #ranges = new Map<number, AbortController>();
@@ -118,6 +122,30 @@ export class Download implements Servable {
     return this.#bytes.read(offset, length) ?? this.#engine?.expects(offset, length);
   }
 
+  /** Bytes of the whole content, once its manifest is known. */
+  get provenSize(): number | undefined {
+    return this.#manifest?.size;
+  }
+
+  /** Verified bytes from there to the end of their chunk, if they are here. */
+  verified(offset: number): Uint8Array<ArrayBuffer> | undefined {
+    const { size, chunkSize } = this.#manifest ?? { size: 0, chunkSize: 0 };
+    const end = Math.min(size, (Math.floor(offset / chunkSize) + 1) * chunkSize);
+    return offset < size ? this.#bytes.read(offset, end - offset) : undefined;
+  }
+
+  /** See {@link EngineEvent}, `read`. Where nobody ever read, all of it is wanted. */
+  readBy(readers: readonly Reader[], isAll: boolean): void {
+    if (!this.#read && readers.length === 0) return;
+    this.#read = { type: 'read', readers, isAll };
+    this.tell(this.#read);
+  }
+
+  /** See {@link DownloadEngine.mayRest}. */
+  get mayRest(): boolean {
+    return !!this.#engine?.mayRest;
+  }
+
   get hasBegun(): boolean {
     return !!this.#engine;
   }
@@ -131,6 +159,7 @@ export class Download implements Servable {
     const timings = platform.timings?.() ?? [];
     const originRate = shownRate(this.#fallback ?? '', timings, platform.now());
     this.tell({ type: 'start', originRate });
+    if (this.#read) this.tell(this.#read);
   }
 
   /** Another caller knows where the origin has it; the first one said stands. */
@@ -143,6 +172,7 @@ export class Download implements Servable {
   setManifest(manifest: ManifestInfo): void {
     this.#manifest = manifest;
     this.tell({ type: 'layout', layout: layoutOf(manifest.size, manifest.chunkSize) });
+    this.onChunk();
   }
 
   /** Some bytes of the whole came while its manifest was looked for; so many are here. */
@@ -241,6 +271,7 @@ export class Download implements Servable {
         const { chunk, peer } = effect;
         const isOrigins = peer === undefined && !this.#engine?.isPrivate;
         this.#bytes.keep(chunk, peer, !!this.#manifest || isOrigins);
+        this.onChunk();
         return this.#context.ready();
       }
       case 'drop':
@@ -352,21 +383,7 @@ export class Download implements Servable {
       end({ end: 'done' });
     } catch (error) {
       if (!abort.signal.aborted) this.#originError = error;
-      const { kind, status, size, retryAfter = 0 } = error as Partial<HttpError>;
-      const isTooMuch = isOverrun(status);
-      const isRefused = kind === 'status' && !isTooMuch && !/40[14]|410/.test(`${status}`);
-      // Chromium fails like this where a range is answered with a compressed one, too; some servers refuse ranges. Where
-      // ranges have come, it is the network, and the whole file would be more than what is missing.
-      const mayBe =
-        (kind === 'unreachable' || isRefused) && length !== undefined && !this.#hasRanges;
-      const isUseless = kind === 'range' || mayBe;
-      if (status === 416) end({ end: 'beyond', total: size });
-      else if (isUseless) end({ end: 'no-ranges' });
-      else
-        end({
-          end: 'failed',
-          retryAfter: isTooMuch && retryAfter <= MAX_RETRY_AFTER_MS ? retryAfter : undefined,
-        });
+      end(rangeEndOf(error, length !== undefined && !this.#hasRanges));
     }
   }
 
@@ -388,30 +405,6 @@ export class Download implements Servable {
   }
 
   #failure(reason: Failure, cause = this.#originError): ZfError {
-    const id = formatContentId(this.content);
-    const options = { cause };
-    if (reason === 'too-large')
-      return new ZfError(
-        'too-large',
-        `${this.#fallback ?? id} is larger than can be verified as a whole: give it a zf1- id, ` +
-          'which "npx zauberflote-manifest --write FILE" prints',
-        options,
-      );
-    if (reason === 'hash-mismatch')
-      return new ZfError(
-        'hash-mismatch',
-        `nothing received has the hash ${id}` +
-          (this.#fallback === undefined
-            ? ''
-            : `: was ${this.#fallback} changed after hashing? Then hash it again`),
-        options,
-      );
-    const origin =
-      this.#fallback === undefined ? 'there is no fallback URL' : messageOf(this.#originError);
-    return new ZfError('no-source', `no visitor has ${id} and ${origin}`, options);
+    return failureOf(reason, this.content, this.#fallback, cause);
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

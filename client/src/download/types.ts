@@ -31,6 +31,19 @@ export interface DownloadOptions {
   readonly priority?: RequestPriority | undefined;
 }
 
+/** Bytes from `start` up to, not including, `end`. */
+export interface ByteRange {
+  /** @default 0 */
+  readonly start?: number | undefined;
+  /** @default the end of the content; what is beyond it does not count */
+  readonly end?: number | undefined;
+}
+
+export interface StreamOptions extends DownloadOptions {
+  /** @default all of it */
+  readonly range?: ByteRange | undefined;
+}
+
 /** What the layers above see of the download manager (paper, section 3.2). */
 export interface Downloads {
   /**
@@ -39,6 +52,13 @@ export interface Downloads {
    * @throws {ZfError}
    */
   download(hash: string, options?: DownloadOptions): Promise<Blob>;
+  /**
+   * The verified bytes in order, as they come. Nothing is fetched before they are read.
+   * @param hash as in `data-zf-hash`
+   * @throws {ZfError} `bad-hash`, at once; the stream fails with all others
+   * @throws {RangeError} at once, or as the stream's failure where the content ends before the range
+   */
+  stream?(hash: string, options?: StreamOptions): ReadableStream<Uint8Array<ArrayBuffer>>;
   /** Takes a manifest that the page holds, for the `zf1-` hash that it has; garbage is dropped. */
   addManifest?(bytes: Uint8Array<ArrayBuffer>): void;
 }

@@ -76,6 +76,11 @@ export class DownloadEngine {
     return this.#isPrivate;
   }
 
+  /** Whether it can wait, with what it has, until somebody reads on: else all of it comes, or nothing can be done yet. */
+  get mayRest(): boolean {
+    return this.#verification === 'chunks' && !!this.#chunks && !this.#origin.isWhole;
+  }
+
   /** Whether `complete` or `fail` was said. Events after it have no effect. */
   get ended(): boolean {
     return this.#phase === 'complete' || this.#phase === 'failed';
@@ -258,9 +263,10 @@ export class DownloadEngine {
       this.#use.served(now);
       this.#swarm.start(now);
     }
-    if (jumped === undefined || !chunks?.isMissing(jumped)) return;
+    const isOver = !this.#reading.isAll && readers.length === 0;
+    if (!isOver && (jumped === undefined || !chunks?.isMissing(jumped))) return;
     this.#swarm.turn();
-    if (!this.#swarm.isAvailable(jumped)) this.#origin.turnTo(jumped, now);
+    if (jumped === undefined || !this.#swarm.isAvailable(jumped)) this.#origin.turnTo(jumped, now);
   }
 
   /** What the origin sends and peers may be asked for, too. */

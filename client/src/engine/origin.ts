@@ -324,8 +324,8 @@ export class Origin {
     return this.rates.remainingMs(this.comingBytes);
   }
 
-  /** A reader went to this chunk: what is sent for elsewhere is broken off, unless this soon comes with it. */
-  turnTo(chunk: number, now: number): void {
+  /** A reader went to this chunk, or nobody reads any more: what is sent is broken off, unless this soon comes with it. */
+  turnTo(chunk: number | undefined, now: number): void {
     const isNear = this.awaited(now).some((one) => one.chunk === chunk && one.ms < RANGE_MS);
     if (!isNear && !this.isWhole)
       for (const range of [...this.#ranges.values()]) this.#abort(range);

@@ -43,6 +43,7 @@ export type EngineEvent =
   /**
    * Who takes the content in order; told anew whenever one of them takes more, waits, comes or goes. `isAll`: whether
    * somebody wants all of it, too, as is taken to be until this is said; else only what they need next is fetched.
+   * Where neither is so, what is on its way is broken off.
    */
   | { readonly type: 'read'; readonly readers: readonly Reader[]; readonly isAll: boolean }
   /** The tracker answered; `totalPartial`: how many others download, whether it named them or not. */
