@@ -210,9 +210,7 @@ export class DownloadEngine {
 
   #proceed(random: () => number): void {
     const now = this.#now;
-    // Nothing is waited for.
-    if (this.#isIdle) this.#progress.made(now);
-    else if (this.#use.reach === 'there' && now >= this.#askAt) {
+    if (!this.#isIdle && this.#use.reach === 'there' && now >= this.#askAt) {
       this.#askAt = now + REFRESH_MS;
       this.#do({ type: 'ask' });
     }
@@ -260,8 +258,14 @@ export class DownloadEngine {
     const missing = chunks?.missingBytes ?? 0;
     if (missing > (before ?? 0)) this.#use.wanted(missing, now);
     if (wasIdle && !this.#isIdle) {
+      // Until now nothing was waited for.
+      this.#progress.made(now);
       this.#use.served(now);
       this.#swarm.start(now);
+      if (!this.#swarm.hasCandidates) {
+        this.#use.askAnew(now);
+        this.#askAt = now;
+      }
     }
     const isOver = !this.#reading.isAll && readers.length === 0;
     if (!isOver && (jumped === undefined || !chunks?.isMissing(jumped))) return;

@@ -84,6 +84,12 @@ export class OriginUse {
     return this.reach === 'there' && reach !== before;
   }
 
+  /** Nobody is left of those it named: it is asked as at the start. */
+  askAnew(now: number): void {
+    this.#answered = false;
+    this.#startedAt = now;
+  }
+
   /** The tracker answered. @returns whether for the first time */
   answered(now: number): boolean {
     if (this.#answered) return false;
