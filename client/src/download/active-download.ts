@@ -76,7 +76,9 @@ export class ActiveDownload implements StreamSource {
 
   /** One more stream of it. */
   stream(stream: ContentStream, onProgress: DownloadOptions['onProgress']): void {
+    stream.from(this);
     this.#streams.set(stream, this.#listen(onProgress));
+    if (stream.isOver) return this.left(stream);
     this.#tell();
     this.download.result.then(
       (blob) => stream.complete(blob),

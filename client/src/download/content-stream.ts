@@ -23,26 +23,27 @@ export class ContentStream implements Reader {
   offset: number;
   readonly end: number;
   isWaiting = false;
+  /** Nobody reads it any more. */
+  isOver = false;
   readonly readable: ReadableStream<Bytes>;
-  readonly #begin: (stream: ContentStream) => Promise<StreamSource | Blob>;
+  readonly #begin: (stream: ContentStream) => Promise<Blob | undefined>;
   readonly #signal: AbortSignal | undefined;
   #begun: Promise<void> | undefined;
   #source: StreamSource | undefined;
   #blob: Blob | undefined;
-  #isOver = false;
   #controller!: ReadableStreamDefaultController<Bytes>;
   #wake = () => {};
   readonly #abort = () =>
     this.fail(new ZfError('aborted', 'the stream was aborted', { cause: this.#signal?.reason }));
 
   /**
-   * @param begin called when it is first read from
+   * @param begin called when it is first read from: gives it all that there is, or a source
    * @throws {RangeError}
    */
   constructor(
     { start = 0, end = Number.POSITIVE_INFINITY }: ByteRange,
     signal: AbortSignal | undefined,
-    begin: (stream: ContentStream) => Promise<StreamSource | Blob>,
+    begin: (stream: ContentStream) => Promise<Blob | undefined>,
   ) {
     const isOffset = (value: number) => Number.isSafeInteger(value) && value >= 0;
     if (!isOffset(start) || !(end === Number.POSITIVE_INFINITY || isOffset(end)) || start > end)
@@ -65,6 +66,11 @@ export class ContentStream implements Reader {
     if (signal?.aborted) this.#abort();
   }
 
+  /** It is to be read from there, as it comes. */
+  from(source: StreamSource): void {
+    this.#source = source;
+  }
+
   /** There may be more to read. */
   wake(): void {
     this.#wake();
@@ -77,7 +83,7 @@ export class ContentStream implements Reader {
   }
 
   fail(error: unknown): void {
-    if (this.#isOver) return;
+    if (this.isOver) return;
     this.#leave();
     this.#controller.error(error);
   }
@@ -86,13 +92,13 @@ export class ContentStream implements Reader {
     try {
       this.#begun ??= this.#start();
       await this.#begun;
-      while (!this.#isOver) {
+      while (!this.isOver) {
         // Before it is looked: what comes meanwhile must not go unnoticed.
         const more = new Promise<void>((resolve) => {
           this.#wake = resolve;
         });
         const data = await this.#next();
-        if (this.#isOver) return;
+        if (this.isOver) return;
         if (data) {
           this.#move(this.offset + data.length, false);
           this.#controller.enqueue(data);
@@ -112,10 +118,8 @@ export class ContentStream implements Reader {
 
   async #start(): Promise<void> {
     if (this.offset === this.end) return;
-    const found = await this.#begin(this);
-    if (found instanceof Blob) this.#blob ??= found;
-    else if (this.#isOver) found.left(this);
-    else this.#source = found;
+    const stored = await this.#begin(this);
+    if (stored) this.#blob = stored;
   }
 
   /** Where it ends, as far as is known. */
@@ -145,8 +149,8 @@ export class ContentStream implements Reader {
   }
 
   #leave(): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
+    if (this.isOver) return;
+    this.isOver = true;
     this.#signal?.removeEventListener('abort', this.#abort);
     this.#source?.left(this);
     this.#wake();

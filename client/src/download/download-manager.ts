@@ -109,20 +109,19 @@ export class DownloadManager implements Downloads {
   }
 
   async download(hash: string, options: DownloadOptions = {}): Promise<Blob> {
-    const found = await this.#obtain(parseContentId(hash), options);
-    if (!(found instanceof Blob)) return found.join(options);
-    this.#received.store += found.size;
-    return found;
+    let result: Promise<Blob> | undefined;
+    const stored = await this.#obtain(parseContentId(hash), options, (active) => {
+      result = active.join(options);
+    });
+    this.#received.store += stored?.size ?? 0;
+    return (stored ?? result) as Blob | Promise<Blob>;
   }
 
   stream(hash: string, options: StreamOptions = {}): ReadableStream<Uint8Array<ArrayBuffer>> {
     const content = parseContentId(hash);
     const { range = {}, signal, onProgress } = options;
-    const begin = async (stream: ContentStream) => {
-      const found = await this.#obtain(content, options);
-      if (!(found instanceof Blob)) found.stream(stream, onProgress);
-      return found;
-    };
+    const begin = (stream: ContentStream) =>
+      this.#obtain(content, options, (active) => active.stream(stream, onProgress));
     return new ContentStream(range, signal, begin).readable;
   }
 
@@ -156,8 +155,15 @@ export class DownloadManager implements Downloads {
     this.#store.clear();
   }
 
-  /** What is here of a content, or its download. */
-  async #obtain(content: Content, options: DownloadOptions): Promise<Blob | ActiveDownload> {
+  /**
+   * @param join called at once if it has to be fetched, before anybody is asked for it
+   * @returns it, if it is here
+   */
+  async #obtain(
+    content: Content,
+    options: DownloadOptions,
+    join: (active: ActiveDownload) => void,
+  ): Promise<Blob | undefined> {
     await this.#verifier.ready();
     if (options.signal?.aborted) throw new ZfError('aborted', 'the download was aborted');
     if (this.#closed) throw new ZfError('aborted', 'this Zauberflote was closed');
@@ -173,14 +179,17 @@ export class DownloadManager implements Downloads {
     }
     const running = this.#active.get(content.key);
     if (running && options.fallback !== undefined) running.download.addFallback(options.fallback);
-    return running ?? this.#start(content, options);
+    if (running) join(running);
+    else this.#start(content, options, join);
+    return undefined;
   }
 
-  #start(content: Content, options: DownloadOptions): ActiveDownload {
+  #start(content: Content, options: DownloadOptions, join: (active: ActiveDownload) => void): void {
     const onLeft = () => this.#forget(active);
     const active = new ActiveDownload(content, options, this.#context(), onLeft);
     const { download } = active;
     this.#active.set(content.key, active);
+    join(active);
     this.#welcome();
     download.result
       .then((blob) => {
@@ -202,7 +211,6 @@ export class DownloadManager implements Downloads {
       const reach = reachOf(this.#tracker.state);
       if (reach !== 'there') download.tell({ type: 'tracker', reach });
     });
-    return active;
   }
 
   /** The visitor went to or from mobile data: announces what is here, or takes it back. */

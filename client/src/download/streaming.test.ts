@@ -253,6 +253,15 @@ describe('DownloadManager.stream', () => {
         assert.deepEqual(taken.sort(), asked.sort());
       });
 
+    it('asks nobody when it is cancelled at once', async () => {
+      const reader = bench.manager.stream(id, { fallback: '/f' }).getReader();
+      const first = reader.read();
+      reader.cancel();
+      assert.equal((await first).done, true);
+      await settle();
+      assert.deepEqual([bench.wanted, bench.fetched, bench.manager.stats().downloads], [[], [], 0]);
+    });
+
     it('fails by its signal, before and while it is read', async () => {
       const abort = new AbortController();
       const options = { signal: abort.signal };

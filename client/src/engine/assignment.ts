@@ -69,7 +69,8 @@ export class Assignment {
         if (isRather(ready[i] as Peer, ready[next] as Peer)) next = i;
       const peer = ready[next] as Peer;
       const chunk =
-        this.#choose(peer, chunks, random, movable, now) ?? this.#slow(peer, chunks, coming, now);
+        this.#choose(peer, chunks, random, movable, coming, now) ??
+        this.#slow(peer, chunks, coming, now);
       if (chunk !== undefined) {
         this.#requests.send(peer, chunk, now);
         if (mayMove) movable = this.#movable(chunks);
@@ -88,6 +89,7 @@ export class Assignment {
     chunks: Chunks,
     random: () => number,
     movable: readonly Movable[],
+    coming: readonly Awaited[],
     now: number,
   ): number | undefined {
     // Who let requests pass is asked for what nobody better has.
@@ -95,8 +97,21 @@ export class Assignment {
     const holds = (chunk: number) =>
       (has(peer, chunk, now) || this.#isPromised(peer, chunk, now)) &&
       !better.some((other) => has(other, chunk, now));
+    const next = new Set<number>();
     for (const chunk of this.#reading.next(chunks))
       if (chunks.isFree(chunk) && holds(chunk)) return chunk;
+      else next.add(chunk);
+    // What is read next comes late from others: no use in having more of what is read after it.
+    const isNext = ({ chunk }: { readonly chunk: number }) => next.has(chunk);
+    const urgent =
+      next.size > 0 && peer.timeouts === 0
+        ? (this.#late(
+            peer,
+            movable.filter(({ request }) => isNext(request)),
+            now,
+          ) ?? this.#slow(peer, chunks, coming.filter(isNext), now))
+        : undefined;
+    if (urgent !== undefined) return urgent;
     const free = chunks.pick(holds, random, chunks.held.size >= RANDOM_FIRST);
     return free ?? (peer.timeouts === 0 ? this.#late(peer, movable, now) : undefined);
   }

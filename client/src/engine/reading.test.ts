@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { Bench, CHUNK } from '../../test-support/engine/bench.ts';
 import type { Reader } from './reading.ts';
 import {
+  ASK_PATIENCE_MS,
   GIVE_UP_MS,
   MAX_WINDOW_BYTES,
   READ_STEP_BYTES,
@@ -56,15 +57,22 @@ describe('DownloadEngine that is read from', () => {
   });
 
   it('asks for what is beyond the window by chance, and for nothing beyond what is read in advance', () => {
-    const bench = seeder(begin(chunks(false), MANY, 2), MANY);
-    const given = drain(bench);
+    const bench = begin(chunks(false), MANY, 2);
+    reads(bench, 2, ALL, false, false);
+    const given = drain(seeder(bench, MANY));
     const all = [...Array(2 * STEP - 2).keys()].map((i) => i + 2);
     assert.deepEqual(given.slice(0, WINDOW), all.slice(0, WINDOW));
-    assert.notDeepEqual(given, all);
+    assert.notDeepEqual(given.slice(0, STEP), all.slice(0, STEP));
     assert.deepEqual(
       [...given].sort((a, b) => a - b),
       all,
     );
+  });
+
+  it('asks in order for more where the reader waits', () => {
+    const given = drain(seeder(begin(chunks(false), MANY, 2), MANY));
+    const all = [...Array(STEP).keys()].map((i) => i + 2);
+    assert.deepEqual(given.slice(0, STEP), all);
   });
 
   it('fetches more in steps, not with every chunk that is read', () => {
@@ -166,6 +174,29 @@ describe('DownloadEngine that is read from', () => {
       );
     }
     assert.equal(fetched[0], 3 * CHUNK);
+  });
+
+  it('asks a peer for what is read next and the origin does not send, before what is read later', () => {
+    const bench = begin(chunks(true), MANY, 0).pass(ASK_PATIENCE_MS);
+    const range = bench.said('fetch-range').at(-1)!;
+    assert.equal(range.offset, 0);
+    bench.head(range, MANY * CHUNK);
+    seeder(bench, MANY);
+    const others = new Set<number>();
+    for (
+      let left = asked(bench);
+      others.size < STEP && !others.has(0);
+      left.push(...asked(bench))
+    ) {
+      const chunk = left.shift()!;
+      others.add(chunk);
+      bench.deliver(1n, chunk);
+      left.push(...asked(bench));
+      bench.checked(chunk, 1n);
+      left.push(...asked(bench));
+      bench.pass(10);
+    }
+    assert.ok(others.has(0), 'it was not asked');
   });
 
   it('fetches from what is read on where nobody else is, and in order', () => {

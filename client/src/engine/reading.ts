@@ -52,10 +52,12 @@ export class Reading {
     this.#awaited = awaited;
   }
 
-  /** Missing chunks that are read next, the soonest first. */
+  /** Missing chunks that are read next, the soonest first. Where a reader waits, more of them: the rest has time. */
   *next(chunks: Chunks): Generator<number> {
     const { chunkSize } = chunks.layout;
-    const most = Math.max(2, Math.ceil(READ_WINDOW_BYTES / chunkSize));
+    const isLate = this.#readers.some(({ isWaiting }) => isWaiting);
+    const bytes = isLate ? READ_STEP_BYTES : READ_WINDOW_BYTES;
+    const most = Math.max(2, Math.ceil(bytes / chunkSize));
     for (let i = 0; i < most; i++)
       for (const { offset, end } of this.#readers) {
         const chunk = Math.floor(offset / chunkSize) + i;
