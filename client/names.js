@@ -12,6 +12,7 @@ const OUTSIDE = [
   'zauberflote.ts',
   'errors.ts',
   'dom/events.ts',
+  'dom/media-library.ts',
   'dom/stylesheet-library.ts',
   'download/download-manager.ts',
   'download/types.ts',

@@ -49,6 +49,13 @@ const minify = [
   compressed,
 ];
 
+/** What few pages need, in a file of its own. */
+const library = (input, file) => ({
+  ...options,
+  input,
+  output: { file: `client/dist/${file}`, format: 'es', plugins: [compress(), compressed] },
+});
+
 export default [
   {
     ...options,
@@ -59,23 +66,25 @@ export default [
     ...options,
     input: { zauberflote: 'client/src/index.ts' },
     // A chunk would import what it shares from zauberflote.mjs, and zauberflote.js uses this file, too.
-    external: /stylesheet\.ts$/,
+    external: /(?:stylesheet|media-server)\.ts$/,
     output: {
       dir: 'client/dist',
       format: 'es',
       entryFileNames: '[name].mjs',
       chunkFileNames: 'zauberflote-hash.mjs',
-      paths: () => './zauberflote-css.mjs',
+      paths: (id) => `./zauberflote-${id.endsWith('stylesheet.ts') ? 'css' : 'media'}.mjs`,
       // Several files: what one of them may shorten, another may use.
       plugins: [compress(), compressed],
     },
   },
+  library('client/src/dom/stylesheet.ts', 'zauberflote-css.mjs'),
+  library('client/src/dom/media-server.ts', 'zauberflote-media.mjs'),
   {
     ...options,
-    input: 'client/src/dom/stylesheet.ts',
+    input: 'client/worker/worker.ts',
     output: {
-      file: 'client/dist/zauberflote-css.mjs',
-      format: 'es',
+      file: 'client/dist/zauberflote-sw.js',
+      format: 'iife',
       plugins: [compress(), compressed],
     },
   },

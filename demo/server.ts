@@ -43,6 +43,8 @@ export interface Demo {
 const CLIENT_FILES: ReadonlySet<string> = new Set([
   '/zauberflote.js',
   '/zauberflote-css.mjs',
+  '/zauberflote-media.mjs',
+  '/zauberflote-sw.js',
   '/zauberflote-hash.mjs',
 ]);
 const CLIENT_DIR = join(import.meta.dirname, '..', 'client', 'dist');

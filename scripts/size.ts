@@ -65,7 +65,8 @@ Bytes of what \`npm run build\` writes to \`client/dist\`: as it is, by gzip (\`
 than ${TOLERANCE * 100} %.
 
 Pages load \`zauberflote.js\` or \`zauberflote.mjs\`; those with a marked stylesheet
-\`zauberflote-css.mjs\` as well, those on plain http \`zauberflote-hash.mjs\`.
+\`zauberflote-css.mjs\` as well, those on plain http \`zauberflote-hash.mjs\`, those with a film and a service worker
+\`zauberflote-media.mjs\`; that worker is \`zauberflote-sw.js\`.
 
 ${table(sizes)}
 `;

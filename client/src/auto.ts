@@ -3,9 +3,10 @@
  * `<script src="/zauberflote.js" data-tracker="wss://tracker.example/" async></script>`.
  *
  * `data-tracker` may list several, and `data-ice-servers` STUN servers, parted by spaces;
- * `data-upload`, `data-max-upload-bytes-per-second` and `data-max-stored-bytes` are the options of these names. The instance is
+ * `data-upload`, `data-worker`, `data-max-upload-bytes-per-second` and `data-max-stored-bytes` are the options of these names. The instance is
  * `window.zauberflote`; its class, `window.Zauberflote`.
  */
+import type { MediaLibrary } from './dom/media-library.ts';
 import type { StylesheetLibrary } from './dom/stylesheet-library.ts';
 import type { UploadPolicy } from './download/manners.ts';
 import type { HashLibrary } from './integrity/digest.ts';
@@ -34,6 +35,7 @@ class Zauberflote extends ZauberfloteCore {
       early: window.zfSocket,
       loadHashes: (): Promise<HashLibrary> => load('hash'),
       loadCss: (): Promise<StylesheetLibrary> => load('css'),
+      loadMedia: (): Promise<MediaLibrary> => load('media'),
       page: window,
     });
     delete window.zfSocket;
@@ -50,6 +52,7 @@ if (!client?.inject) {
     tracker: data?.tracker,
     iceServers: urls[0] ? [{ urls }] : undefined,
     upload: data?.upload as UploadPolicy | undefined,
+    worker: data?.worker,
     maxUploadBytesPerSecond: Number(data?.maxUploadBytesPerSecond ?? 0),
     maxStoredBytes: Number(data?.maxStoredBytes ?? 0),
   });

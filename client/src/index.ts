@@ -9,6 +9,7 @@ export type {
   BytesBySource,
   DownloadOptions,
   Progress,
+  StreamHead,
   StreamOptions,
 } from './download/types.ts';
 export { ZfError, type ZfErrorCode } from './errors.ts';
@@ -20,6 +21,7 @@ export class Zauberflote extends ZauberfloteCore {
     super(options, {
       loadHashes: () => import('./hash-library.ts'),
       loadCss: () => import('./dom/stylesheet.ts'),
+      loadMedia: () => import('./dom/media-server.ts'),
       page: globalThis.window,
     });
   }

@@ -1,5 +1,6 @@
 import { ConnectionManager } from './connection/connection-manager.ts';
 import { Injector } from './dom/injector.ts';
+import { type MediaLibrary, type MediaServer, mediaOnDemand } from './dom/media-library.ts';
 import type { StylesheetLibrary } from './dom/stylesheet-library.ts';
 import type { Network, NetworkHandlers, Stats } from './download/download-manager.ts';
 import { DownloadManager } from './download/download-manager.ts';
@@ -57,6 +58,13 @@ export interface ZauberfloteOptions {
    */
   readonly maxStoredBytes?: number | undefined;
   /**
+   * Address of `zauberflote-sw.js`, or of a service worker that has it by `importScripts()`: marked films and sounds under a
+   * `zf1-` hash play, and can be sought in, while they come. It has to be on the page's own host, in a folder
+   * above the page.
+   * @default none: they play when all of them is here
+   */
+  readonly worker?: string | undefined;
+  /**
    * Asks for consent; called once, at once. Unless it returns true, or a promise of true, and until
    * then, everything comes from its fallback URL, and neither the tracker nor other visitors hear of
    * this one.
@@ -71,6 +79,8 @@ export interface Surroundings {
   readonly loadHashes: () => Promise<HashLibrary>;
   /** Loads what makes stylesheets work from a blob: URL; for inject() only. */
   readonly loadCss: () => Promise<StylesheetLibrary>;
+  /** Loads what answers the `worker` of the options; for inject() only. */
+  readonly loadMedia?: (() => Promise<MediaLibrary>) | undefined;
   /** @default the browser's */
   readonly platform?: Platform;
   /** The window: fires `pagehide`, `pageshow` and `online`, its document `freeze` and `resume`. @default none, as in Node */
@@ -87,15 +97,17 @@ export class ZauberfloteCore implements Downloads {
   readonly #downloads: DownloadManager;
   readonly #closing = new AbortController();
   readonly #loadCss: () => Promise<StylesheetLibrary>;
+  readonly #loadMedia: (() => Promise<MediaServer | undefined>) | undefined;
   #injector: Injector | undefined;
   #listen = () => {};
 
   constructor(
     options: ZauberfloteOptions,
-    { loadHashes, loadCss, platform = browserPlatform(), page, early }: Surroundings,
+    { loadHashes, loadCss, loadMedia, platform = browserPlatform(), page, early }: Surroundings,
   ) {
     this.#loadCss = loadCss;
-    const { tracker: named, iceServers, relayOnly, enabled } = options;
+    const { tracker: named, iceServers, relayOnly, enabled, worker } = options;
+    this.#loadMedia = worker && loadMedia ? mediaOnDemand(loadMedia, this, worker) : undefined;
     const verifier = new Verifier(globalThis.crypto?.subtle, loadHashes);
     const connect = (handlers: NetworkHandlers): Network => {
       // Without WebRTC nobody could be reached: no use in asking who is there.
@@ -197,7 +209,7 @@ export class ZauberfloteCore implements Downloads {
   inject(root: ParentNode = document): void {
     // Again: document.open() takes all listeners away, and the page written then begins anew.
     this.#listen();
-    this.#injector ??= new Injector(this, this.#loadCss);
+    this.#injector ??= new Injector(this, this.#loadCss, this.#loadMedia);
     this.#injector.inject(root);
     this.#injector.observe();
   }

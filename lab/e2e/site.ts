@@ -28,6 +28,8 @@ export class Site {
   readonly files = new Map<string, Uint8Array>();
   /** Pages by path; always there. */
   readonly pages = new Map<string, string>();
+  /** Scripts of the site's own, by path. */
+  readonly scripts = new Map<string, string>();
   /** Whether asset routes answer. */
   up = true;
   /** Whether zauberflote.js answers. */
@@ -95,8 +97,10 @@ export class Site {
       response
         .writeHead(200, { 'cache-control': this.pageCaching, 'content-type': TYPES.html })
         .end(page);
-    else if (/^zauberflote(-css|-hash)?\.m?js$/.test(name) && this.scriptUp)
+    else if (/^zauberflote(-css|-hash|-media|-sw)?\.m?js$/.test(name) && this.scriptUp)
       response.writeHead(200, headers).end(readFileSync(new URL(name, DIST)));
+    else if (this.scripts.has(pathname))
+      response.writeHead(200, headers).end(this.scripts.get(pathname));
     else if (!this.files.has(pathname)) response.writeHead(404).end();
     else if (!this.up) response.writeHead(503).end();
     else {
@@ -117,8 +121,9 @@ export class Site {
 
   #answerRange(what: string, file: Uint8Array, response: ServerResponse): void {
     this.asked.push(what);
-    const [first, last] = /(\d+)-(\d+)$/.exec(what)!.slice(1).map(Number) as [number, number];
-    const data = file.subarray(first, last + 1);
+    const [, from, last] = /(\d+)-(\d*)$/.exec(what)!;
+    const first = Number(from);
+    const data = file.subarray(first, last ? Number(last) + 1 : undefined);
     this.assetBytes += data.length;
     const range = `bytes ${first}-${first + data.length - 1}/${file.length}`;
     const headers = {

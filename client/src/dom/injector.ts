@@ -57,6 +57,7 @@ import {
 } from './elements.ts';
 import { announce, NO_PROGRESS, reportFailure } from './events.ts';
 import { InlineManifests } from './inline-manifests.ts';
+import type { MediaServer } from './media-library.ts';
 import { Nearness, playWanted, postponement } from './postpone.ts';
 import { type Place, parsed, ScriptOrder, scriptKind, untilTurn } from './scripts.ts';
 import {
@@ -84,6 +85,7 @@ export class Injector {
   readonly #outside = new OutsideUrls();
   readonly #nearness = new Nearness();
   readonly #loadCss: () => Promise<StylesheetLibrary | undefined>;
+  readonly #loadMedia: (() => Promise<MediaServer | undefined>) | undefined;
   readonly #scripts: ScriptOrder;
   readonly #observer: MutationObserver;
   readonly #closing = new AbortController();
@@ -94,9 +96,11 @@ export class Injector {
   constructor(
     downloads: Downloads,
     loadCss: () => Promise<StylesheetLibrary>,
+    loadMedia?: () => Promise<MediaServer | undefined>,
     document: Document = globalThis.document,
   ) {
     this.#loadCss = onDemand(loadCss);
+    this.#loadMedia = loadMedia;
     this.#document = document;
     this.#assets = new Assets(downloads);
     this.#manifests = new InlineManifests(downloads);
@@ -325,6 +329,8 @@ export class Injector {
         await new Promise((resolve) => setTimeout(resolve));
         return use.signal.aborted ? undefined : show(use, part, url);
       }
+      const isStreamed = isMedia(use.owner) && use.slot === 'main' && hash.startsWith('zf1-');
+      if (isStreamed && (await this.#stream(use, part, hash, url))) return;
       const loadingCss = isStylesheet(part.element) ? this.#loadCss() : undefined;
       const { asset, blob } = await this.#download(use, hash, url, (latest) => {
         progress = latest;
@@ -347,6 +353,27 @@ export class Injector {
       await untilTurn(place, use.signal);
       this.#fail(use, part, progress, error);
     }
+  }
+
+  /** Lets a film or sound play while it comes. @returns false if it has to be here as a whole first */
+  async #stream(use: Use, part: Part, hash: string, url: string): Promise<boolean> {
+    const media = await this.#loadMedia?.();
+    if (use.signal.aborted) return true;
+    if (!media) return false;
+    let latest = NO_PROGRESS;
+    const end = media.serve(url, hash, {
+      onProgress: (progress) => {
+        if (use.signal.aborted || isComplete(latest)) return;
+        latest = progress;
+        announce('zf:progress', part, progress);
+        if (isComplete(progress)) announce('zf:load', part, progress);
+      },
+      onError: (error) => this.#fail(use, part, latest, error),
+    });
+    use.hold(end);
+    use.started();
+    show(use, part, url);
+    return true;
   }
 
   /** The asset; if another element's fallback does not give it, from this element's own. */
@@ -423,4 +450,8 @@ export class Injector {
       if (size(part) <= size(shown)) return;
     this.#start(use.owner, use.slot, use.wish, use);
   }
+}
+
+function isComplete({ loaded, total }: Progress): boolean {
+  return loaded === total;
 }

@@ -3,7 +3,7 @@ import type { Content } from '../integrity/content-id.ts';
 import type { ContentStream, StreamSource } from './content-stream.ts';
 import type { DownloadContext } from './download.ts';
 import { Download } from './download.ts';
-import type { DownloadOptions, Progress } from './types.ts';
+import type { DownloadOptions, Progress, StreamHead } from './types.ts';
 
 /**
  * What was streamed stays so long after its last stream, for the next one, in ms: a player that seeks ends one and begins
@@ -86,8 +86,8 @@ export class ActiveDownload implements StreamSource {
     );
   }
 
-  get provenSize(): number | undefined {
-    return this.download.provenSize;
+  get proven(): StreamHead | undefined {
+    return this.download.proven;
   }
 
   verified(offset: number): Uint8Array<ArrayBuffer> | undefined {

@@ -1,6 +1,6 @@
 import type { Reader } from '../engine/reading.ts';
 import { ZfError } from '../errors.ts';
-import type { ByteRange } from './types.ts';
+import type { StreamHead, StreamOptions } from './types.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -9,8 +9,8 @@ export const PART_BYTES = 262_144;
 
 /** What a stream takes its bytes from while they come. */
 export interface StreamSource {
-  /** Bytes of the content, once its manifest is known. */
-  readonly provenSize: number | undefined;
+  /** Of the content, once its manifest is known. */
+  readonly proven: StreamHead | undefined;
   /** Verified bytes from there to the end of their chunk, if they are here. They must not be changed. */
   verified(offset: number): Bytes | undefined;
   /** The stream reads on, or waits. */
@@ -28,6 +28,8 @@ export class ContentStream implements Reader {
   readonly readable: ReadableStream<Bytes>;
   readonly #begin: (stream: ContentStream) => Promise<Blob | undefined>;
   readonly #signal: AbortSignal | undefined;
+  readonly #onHead: StreamOptions['onHead'];
+  #isBegun = false;
   #begun: Promise<void> | undefined;
   #source: StreamSource | undefined;
   #blob: Blob | undefined;
@@ -41,10 +43,10 @@ export class ContentStream implements Reader {
    * @throws {RangeError}
    */
   constructor(
-    { start = 0, end = Number.POSITIVE_INFINITY }: ByteRange,
-    signal: AbortSignal | undefined,
+    { range = {}, signal, onHead }: StreamOptions,
     begin: (stream: ContentStream) => Promise<Blob | undefined>,
   ) {
+    const { start = 0, end = Number.POSITIVE_INFINITY } = range;
     const isOffset = (value: number) => Number.isSafeInteger(value) && value >= 0;
     if (!isOffset(start) || !(end === Number.POSITIVE_INFINITY || isOffset(end)) || start > end)
       throw new RangeError(
@@ -54,6 +56,7 @@ export class ContentStream implements Reader {
     this.end = end;
     this.#begin = begin;
     this.#signal = signal;
+    this.#onHead = onHead;
     const source: UnderlyingDefaultSource<Bytes> = {
       start: (controller) => {
         this.#controller = controller;
@@ -100,6 +103,7 @@ export class ContentStream implements Reader {
         const data = await this.#next();
         if (this.isOver) return;
         if (data) {
+          this.#tellHead();
           this.#move(this.offset + data.length, false);
           this.#controller.enqueue(data);
         }
@@ -122,9 +126,20 @@ export class ContentStream implements Reader {
     if (stored) this.#blob = stored;
   }
 
+  #tellHead(): void {
+    const head = this.#head;
+    if (this.#isBegun || !head) return;
+    this.#isBegun = true;
+    this.#onHead?.({ size: head.size, type: head.type });
+  }
+
+  get #head(): StreamHead | undefined {
+    return this.#blob ?? this.#source?.proven;
+  }
+
   /** Where it ends, as far as is known. */
   get #knownEnd(): number {
-    const size = this.#blob?.size ?? this.#source?.provenSize ?? Number.POSITIVE_INFINITY;
+    const size = this.#head?.size ?? Number.POSITIVE_INFINITY;
     if (this.offset > size)
       throw new RangeError(
         `the range begins at byte ${this.offset} of a content that has ${size}: nothing is there`,

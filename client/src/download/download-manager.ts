@@ -119,10 +119,9 @@ export class DownloadManager implements Downloads {
 
   stream(hash: string, options: StreamOptions = {}): ReadableStream<Uint8Array<ArrayBuffer>> {
     const content = parseContentId(hash);
-    const { range = {}, signal, onProgress } = options;
     const begin = (stream: ContentStream) =>
-      this.#obtain(content, options, (active) => active.stream(stream, onProgress));
-    return new ContentStream(range, signal, begin).readable;
+      this.#obtain(content, options, (active) => active.stream(stream, options.onProgress));
+    return new ContentStream(options, begin).readable;
   }
 
   addManifest(bytes: Uint8Array<ArrayBuffer>): void {

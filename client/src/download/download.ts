@@ -15,7 +15,7 @@ import { Alarm } from './alarm.ts';
 import { ChunkBytes } from './chunk-bytes.ts';
 import { failureOf, rangeEndOf } from './failures.ts';
 import { News } from './news.ts';
-import type { BytesBySource, Progress } from './types.ts';
+import type { BytesBySource, Progress, StreamHead } from './types.ts';
 import type { Servable } from './uploads.ts';
 
 /** Between two words on progress: pages draw it, and bytes come in thousands of parts a second. */
@@ -122,9 +122,10 @@ export class Download implements Servable {
     return this.#bytes.read(offset, length) ?? this.#engine?.expects(offset, length);
   }
 
-  /** Bytes of the whole content, once its manifest is known. */
-  get provenSize(): number | undefined {
-    return this.#manifest?.size;
+  /** What the manifest says, once it is known. */
+  get proven(): StreamHead | undefined {
+    const manifest = this.#manifest;
+    return manifest && { size: manifest.size, type: manifest.mediaType || this.#mediaType };
   }
 
   /** Verified bytes from there to the end of their chunk, if they are here. */

@@ -159,6 +159,11 @@ describe('DownloadManager.stream', () => {
   it('gives nothing of a content that is verified as a whole before it is', async () => {
     const liar = Buffer.from(FILE);
     liar[FILE.length - 1]! ^= 1;
+    let answer = () => {};
+    bench.answer = () =>
+      new Promise((resolve) => {
+        answer = () => resolve(new Response(FILE));
+      });
     const stream = bench.manager.stream(HASH, {
       fallback: '/f',
       range: { start: 100, end: 50_000 },
@@ -173,7 +178,9 @@ describe('DownloadManager.stream', () => {
     bench.named(1n);
     bench.serve(1n, liar);
     await settle();
+    await until(() => bench.fetched.length > 0);
     assert.equal(isThere, false);
+    answer();
     // The origin has the right one.
     const bytes = [await first];
     for (let part = await reader.read(); !part.done; part = await reader.read())
@@ -216,6 +223,29 @@ describe('DownloadManager.stream', () => {
     const again = rest(bench.manager.stream(id, { range: { end: CHUNK } }));
     same(await served(again), CLIP.subarray(0, CHUNK));
     reader.cancel();
+  });
+
+  it('is told what it is before the first bytes, once, also of what is here', async () => {
+    const typed = await makeManifest([CLIP], CLIP.length, {
+      chunkSize: CHUNK,
+      mediaType: 'video/webm',
+    });
+    bench.manager.addManifest(typed.manifest);
+    ({ id } = typed);
+    try {
+      const heads: unknown[] = [];
+      const options = { onHead: (head: unknown) => heads.push(head), range: { start: 100 } };
+      const result = rest(bench.manager.stream(id, options));
+      await seeder();
+      await served(result);
+      const head = { size: CLIP.length, type: 'video/webm' };
+      assert.deepEqual(heads, [head]);
+      await served(bench.manager.download(id));
+      await rest(bench.manager.stream(id, options));
+      assert.deepEqual(heads, [head, head]);
+    } finally {
+      ({ id } = await makeManifest([CLIP], CLIP.length, { chunkSize: CHUNK }));
+    }
   });
 
   it('is told of the progress', async () => {

@@ -39,9 +39,19 @@ export interface ByteRange {
   readonly end?: number | undefined;
 }
 
+/** What is known of a content when its first bytes come. */
+export interface StreamHead {
+  /** Of all of it, in bytes. */
+  readonly size: number;
+  /** The manifest's media type, else what the origin said; empty if neither is known. */
+  readonly type: string;
+}
+
 export interface StreamOptions extends DownloadOptions {
   /** @default all of it */
   readonly range?: ByteRange | undefined;
+  /** Called once, before the first bytes. */
+  readonly onHead?: ((head: StreamHead) => void) | undefined;
 }
 
 /** What the layers above see of the download manager (paper, section 3.2). */
