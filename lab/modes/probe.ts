@@ -2,7 +2,7 @@ import { CONTENT_BYTES } from './marks.ts';
 
 /** What the probe in a page found. */
 export interface Probed {
-  /** From navigation start to the load event of the last asset, in ms. */
+  /** From navigation start to the load event of the last asset, in ms; of a film, how long it was waited for. */
   readonly loadMs: number;
   /** URL that each asset's element shows, by path; empty for a file that no element shows. */
   readonly shown: Readonly<Record<string, string>>;
@@ -52,8 +52,8 @@ window.lab = (() => {
   };
   // Files that no element shows.
   const files = {};
-  const take = (path, blob) => {
-    loadMs = performance.now();
+  const take = (path, blob, ms = performance.now()) => {
+    loadMs = ms;
     files[path] = blob;
     shown[path] = '';
     end();

@@ -4,6 +4,7 @@ import createTorrent from 'create-torrent';
 import type { Host } from '../net/types.ts';
 import type { Asset } from '../origin/assets.ts';
 import { elements, html } from './html.ts';
+import { PLAYER } from './player.ts';
 import { program } from './program.ts';
 import type { Mode, PageContext } from './types.ts';
 
@@ -32,8 +33,13 @@ function torrentOf(asset: Asset, tracker: string, webSeed: string): Promise<Uint
  */
 async function page(context: PageContext, strategy: string): Promise<string> {
   const [asset] = context.assets;
-  if (!asset || context.assets.length > 1) throw new Error('webtorrent pages show one picture');
+  if (!asset || context.assets.length > 1)
+    throw new Error('webtorrent pages show one picture, or one film');
   const torrent = await torrentOf(asset, context.tracker, `${context.assetBase}${asset.path}`);
+  const plays = asset.kind === 'film' && !context.seeds;
+  const blob = 'await torrent.files[0].blob()';
+  let show = `document.querySelector('[data-lab]').src = URL.createObjectURL(${blob});`;
+  if (asset.kind === 'film') show = plays ? '' : `lab.take('${asset.path}', ${blob});`;
   const client = { tracker: { rtcConfig: { iceServers: context.iceServers } } };
   const head = `<script type="module">
 import WebTorrent from '/lib/webtorrent.min.js';
@@ -45,13 +51,14 @@ torrent.on('wire', (wire) => wire.on('download', (bytes) => {
   state[wire.type === 'webSeed' ? 'origin' : 'peers'] += bytes;
 }));
 torrent.on('trackerAnnounce', () => { state.announced = true; });
+${plays ? `torrent.on('ready', () => lab.play('${asset.path}', torrent.files[0]).catch(() => lab.fail('${asset.path}')));` : ''}
 torrent.on('done', async () => {
-  const image = document.querySelector('[data-lab]');
-  image.src = URL.createObjectURL(await torrent.files[0].blob());
+  ${show}
   state.done = true;
 });
 </script>`;
-  return html(context, { head, body: elements(context.assets, () => '') });
+  const body = asset.kind === 'film' ? '' : elements(context.assets, () => '');
+  return html(context, { head: plays ? PLAYER + head : head, body });
 }
 
 const startTracker = (host: Host, port: number) =>
@@ -60,7 +67,7 @@ const startTracker = (host: Host, port: number) =>
 function mode(name: string, strategy: string): Mode {
   return {
     name,
-    sites: ['photo'],
+    sites: ['photo', 'film'],
     tracker: startTracker,
     page: (context) => page(context, strategy),
     seeding: 'torrentState.done && torrentState.announced',

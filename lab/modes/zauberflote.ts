@@ -8,6 +8,7 @@ import { Unsupported } from '../net/unsupported.ts';
 import type { Asset } from '../origin/assets.ts';
 import { contentId } from '../origin/assets.ts';
 import { elements, html } from './html.ts';
+import { PLAYER } from './player.ts';
 import { program } from './program.ts';
 import type { Mode, PageContext, Service } from './types.ts';
 
@@ -34,16 +35,18 @@ async function page(context: PageContext): Promise<string> {
     `data-zf-fallback="${context.assetBase}${asset.path}" data-zf-hash="${ids.get(asset)}"`;
   const { iceServers, tracker } = context;
   const [file] = context.assets;
-  if (file?.kind === 'file') {
+  if (file?.kind === 'file' || file?.kind === 'film') {
     const from = { fallback: context.assetBase + file.path };
+    const what = `'${ids.get(file)}', ${JSON.stringify(from)}`;
+    const plays = file.kind === 'film' && !context.seeds;
     const body = `${manifests}<script type="module">
 import { Zauberflote } from '/lib/zauberflote.mjs';
 window.zauberflote = new Zauberflote(${JSON.stringify({ tracker, iceServers })});
 zauberflote.inject(document);
-zauberflote.download('${ids.get(file)}', ${JSON.stringify(from)}).then(
-  (blob) => lab.take('${file.path}', blob), () => lab.fail('${file.path}'));
+${plays ? `lab.play('${file.path}', zauberflote.stream(${what}))` : `zauberflote.download(${what}).then((blob) => lab.take('${file.path}', blob))`}
+  .catch(() => lab.fail('${file.path}'));
 </script>`;
-    return html(context, { head: '', body });
+    return html(context, { head: plays ? PLAYER : '', body });
   }
   const body = manifests + elements(context.assets, attributes);
   const head =
@@ -94,7 +97,7 @@ async function startTwoTrackers(host: Host, port: number): Promise<Service> {
 
 export const zauberflote: Mode = {
   name: 'zauberflote',
-  sites: ['photo', 'page', 'bulk'],
+  sites: ['photo', 'page', 'bulk', 'film'],
   tracker: startTracker,
   page,
   seeding: `(({ tracker, assets, downloads }) => tracker === 'open' && downloads === 0

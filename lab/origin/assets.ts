@@ -7,13 +7,17 @@ import { seeded } from '../../demo/random.ts';
 export interface Asset {
   /** Absolute path on the origin. */
   readonly path: string;
-  /** `file`: for the client's interface, no element shows it. */
-  readonly kind: 'img' | 'script' | 'stylesheet' | 'file';
+  /** `file`: for the client's interface, no element shows it. `film`: the same, taken in order and played. */
+  readonly kind: 'img' | 'script' | 'stylesheet' | 'file' | 'film';
   readonly body: Uint8Array;
 }
 
-/** What is loaded: the paper's picture, a page of many files, one large file. */
-export type Site = 'photo' | 'page' | 'bulk';
+/** What is loaded: the paper's picture, a page of many files, one large file, one that is played. */
+export type Site = 'photo' | 'page' | 'bulk' | 'film';
+
+/** Of the film, in bytes per second: 1 Mbit/s, and how long it is. */
+export const FILM_RATE = 125_000;
+export const FILM_SECONDS = 20;
 
 /** 100 MiB. */
 export const BULK_BYTES = 104_857_600;
@@ -31,13 +35,22 @@ export async function photoSite(): Promise<Asset[]> {
 
 /** One large file of chance. */
 export function bulkSite(): Asset[] {
+  return [{ path: '/assets/bulk.bin', kind: 'file', body: chance(BULK_BYTES) }];
+}
+
+/** What a film is to a network: bytes that are needed in order, so many a second. */
+export function filmSite(): Asset[] {
+  return [{ path: '/assets/film.bin', kind: 'film', body: chance(FILM_RATE * FILM_SECONDS) }];
+}
+
+function chance(bytes: number): Uint8Array {
   const random = seeded(100);
-  const body = Uint32Array.from({ length: BULK_BYTES / 4 }, () => random() * 2 ** 32);
-  return [{ path: '/assets/bulk.bin', kind: 'file', body: new Uint8Array(body.buffer) }];
+  const body = Uint32Array.from({ length: bytes / 4 }, () => random() * 2 ** 32);
+  return new Uint8Array(body.buffer);
 }
 
 export async function siteOf(name: Site): Promise<Asset[]> {
-  return { photo: photoSite, page: pageSite, bulk: bulkSite }[name]();
+  return { photo: photoSite, page: pageSite, bulk: bulkSite, film: filmSite }[name]();
 }
 
 /**

@@ -44,9 +44,11 @@ export function fluidLimits(
   extra: FromOrigin,
 ): (cell: CellKey) => number | null {
   const bytes = assets.reduce((sum, asset) => sum + sentBytes(asset), 0);
-  const { slowSeeder } = scenario;
+  const { slowSeeder, site } = scenario;
   const lacking = slowSeeder && setup.peerUp ? Math.max(0, 1 - slowSeeder / setup.peerUp) : 0;
   return ({ mode, seeders, leechers, rateBytesPerSecond }) => {
+    // How long it takes is not what is measured.
+    if (site === 'film') return null;
     const { undisturbed, unlimited } = modeOf(mode);
     const { pageBytes, scriptBytes } = extra[mode] ?? { pageBytes: 0, scriptBytes: 0 };
     return fluidLimitMs({

@@ -24,6 +24,7 @@ const SITES = {
   photo: 'the picture',
   page: 'the page of many files',
   bulk: 'the large file',
+  film: 'the film',
 } as const;
 /** Most visitors of one kind: with more, a laptop does nothing but swap. */
 const MOST_PEERS = 200;

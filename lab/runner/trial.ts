@@ -212,7 +212,7 @@ async function wrong(
     const url = shown[path];
     if (url === undefined) return `not shown: ${path}`;
     const otherwise = `lab.bytes(${JSON.stringify(path)})`;
-    const read = kind === 'file' ? tab.file(path) : tab.shown(url, otherwise);
+    const read = kind === 'file' || kind === 'film' ? tab.file(path) : tab.shown(url, otherwise);
     const bytes = await read.catch((error) => error as Error);
     if (bytes instanceof Error) return `${path} cannot be read back: ${bytes.message}`;
     if (!bytes.equals(body)) {

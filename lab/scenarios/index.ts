@@ -1,4 +1,4 @@
-import { bulk, fig2, fig3, firstByte, flash, lone, site, twoTrackers } from './paper.ts';
+import { bulk, fig2, fig3, firstByte, flash, lone, media, site, twoTrackers } from './paper.ts';
 import { churn, nat, originDown, poison, rangeless, slowPeer, trackerDown } from './trouble.ts';
 import type { Scenario } from './types.ts';
 
@@ -26,4 +26,5 @@ export const SCENARIOS: readonly Scenario[] = [
   rangeless,
   nat,
   site,
+  media,
 ];

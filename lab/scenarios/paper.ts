@@ -1,3 +1,4 @@
+import { FILM_SECONDS } from '../origin/assets.ts';
 import { allShown, fromPeers, nothingFromPeers } from './checks.ts';
 import type { Grid, Scenario, Setup } from './types.ts';
 
@@ -133,4 +134,13 @@ export const firstByte: Scenario = {
   },
   quick: { runs: 2 },
   checks: [allShown(), fromPeers('zauberflote', 0.3)],
+};
+
+export const media: Scenario = {
+  name: 'media',
+  about: `all play a film of ${FILM_SECONDS} s and 1 Mbit/s while it comes: how long they wait for it, before and in it`,
+  site: 'film',
+  setup: { ...SETUP, cells: grid([0], [1, 5, 10]) },
+  quick: { cells: grid([0], [4]), runs: 1 },
+  checks: [allShown(), nothingFromPeers('http')],
 };
