@@ -107,6 +107,11 @@ export const MEASUREMENTS: readonly Measurement[] = [
   },
   { name: 'nat', bench: 'nat --seeders 2 --leechers 2 --runs 3', minutes: 2 },
   { name: 'site', bench: 'site --seeders 2 --leechers 1,5 --runs 3', minutes: 3 },
+  {
+    name: 'media',
+    bench: 'media --leechers 1,10 --rate 512KB --modes http,zauberflote,webtorrent --runs 3',
+    minutes: 8,
+  },
   { name: 'load', other: ['lab/load/main.ts', '--out', 'load.json'], minutes: 4 },
   { name: 'hostile', other: ['lab/load/hostile-main.ts', '--out', 'hostile.json'], minutes: 3 },
   { name: 'sim', other: ['lab/sim/main.ts', '--out', 'sim.json'], minutes: 1 },

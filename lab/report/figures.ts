@@ -235,12 +235,18 @@ function timeLines({
     draw: (id: string, width: number) =>
       drawLines(
         {
-          heading: heading(
-            'Load time',
-            `From navigation to the load event of the image. ${SHADES}. Less is better.`,
-          ),
+          heading:
+            summary.scenario === 'media'
+              ? heading(
+                  'Time waited',
+                  `Before the film begins and in it. ${SHADES}. Less is better.`,
+                )
+              : heading(
+                  'Load time',
+                  `From navigation to the load event of the image. ${SHADES}. Less is better.`,
+                ),
           xLabel,
-          yLabel: 'Mean load time',
+          yLabel: summary.scenario === 'media' ? 'Mean wait' : 'Mean load time',
           tick: tickDuration,
           lines: [
             ...[...byMode].map(([mode, own]) => content.timeLine(series.get(mode)!, own, x)),

@@ -22,7 +22,8 @@ const SCENARIOS: Readonly<Record<string, string>> = {
   rangeless: 'A flash crowd whose origin answers each range with the whole file.',
   nat: 'Every peer behind a network address translator.',
   site: 'A whole converted page of about 30 assets.',
-  media: 'Media: a stream played while it loads.',
+  media:
+    'Media: all play a film of 1 Mbit/s while it comes. Times are what a viewer waits, before it begins and in the midst of it.',
 };
 
 /** The order in which they are told. */

@@ -73,6 +73,7 @@ export function scenarioOf({ verdict, conditions }: Summary, cell: Cell, seed = 
     crash: 0,
     crashAtMs: 0,
     bytes: number('assetBytes'),
+    playBytesPerSecond: 0,
     seed,
     originOverhead: counted ? FRAME_BYTES / FRAME_PAYLOAD_BYTES : 1,
     peerOverhead: counted ? PEER_OVERHEAD : 1,

@@ -89,6 +89,9 @@ function show(
       `round trip ${scenario.rttMs} ms, churn ${scenario.churn}, seed ${scenario.seed}`,
     `completed        ${result.completed}, failed ${result.failed}, left before ${result.left}`,
     `time             ${distribution(result.timeMs, (ms) => `${(ms / 1_000).toFixed(2)} s`)}`,
+    ...(result.waitMs
+      ? [`waited           ${distribution(result.waitMs, (ms) => `${(ms / 1_000).toFixed(2)} s`)}`]
+      : []),
     ...limits(result),
     `origin           ${result.originCopies.toFixed(3)} copies, ${mib(result.originBytes)} ` +
       `in ${result.originRequests} requests`,

@@ -26,6 +26,7 @@ Options (a rate is as 64KB, of 1000 bytes, or 2Mbit, of 1,000,000 bits, a second
                       (default 0)
   --crash-at TIME     when they do (default 1.5s)
   --bytes N           size of the content (default 786432)
+  --play RATE         they play it at this rate while it comes (default 0: they want all of it)
   --seed N            whole number from which all chance comes (default 1)
   --beside N          more swarms like it that run in the same process, each by itself: what a larger
                       swarm costs is seen against as many peers in smaller ones, which share memory
@@ -64,6 +65,7 @@ export function parse(args: readonly string[]): Command {
       crash: { type: 'string' },
       'crash-at': { type: 'string' },
       bytes: { type: 'string' },
+      play: { type: 'string' },
       seed: { type: 'string' },
       beside: { type: 'string' },
       out: { type: 'string' },
@@ -100,6 +102,7 @@ export function parse(args: readonly string[]): Command {
     crash: given('crash', share, DEFAULTS.crash),
     crashAtMs: given('crash-at', parseMs, DEFAULTS.crashAtMs),
     bytes: given('bytes', count(1, MAX_BYTES), DEFAULTS.bytes),
+    playBytesPerSecond: given('play', rate, DEFAULTS.playBytesPerSecond),
     seed: given('seed', count(0, 2 ** 32 - 1), DEFAULTS.seed),
   };
   if (scenario.crash > 0 && scenario.seeders === 0)

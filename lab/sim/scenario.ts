@@ -26,6 +26,8 @@ export interface Scenario {
   readonly crashAtMs: number;
   /** Size of the content. */
   readonly bytes: number;
+  /** What is played of it while it comes, per second; 0: all of it is wanted, in whatever order. */
+  readonly playBytesPerSecond: number;
   readonly seed: number;
   /** Bytes on a link for each byte of content, by HTTP and by data channels; 1: headers not counted. */
   readonly originOverhead: number;
@@ -46,6 +48,7 @@ export const DEFAULTS: Scenario = {
   crash: 0,
   crashAtMs: 1_500,
   bytes: 786_432,
+  playBytesPerSecond: 0,
   seed: 1,
   originOverhead: 1,
   peerOverhead: 1,

@@ -346,6 +346,27 @@ describe('lab/sim: a swarm', () => {
       assert.ok((world.engineTime.byEvent.get(event)?.count ?? 0) > 0, event);
   });
 
+  it('lets a crowd play a film while it comes, which the origin sends it once or twice', () => {
+    const film = { bytes: 2_500_000, playBytesPerSecond: 125_000, peers: 10, arrivalMs: 0 };
+    const wait = (changes: Partial<Scenario>) => {
+      const results = [1, 2, 3].map(
+        (seed) => simulate(scenario({ ...film, ...changes, seed })).result,
+      );
+      return {
+        ms: mean(results.map(({ waitMs }) => waitMs!.mean)),
+        copies: mean(results.map(({ originCopies }) => originCopies)),
+      };
+    };
+    // Plain HTTP would take them 49 and 156 s, of a film of 20.
+    const strong = wait({ originBytesPerSecond: 512_000 });
+    assert.ok(strong.ms < 3_000 && strong.copies < 2.3, JSON.stringify(strong));
+    const weak = wait({ originBytesPerSecond: 160_000 });
+    assert.ok(weak.ms < 4_000 && weak.copies < 1.1, JSON.stringify(weak));
+    // Seconds of what is played come in order; who is alone waits for nothing else.
+    const alone = wait({ peers: 1, originBytesPerSecond: 160_000 });
+    assert.ok(alone.ms < 1_500 && alone.copies < 1.01, JSON.stringify(alone));
+  });
+
   it('keeps the work of an engine about the same in a crowd ten times as large', () => {
     const events = (peers: number) =>
       simulate(scenario({ peers, arrivalMs: 1_000 })).result.engineEventsPerPeer;
@@ -439,7 +460,7 @@ describe('lab/sim: the command', () => {
   it('reads every option', () => {
     const args =
       '--peers 10 --seeders 2 --arrival 1s --origin-rate 512KB --peer-up 2Mbit --peer-down 800kbit ' +
-      '--rtt 20ms --churn 0.25 --crash 0.5 --crash-at 2s --bytes 5000 --seed 9 --beside 3 --out file --no-ranges --script-rate 1MB';
+      '--rtt 20ms --churn 0.25 --crash 0.5 --crash-at 2s --bytes 5000 --seed 9 --beside 3 --out file --no-ranges --script-rate 1MB --play 1Mbit';
     assert.deepEqual(parse(args.split(' ')), {
       kind: 'run',
       beside: 3,
@@ -458,6 +479,7 @@ describe('lab/sim: the command', () => {
         crash: 0.5,
         crashAtMs: 2_000,
         bytes: 5_000,
+        playBytesPerSecond: 125_000,
         seed: 9,
         originOverhead: 1,
         peerOverhead: 1,

@@ -31,6 +31,8 @@ export interface Result {
   readonly left: number;
   /** From arrival to completion; null if nobody completed. */
   readonly timeMs: Distribution | null;
+  /** How long those who played it to the end waited, before it and in it; null if nobody did. */
+  readonly waitMs: Distribution | null;
   /**
    * T_min of DESIGN section 5 for `fluidLimitPeers`, had all come at once; null when nothing is
    * limited. Where they come one after the other it is a yardstick and bounds nobody's time.
@@ -161,6 +163,7 @@ function resultOf(
     failed: count('failed'),
     left,
     timeMs,
+    waitMs: distribution(peers.flatMap(({ player }) => player?.waitedMs ?? [])),
     fluidLimitMs: limit,
     fluidLimitPeers: leechers,
     ofFluidLimit: distribution(times),

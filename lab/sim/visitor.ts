@@ -18,6 +18,7 @@ import type { Connection } from './connection.ts';
 import { Contacts } from './contacts.ts';
 import { Link } from './link.ts';
 import { OriginClient } from './origin.ts';
+import { Player } from './player.ts';
 import type { World } from './world.ts';
 import { CONTENT } from './world.ts';
 
@@ -55,6 +56,8 @@ export class Visitor {
   ending: Ending = 'running';
   /** From arrival to completion, in ms. */
   tookMs = 0;
+  /** Plays it while it comes. */
+  player: Player | undefined;
   readonly #uploads: Uploads;
   readonly #news: News;
   readonly #origin: OriginClient;
@@ -101,7 +104,13 @@ export class Visitor {
     this.#arrivedAt = this.world.clock.now;
     this.#engine = new DownloadEngine(true, 'chunks');
     this.#tell({ type: 'start', originRate: this.world.origin.shownRate });
-    this.#tell({ type: 'layout', layout: this.world.layout });
+    const { world } = this;
+    const { playBytesPerSecond: rate } = world.scenario;
+    const has = (chunk: number) => this.#held.has(chunk);
+    if (rate > 0)
+      this.player = new Player(world.clock, world.layout, rate, has, (event) => this.#tell(event));
+    this.player?.begin();
+    this.#tell({ type: 'layout', layout: world.layout });
     // As in the client: in the request for the socket (docs/protocol.md, first frames).
     this.world.enter(this, this.#unsent.splice(0));
   }
@@ -317,6 +326,8 @@ export class Visitor {
       }
       case 'keep':
         this.#held.add(effect.chunk);
+        // The page hears of it when the engine has said all.
+        if (this.player) this.world.clock.after(0, () => this.player?.proceed());
         return this.#uploads.ready();
       case 'drop':
         if (effect.peer !== undefined) this.contacts.get(effect.peer)?.settle(effect.chunk);

@@ -14,6 +14,7 @@ import {
   RANGE_LEAD_MS,
   RANGE_MS,
   RANGE_STALL_MS,
+  READ_NAMED,
   RETRY_ORIGIN_MS,
   SLOW_SEEDERS_MS,
 } from './tuning.ts';
@@ -342,10 +343,13 @@ export class Origin {
     const needed = new Bitfield(chunks.layout.count);
     // Who has the first unit on lease fetches the whole.
     if (this.isWhole) needed.add(0);
-    // What is read next, no more than comes at once: the tracker lends whichever it likes of what is named.
+    // What is read next: the tracker lends the first of it that it has not lent to others.
     else
       for (const chunk of reading.next(chunks))
-        if (needed.size * chunks.layout.chunkSize < bytes && this.#isWanted(chunks, chunk, wants))
+        if (
+          needed.size * chunks.layout.chunkSize < READ_NAMED * bytes &&
+          this.#isWanted(chunks, chunk, wants)
+        )
           needed.add(chunk);
     const isAny = needed.size === 0;
     for (let chunk = 0; chunk < chunks.layout.count && isAny; chunk++)

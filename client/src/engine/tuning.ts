@@ -78,6 +78,12 @@ export const READ_WINDOW_BYTES = 1_048_576;
  */
 export const READ_STEP_BYTES = 4 * 1024 * 1024;
 
+/**
+ * So many times what it wants to be lent, a reader names, of what is read next: with less the origin idles where all read the
+ * same, with more those who read it share it for what is read later (simulated: ten at once, 512 and 160 KB/s, a film of 125).
+ */
+export const READ_NAMED = 3;
+
 /** Chunks taken by chance before the rarest come first: something to give in return, soon. */
 export const RANDOM_FIRST = 4;
 
