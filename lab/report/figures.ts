@@ -236,7 +236,7 @@ function timeLines({
       drawLines(
         {
           heading:
-            summary.scenario === 'media'
+            scenario === 'media'
               ? heading(
                   'Time waited',
                   `Before the film begins and in it. ${SHADES}. Less is better.`,
@@ -246,7 +246,7 @@ function timeLines({
                   `From navigation to the load event of the image. ${SHADES}. Less is better.`,
                 ),
           xLabel,
-          yLabel: summary.scenario === 'media' ? 'Mean wait' : 'Mean load time',
+          yLabel: scenario === 'media' ? 'Mean wait' : 'Mean load time',
           tick: tickDuration,
           lines: [
             ...[...byMode].map(([mode, own]) => content.timeLine(series.get(mode)!, own, x)),
