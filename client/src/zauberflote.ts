@@ -1,4 +1,3 @@
-import { ConnectionManager } from './connection/connection-manager.ts';
 import { Injector } from './dom/injector.ts';
 import { type MediaLibrary, type MediaServer, mediaOnDemand } from './dom/media-library.ts';
 import type { StylesheetLibrary } from './dom/stylesheet-library.ts';
@@ -8,11 +7,10 @@ import type { UploadPolicy } from './download/manners.ts';
 import type { DownloadOptions, Downloads, StreamOptions } from './download/types.ts';
 import type { HashLibrary } from './integrity/digest.ts';
 import { Verifier } from './integrity/digest.ts';
+import { joinNetwork } from './network.ts';
 import type { Platform } from './platform.ts';
 import { browserPlatform } from './platform.ts';
-import { SignalingChannel } from './signaling/signaling-channel.ts';
 import type { EarlySocket } from './tracker/early-socket.ts';
-import { TrackerClient } from './tracker/tracker-client.ts';
 
 /** Most connections of one page. One download uses at most 8 peers; several downloads share them. */
 export const MAX_CONNECTIONS = 24;
@@ -110,30 +108,13 @@ export class ZauberfloteCore implements Downloads {
     this.#loadMedia = worker && loadMedia ? mediaOnDemand(loadMedia, this, worker) : undefined;
     const verifier = new Verifier(globalThis.crypto?.subtle, loadHashes);
     const connect = (handlers: NetworkHandlers): Network => {
-      // Without WebRTC nobody could be reached: no use in asking who is there.
-      const reachable = platform.RTCPeerConnection ? named : undefined;
-      const tracker = new TrackerClient(
-        reachable,
+      const { tracker, connections } = joinNetwork(
+        named,
         platform,
-        {
-          ...handlers,
-          onState(state, ownId) {
-            signaling.trackerState(state);
-            handlers.onState(state, ownId);
-          },
-          onDeposited: (...what) => signaling.deposited(...what),
-          onSignal: (signal) => signaling.receive(signal),
-          onUndeliverable: (...what) => signaling.undeliverable(...what),
-        },
+        handlers,
+        { maxConnections: MAX_CONNECTIONS, maxIncoming: MAX_INCOMING, iceServers, relayOnly },
         early,
       );
-      const signaling = new SignalingChannel(tracker);
-      const connections = new ConnectionManager(platform, signaling, handlers, {
-        maxConnections: MAX_CONNECTIONS,
-        maxIncoming: MAX_INCOMING,
-        iceServers,
-        relayOnly,
-      });
       // A page that was left may be kept, and one in the background be stopped, as phones do, with its
       // connections: it must not count as a holder.
       let [isHere, isAllowed] = [true, !enabled];

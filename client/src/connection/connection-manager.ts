@@ -7,6 +7,7 @@ import { Attempt } from './attempt.ts';
 import { Barred } from './barred.ts';
 import { Deposits } from './deposits.ts';
 import { LeftOffers } from './left-offers.ts';
+import type { OfferLimits } from './offer-gate.ts';
 import { OfferGate } from './offer-gate.ts';
 import type { Link } from './open-connection.ts';
 import { OpenConnection } from './open-connection.ts';
@@ -25,7 +26,7 @@ export const IDLE_MS = 30_000;
  */
 export const GIVE_WAY_MS = 5_000;
 
-export interface ConnectionOptions {
+export interface ConnectionOptions extends OfferLimits {
   /** Most connections and attempts at once, whoever began them. */
   readonly maxConnections: number;
   /** Most of them that others began; more offers are declined. The rest is for own downloads. */
@@ -82,7 +83,7 @@ export class ConnectionManager implements Connections {
     this.#options = options;
     this.#lastAttempt = Math.floor(platform.random() * 2 ** 28);
     this.#barred = new Barred(platform);
-    this.#offers = new OfferGate(platform);
+    this.#offers = new OfferGate(platform, options);
     this.#left = new LeftOffers(platform);
     this.#own = new Deposits(platform, () => this.#deposit());
     signaling.handlers = this.#signals();

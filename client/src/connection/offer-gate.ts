@@ -16,14 +16,24 @@ export const MAX_OFFERS_PER_MINUTE = 120;
 
 const MINUTE_MS = 60_000;
 
+export interface OfferLimits {
+  /** Most offers taken in a minute. @default what a page can bear, {@link MAX_OFFERS_PER_MINUTE} */
+  readonly maxOffersPerMinute?: number;
+}
+
 /** Turns floods of offers away before they cost an RTCPeerConnection each. */
 export class OfferGate {
   readonly #platform: Pick<Platform, 'now'>;
+  readonly #most: number;
   /** Offers taken within the last minute, oldest first. */
   readonly #taken: { readonly peer: PeerId; readonly at: number }[] = [];
 
-  constructor(platform: Pick<Platform, 'now'>) {
+  constructor(
+    platform: Pick<Platform, 'now'>,
+    { maxOffersPerMinute = MAX_OFFERS_PER_MINUTE }: OfferLimits = {},
+  ) {
     this.#platform = platform;
+    this.#most = maxOffersPerMinute;
   }
 
   /** Whether an offer of this peer may be taken now; it is taken then. */
@@ -31,7 +41,7 @@ export class OfferGate {
     const now = this.#platform.now();
     const taken = this.#taken;
     while (taken[0] && now - taken[0].at >= MINUTE_MS) taken.shift();
-    if (taken.length >= MAX_OFFERS_PER_MINUTE) return false;
+    if (taken.length >= this.#most) return false;
     if (taken.some((offer) => offer.peer === peer && now - offer.at < OFFER_PAUSE_MS)) return false;
     taken.push({ peer, at: now });
     return true;

@@ -54,9 +54,14 @@ export interface Stats {
   readonly bytes: Readonly<BytesBySource & { uploaded: number }>;
 }
 
+/** A content that is here. */
+export type Asset = StoredAsset & { readonly content: Content };
+
 export interface ManagerOptions extends Pick<UploadOptions, 'upload' | 'maxUploadBytesPerSecond'> {
   /** Most bytes of contents that are kept for later pages. @default 0: nothing outlives the page */
   readonly maxStoredBytes?: number | undefined;
+  /** Where contents that are here are found; who puts some there announces them. @default none is here at first */
+  readonly store?: MemoryStore<Asset> | undefined;
 }
 
 /** Reliable, verified downloads of contents by hash (paper, section 3.2), and serving them to others. */
@@ -65,7 +70,7 @@ export class DownloadManager implements Downloads {
   readonly #verifier: Verifier;
   readonly #tracker: Tracker;
   readonly #connections: Connections;
-  readonly #store = new MemoryStore<StoredAsset & { readonly content: Content }>();
+  readonly #store: MemoryStore<Asset>;
   readonly #sources: Sources;
   readonly #reader = new BlobReader();
   readonly #uploads: Uploads;
@@ -83,6 +88,7 @@ export class DownloadManager implements Downloads {
   ) {
     this.#platform = platform;
     this.#verifier = verifier;
+    this.#store = options.store ?? new MemoryStore();
     const manifests = new Manifests(verifier);
     const kept = new KeptStore(platform, options.maxStoredBytes);
     this.#sources = { platform, verifier, manifests, kept };
