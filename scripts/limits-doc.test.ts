@@ -6,7 +6,7 @@ import { GUARD, guardSnippet } from '../client/guard/guard.ts';
 import { rebuild } from '../client/src/signaling/sdp.ts';
 
 const ROOT = new URL('../', import.meta.url);
-const ROOMS = ['proto/src', 'tracker/src', 'client/src', 'client/worker'];
+const ROOMS = ['proto/src', 'tracker/src', 'client/src', 'client/worker', 'convert/src'];
 
 /** `export const NAME =`, and constants of a file's own whose name says what they measure. */
 const DECLARED =
