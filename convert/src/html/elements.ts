@@ -11,24 +11,25 @@ export async function markPicture(marker: Marker, img: Element): Promise<void> {
   const parent = parentOf(img);
   const picture = parent?.tagName === 'picture' ? parent : undefined;
   const members = picture ? childrenOf(picture) : [img];
+  const attributes = members.flatMap((member) =>
+    ['src', 'srcset'].map((name) => marker.tree.attribute(member, name)),
+  );
+  if (!attributes.some(isNamed)) {
+    const lazy = ['data-src', 'data-srcset', 'data-original'].find((name) => get(img, name));
+    if (lazy) throw new Stays('lazy', `a script of the page loads it (${lazy})`, get(img, lazy)!);
+    return;
+  }
   const changes: Change[] = [];
-  let named = false;
   for (const member of members) {
     if (!/^(?:img|source)$/.test(member.tagName) || (member.tagName === 'img' && member !== img))
       throw new Stays('markup', 'its <picture> holds more than sources and one <img>');
     const src = member === img ? marker.tree.attribute(member, 'src') : undefined;
     const srcset = marker.tree.attribute(member, 'srcset');
-    named ||= isNamed(src) || isNamed(srcset);
     if (src?.value.trim()) changes.push(await marker.single(member, src));
     if (srcset?.value.trim()) changes.push(await marker.list(member, srcset));
   }
-  if (!named) {
-    const lazy = ['data-src', 'data-srcset', 'data-original'].find((name) => get(img, name));
-    if (lazy) throw new Stays('lazy', `a script of the page loads it (${lazy})`, get(img, lazy)!);
-    return;
-  }
   marker.want('pictures', 'pictures stay as they are');
-  marker.large(changes.flatMap(({ assets }) => assets));
+  marker.large(changes);
   marker.mark(img, changes, shownPart(marker, picture ?? img, Boolean(picture)));
 }
 
@@ -46,7 +47,7 @@ export async function markMedia(marker: Marker, media: Element): Promise<void> {
   const changes: Change[] = [];
   for (const [element, src] of named) changes.push(await marker.single(element, src));
   if (isNamed(poster)) changes.push(await marker.list(media, poster));
-  marker.large(changes.flatMap(({ assets }) => assets));
+  marker.large(changes);
   marker.mark(media, changes, shownPart(marker, media, true));
 }
 
@@ -69,7 +70,7 @@ export async function markStyle(marker: Marker, link: Element): Promise<void> {
       href.value,
     );
   const change = await marker.single(link, href);
-  marker.large(change.assets);
+  marker.large([change]);
   marker.mark(link, [change], shownPart(marker, link, false));
   const files = (await countFiles(marker, change)) ?? 0;
   if (files > 0)

@@ -23,6 +23,8 @@ export class Stays extends Error {
 
 /** What marks one attribute. */
 export interface Change {
+  /** Of the attribute, as in the page. */
+  readonly url: string;
   readonly assets: readonly Asset[];
   readonly edits: readonly Edit[];
   /** What the twin has instead: the attribute as the next conversion will find it. */
@@ -124,6 +126,7 @@ export class Marker {
     const asset = await this.asset(attribute.value, attribute.raw.text);
     const name = { start: attribute.start, end: attribute.start + attribute.name.length };
     return {
+      url: attribute.value,
       assets: [asset],
       edits: [
         { ...name, text: 'data-zf-fallback' },
@@ -164,6 +167,7 @@ export class Marker {
     ];
     const rename = (text: string) => ({ start, end: start + name.length, text });
     return {
+      url: value,
       assets,
       edits: [rename(`data-zf-${name}`), ...quoted(hashes)],
       twinEdits: [rename(name), ...quoted([])],
@@ -171,10 +175,14 @@ export class Marker {
   }
 
   /** @throws {Stays} if none is large enough to be worth it */
-  large(assets: readonly Asset[]): void {
-    const size = Math.max(...assets.map((asset) => asset.size));
+  large(changes: readonly Change[]): void {
+    const size = Math.max(...changes.flatMap(({ assets }) => assets.map((asset) => asset.size)));
     if (size < this.options.minSize)
-      throw new Stays('too-small', `${size} bytes, less than ${this.options.minSize}`);
+      throw new Stays(
+        'too-small',
+        `${size} bytes, less than ${this.options.minSize}`,
+        changes[0]!.url,
+      );
   }
 
   /**

@@ -26,7 +26,7 @@ export async function markScripts(
     await marker.attempt(element, async () => {
       if (url === undefined || kind === 'never') return;
       const barrier = why[i];
-      if (barrier === SMALL) return marker.large(change!.assets);
+      if (barrier === SMALL) return marker.large([change!]);
       if (barrier !== undefined)
         throw new Stays(unable ? (reason ?? 'markup') : 'script-order', barrier, url);
       marker.mark(element, [change!]);
