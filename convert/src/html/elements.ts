@@ -28,6 +28,8 @@ export async function markPicture(marker: Marker, img: Element): Promise<void> {
     if (src?.value.trim()) changes.push(await marker.single(member, src));
     if (srcset?.value.trim()) changes.push(await marker.list(member, srcset));
   }
+  // A source of a picture has no src.
+  if (changes.length === 0) return;
   marker.want('pictures', 'pictures stay as they are');
   marker.large(changes);
   marker.mark(img, changes, shownPart(marker, picture ?? img, Boolean(picture)));
