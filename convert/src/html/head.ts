@@ -15,10 +15,11 @@ const STYLE =
   ':where(img[data-zf-fallback],img[data-zf-srcset]){display:inline-block;overflow:hidden}';
 
 /**
- * Without JavaScript the twins are shown, so not the originals. In rules of their own, as a browser drops one in which
+ * Without JavaScript the twins are shown, so not the originals; a twin takes the place of its original in a grid as well. In rules of their own, as a browser drops one in which
  * it does not know a selector.
  */
 const HIDDEN =
+  'noscript[data-zf-twin]{display:contents}' +
   '[data-zf-fallback],[data-zf-srcset],[data-zf-poster]{display:none!important}' +
   'video:has(>[data-zf-fallback]),audio:has(>[data-zf-fallback]){display:none!important}';
 
