@@ -127,6 +127,7 @@ describe('A converted page', () => {
     ['integrity', '<script src="app.js" integrity="sha256-AAAA"></script>'],
     ['integrity', '<link rel=stylesheet href="site.css" integrity="sha256-AAAA">'],
     ['kind', '<link rel=icon href="a.jpg">'],
+    ['kind', '<object><img src="a.jpg"></object>'],
     ['kind', '<iframe src="a.jpg"></iframe>'],
   ] as const)
     it(`stays as it is (${reason}): ${html}`, async () => {
@@ -136,7 +137,7 @@ describe('A converted page', () => {
     });
 
   it('has nothing new where no element names a file', async () => {
-    const html = `${HEAD}<!-- <img src="a.jpg"> --><noscript><img src="a.jpg"></noscript><textarea><img src="a.jpg"></textarea><script>'<img src="a.jpg">'</script><img alt="x"><img src="data:,">`;
+    const html = `${HEAD}<!-- <img src="a.jpg"> --><noscript><img src="a.jpg"></noscript><textarea><img src="a.jpg"></textarea><script>'<img src="a.jpg">'</script><img alt="x"><img src="data:,"><link rel=icon href="data:,">`;
     const page = await site.convert(html);
     assert.deepEqual([page.marks, page.skips], [[], []]);
     assert.equal(Buffer.from(page.bytes).toString(), html);

@@ -124,7 +124,11 @@ function other(marker: Marker, element: Element): void {
     element.tagName
   ];
   const url = name && get(element, name);
-  if (!url || (element.tagName === 'link' && !relOf(element).some((word) => /icon$/.test(word))))
+  if (
+    !url ||
+    /^data:/i.test(url) ||
+    (element.tagName === 'link' && !relOf(element).some((word) => /icon$/.test(word)))
+  )
     return;
   const why: Record<string, string> = {
     iframe: 'frames always come from the server',

@@ -30,6 +30,9 @@ export async function markPicture(marker: Marker, img: Element): Promise<void> {
   }
   // A source of a picture has no src.
   if (changes.length === 0) return;
+  for (let at = parent; at; at = parentOf(at))
+    if (at.tagName === 'object')
+      throw new Stays('kind', 'it is shown only where its <object> is not', changes[0]!.url);
   marker.want('pictures', 'pictures stay as they are');
   marker.large(changes);
   marker.mark(img, changes, shownPart(marker, picture ?? img, Boolean(picture)));
