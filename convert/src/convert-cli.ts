@@ -47,10 +47,11 @@ export async function main(args: readonly string[]): Promise<void> {
 async function write(settings: Settings, site: string, out: string): Promise<void> {
   const writer = await Writer.open(site, out);
   const stop = (signal: keyof typeof SIGNALS) => {
+    if (!writer.mayStop) return;
     writer.discard();
     process.exit(SIGNALS[signal]);
   };
-  for (const signal of Object.keys(SIGNALS)) process.once(signal, stop);
+  for (const signal of Object.keys(SIGNALS)) process.on(signal, stop);
   try {
     const report = await convertSite(
       { ...optionsOf(settings, site), root: writer.folderName },

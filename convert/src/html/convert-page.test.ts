@@ -46,6 +46,14 @@ describe('A converted page', () => {
     assert.ok(text.includes(`<title>x</title>${meta}<!--zauberflote-convert-->`));
     const late = await site.convert('<!doctype html><p>x<meta charset=latin1><img src=a.jpg>');
     assert.deepEqual(reasons(late), ['markup']);
+    // What is before that cannot wait for the client, which comes behind it.
+    const before =
+      '<!doctype html><script src=app.js></script><meta charset=utf-8><p><img src=a.jpg>';
+    const { marks } = await site.convert(before);
+    assert.deepEqual(
+      marks.map(({ path }) => path),
+      ['a.jpg'],
+    );
   });
 
   for (const [what, html, expected] of [

@@ -35,6 +35,8 @@ export class Writer implements Sink {
   readonly folderName: string;
   /** Made for it. */
   readonly #parent: string | undefined;
+  /** While one folder takes the place of the other, nothing may stop it, nor be thrown away after that. */
+  #state: 'writing' | 'committing' | 'done' = 'writing';
   /** Set at the end, as one of them may forbid to write. */
   readonly #modes: [string, number][] = [];
 
@@ -78,14 +80,20 @@ export class Writer implements Sink {
     await chmod(file, mode);
   }
 
+  get mayStop(): boolean {
+    return this.#state === 'writing';
+  }
+
   /** Puts it in its place. What was there goes. */
   async commit(): Promise<void> {
     for (const [folder, mode] of this.#modes.toReversed()) await chmod(folder, mode);
+    this.#state = 'committing';
     const old = `${this.folderName}-old`;
     const hadOld = await rename(this.#out, old).then(
       () => true,
       (error: NodeJS.ErrnoException) => {
         if (error.code === 'ENOENT') return false;
+        this.#state = 'writing';
         throw error;
       },
     );
@@ -93,13 +101,16 @@ export class Writer implements Sink {
       await rename(this.folderName, this.#out);
     } catch (error) {
       if (hadOld) await rename(old, this.#out);
+      this.#state = 'writing';
       throw error;
     }
+    this.#state = 'done';
     await rm(old, { recursive: true, force: true });
   }
 
   /** Leaves nothing behind. At once, as whoever presses Ctrl-C does not wait. */
   discard(): void {
+    if (this.#state !== 'writing') return;
     for (const folder of [this.folderName, this.#parent])
       if (folder) rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   }
