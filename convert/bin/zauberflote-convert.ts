@@ -1,0 +1,4 @@
+#!/usr/bin/env node
+import { main } from '../src/convert-cli.ts';
+
+await main(process.argv.slice(2));

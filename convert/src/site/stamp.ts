@@ -1,0 +1,28 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** Says that a folder was written by the converter, and which of its files are no part of the site. */
+export const STAMP = '.zauberflote-convert.json';
+
+/** Where the client goes, in the site. */
+export const CLIENT_FOLDER = 'zauberflote';
+
+export function makeStamp(generated: readonly string[]): Buffer {
+  const stamp = { writtenBy: 'zauberflote-convert', generated: generated.toSorted() };
+  return Buffer.from(`${JSON.stringify(stamp, null, 2)}\n`);
+}
+
+/** What a folder's stamp names; undefined without one. */
+export async function readStamp(folder: string): Promise<string[] | undefined> {
+  try {
+    const stamp: unknown = JSON.parse(await readFile(join(folder, STAMP), 'utf8'));
+    const { writtenBy, generated } = stamp as { writtenBy?: unknown; generated?: unknown };
+    if (writtenBy !== 'zauberflote-convert' || !Array.isArray(generated)) return undefined;
+    // Whatever else it names is the site's own.
+    return generated
+      .filter((path) => /\.zf$|^zauberflote(?:\/[^/]+)?$/.test(String(path)))
+      .map(String);
+  } catch {
+    return undefined;
+  }
+}
