@@ -137,6 +137,36 @@ describe('zauberflote-convert', () => {
     assert.match(refused.stderr, /a zauberflote\/ of its own/);
   });
 
+  it('lets video and audio play while they come, by a worker at the top', async () => {
+    put('site/deep/index.html', '<!doctype html><title>x</title><video src="../a.jpg"></video>');
+    await succeed('site', ...TO);
+    assert.doesNotMatch(read('dist/deep/index.html'), /data-zf-hash/);
+    const flags = ['--out', 'dist', ...TRACKER, '--worker'];
+    await succeed('site', ...flags);
+    const page = read('dist/deep/index.html');
+    assert.match(page, /<video data-zf-fallback="\.\.\/a\.jpg" data-zf-hash="zf1-/);
+    assert.match(page, /data-tracker="[^"]*" data-worker="\/zauberflote-sw\.js" async><\/script>/);
+    for (const [path, name] of [
+      ['zauberflote-sw.js', 'zauberflote-sw.js'],
+      ['zauberflote/zauberflote-media.mjs', 'zauberflote-media.mjs'],
+    ] as const)
+      assert.deepEqual(
+        readFileSync(at(`dist/${path}`)),
+        readFileSync(new URL(`../../client/dist/${name}`, import.meta.url)),
+      );
+    await succeed('site', ...flags, '--check');
+    await succeed('dist', '--out', 'again', ...TRACKER, '--worker');
+    assert.equal(read('again/deep/index.html'), page);
+    assert.equal(read('again/zauberflote-sw.js'), read('dist/zauberflote-sw.js'));
+    await succeed('dist', '--out', 'without', ...TRACKER);
+    assert.ok(!existsSync(at('without/zauberflote-sw.js')));
+    put('site/zauberflote-sw.js', 'mine');
+    const refused = await run('site', ...flags);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /a zauberflote-sw\.js of its own/);
+    assert.equal(read('dist/deep/index.html'), page);
+  });
+
   it('converts what it wrote to the same, and drops what is not needed any more', async () => {
     await succeed('site', ...TO, '--max-inline', '0');
     await succeed('dist', '--out', 'again', ...TO.slice(2), '--max-inline', '0');

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import version from '../package.json' with { type: 'json' };
 import { KINDS, type Kind, type PageOptions } from './html/types.ts';
 import { SiteUrls } from './html/urls.ts';
-import { CLIENT_FOLDER } from './site/stamp.ts';
+import { CLIENT_FOLDER, WORKER_FILE } from './site/stamp.ts';
 
 /**
  * What a server sends at once, before it waits for an answer: ten packets (RFC 6928). To ask anybody else takes longer
@@ -23,6 +23,8 @@ the site with them to FOLDER. All other files are copied as they are.
   --script URL         where pages find zauberflote.js, if it is not to go into FOLDER/${CLIENT_FOLDER}/
   --base-url URL       where SITE will be, as https://example.org/shop/: addresses that begin so are files of
                        it, and those that begin with / count from the host's root (default: SITE is the root)
+  --worker             video and audio are marked, too, and play while they come: writes ${WORKER_FILE}
+                       to FOLDER, a service worker that pages name (for a site that has none of its own)
   --mark KINDS         what is marked, with commas: ${KINDS.join(',')} (default pictures,scripts). Marked
                        styles come after the page is seen; marked media play when they are there as a whole
   --min-size BYTES     smaller files stay (default ${MIN_ASSET_BYTES}: a server sends them at once)
@@ -66,6 +68,7 @@ export function parseFlags(args: readonly string[]): Settings | string {
       tracker: { type: 'string', multiple: true, default: [] },
       script: { type: 'string' },
       'base-url': { type: 'string' },
+      worker: { type: 'boolean', default: false },
       mark: { type: 'string', multiple: true, default: ['pictures,scripts'] },
       'min-size': { type: 'string', default: String(MIN_ASSET_BYTES) },
       'max-inline': { type: 'string', default: String(MAX_INLINE_MANIFESTS_BYTES) },
@@ -110,7 +113,8 @@ export function parseFlags(args: readonly string[]): Settings | string {
     page: {
       minSize: bytesOf('--min-size', values['min-size']),
       maxInlineBytes: bytesOf('--max-inline', values['max-inline']),
-      kinds: kindsOf(values.mark),
+      kinds: kindsOf([...values.mark, ...(values.worker ? ['media'] : [])]),
+      worker: values.worker ? `${urls.root}${WORKER_FILE}` : undefined,
       noscript: !values['no-noscript'],
       script: values.script ?? `${urls.root}${CLIENT_FOLDER}/zauberflote.js`,
       trackers,

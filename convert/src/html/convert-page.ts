@@ -78,6 +78,7 @@ export async function convertPage(
   const block = headBlock({
     script: options.script,
     tracker: options.trackers.join(' '),
+    worker: options.worker,
     manifests: inline.map(({ manifest }) => manifest),
     hasTwins: marker.hasTwins,
   });

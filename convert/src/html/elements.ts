@@ -48,7 +48,7 @@ export async function markMedia(marker: Marker, media: Element): Promise<void> {
   const poster = tree.attribute(media, 'poster');
   const named = all.filter((pair): pair is [Element, Attribute] => isNamed(pair[1]));
   if (named.length === 0 && !isNamed(poster)) return;
-  marker.want('media', 'marked media play only when they are there as a whole');
+  marker.want('media', 'without --worker marked media play only when they are there as a whole');
   const changes: Change[] = [];
   for (const [element, src] of named) changes.push(await marker.single(element, src));
   if (isNamed(poster)) changes.push(await marker.list(media, poster));

@@ -28,6 +28,8 @@ export interface HeadParts {
   readonly script: string;
   /** Addresses of trackers, parted by spaces. */
   readonly tracker: string;
+  /** Address of zauberflote-sw.js, if there is one. */
+  readonly worker?: string | undefined;
   /** To be in the page, each once. */
   readonly manifests: readonly Uint8Array[];
   /** There are twins for those without JavaScript. */
@@ -35,13 +37,17 @@ export interface HeadParts {
 }
 
 /** What goes into the head of a page with marks. It holds nothing that would end the head. */
-export function headBlock({ script, tracker, manifests, hasTwins }: HeadParts): string {
+export function headBlock({ script, tracker, worker, manifests, hasTwins }: HeadParts): string {
+  const snippet = guardSnippet(script, tracker);
+  const loader = worker
+    ? snippet.replace(/ async(?=><\/script>$)/, ` data-worker="${worker}"$&`)
+    : snippet;
   const inline = manifests.map(
     (manifest) =>
       `<script type="application/zauberflote-manifest">${Buffer.from(manifest).toString('base64')}</script>\n`,
   );
   return (
-    `<!--${START}-->${guardSnippet(script, tracker)}\n<style>${STYLE}</style>\n` +
+    `<!--${START}-->${loader}\n<style>${STYLE}</style>\n` +
     `${hasTwins ? `<noscript><style>${HIDDEN}</style></noscript>\n` : ''}${inline.join('')}<!--${END}-->`
   );
 }

@@ -69,6 +69,8 @@ export interface PageOptions {
   /** Address of zauberflote.js. */
   readonly script: string;
   readonly trackers: readonly string[];
+  /** Address of zauberflote-sw.js, by which media play while they come; undefined: there is none. */
+  readonly worker?: string | undefined;
   /** Of the manifests in one page, in base64; what is beyond goes beside the files. */
   readonly maxInlineBytes: number;
 }

@@ -6,11 +6,12 @@ import type { Asset, Mark, PageOptions, Skip } from '../html/types.ts';
 import type { SiteUrls } from '../html/urls.ts';
 import type { Sink } from './sinks.ts';
 import { COMPRESSED, PAGE, SiteFiles } from './site-files.ts';
-import { CLIENT_FOLDER, makeStamp, readStamp, STAMP } from './stamp.ts';
+import { CLIENT_FOLDER, makeStamp, readStamp, STAMP, WORKER_FILE } from './stamp.ts';
 import { type Entry, type LeftOut, walk } from './walk.ts';
 
 /** What a built client has to have; each may be there compressed as well. */
 const CLIENT_FILES = ['zauberflote.js', 'zauberflote-css.mjs', 'zauberflote-hash.mjs'];
+const MEDIA_FILE = 'zauberflote-media.mjs';
 const CLIENT = fileURLToPath(new URL('../../../client/dist/', import.meta.url));
 
 export interface SiteOptions {
@@ -94,22 +95,28 @@ export async function convertSite(options: SiteOptions, sink: Sink): Promise<Sit
       );
     await sink.folder(CLIENT_FOLDER, 0o755);
     generated.push(CLIENT_FOLDER);
-    for (const [name, bytes] of await clientFiles())
+    const wanted = options.page.worker ? [...CLIENT_FILES, MEDIA_FILE] : CLIENT_FILES;
+    for (const [name, bytes] of await clientFiles(wanted))
       await generate(`${CLIENT_FOLDER}/${name}`, bytes);
+  }
+  if (changed.size > 0 && options.page.worker) {
+    if (files.has(WORKER_FILE))
+      throw new Error(`the site has a ${WORKER_FILE} of its own, where that of --worker would go`);
+    for (const [name, bytes] of await clientFiles([WORKER_FILE])) await generate(name, bytes);
   }
   await sink.write(STAMP, makeStamp(generated), 0o644);
   return { pages: reports, leftOut, generated: [...generated, STAMP] };
 }
 
 /** @throws {Error} if it is not built */
-async function clientFiles(): Promise<[string, Buffer][]> {
+async function clientFiles(files: readonly string[]): Promise<[string, Buffer][]> {
   const names = await readdir(CLIENT).catch((): string[] => []);
-  for (const name of CLIENT_FILES)
+  for (const name of files)
     if (!names.includes(name))
       throw new Error(
         `client/dist/${name} is missing: run "npm run build" in the checkout, or say with --script where the client is`,
       );
-  const wanted = names.filter((name) => CLIENT_FILES.includes(name.replace(/\.(?:gz|br)$/, '')));
+  const wanted = names.filter((name) => files.includes(name.replace(/\.(?:gz|br)$/, '')));
   return Promise.all(
     wanted
       .toSorted()

@@ -7,6 +7,9 @@ export const STAMP = '.zauberflote-convert.json';
 /** Where the client goes, in the site. */
 export const CLIENT_FOLDER = 'zauberflote';
 
+/** The service worker, at the top, as it answers for pages beside and below it only. */
+export const WORKER_FILE = 'zauberflote-sw.js';
+
 export function makeStamp(generated: readonly string[]): Buffer {
   const stamp = { writtenBy: 'zauberflote-convert', generated: generated.toSorted() };
   return Buffer.from(`${JSON.stringify(stamp, null, 2)}\n`);
@@ -20,7 +23,7 @@ export async function readStamp(folder: string): Promise<string[] | undefined> {
     if (writtenBy !== 'zauberflote-convert' || !Array.isArray(generated)) return undefined;
     // Whatever else it names is the site's own.
     return generated
-      .filter((path) => /\.zf$|^zauberflote(?:\/[^/]+)?$/.test(String(path)))
+      .filter((path) => /\.zf$|^zauberflote(?:-sw\.js(?:\.gz|\.br)?|\/[^/]+)?$/.test(String(path)))
       .map(String);
   } catch {
     return undefined;
