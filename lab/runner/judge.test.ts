@@ -80,7 +80,7 @@ describe('The verdict on a run', () => {
   });
 
   /** In these there is nobody to get it from, or nobody honest in one of the cells. */
-  const withoutPeers = ['flash', 'lone', 'poison', 'tracker-down'];
+  const withoutPeers = ['flash', 'lone', 'media', 'poison', 'tracker-down'];
   for (const { name, checks } of SCENARIOS.filter(({ name }) => !withoutPeers.includes(name)))
     it(`is failed in ${name} when the origin gave everything`, () => {
       const bytes = { peers: 0, origin: 1000, store: 0 };

@@ -31,7 +31,8 @@ class Server implements MediaServer {
   readonly ready: Promise<boolean>;
   readonly #downloads: Downloads;
   readonly #container: ServiceWorkerContainer;
-  readonly #served = new Map<string, Served>();
+  /** By address; several elements may show the same, and the last that came answers. */
+  readonly #served = new Map<string, Served[]>();
 
   constructor(downloads: Downloads, container: ServiceWorkerContainer, worker: string) {
     this.#downloads = downloads;
@@ -47,11 +48,13 @@ class Server implements MediaServer {
   serve(url: string, hash: string, listener: MediaListener): () => void {
     const key = withoutFragment(url);
     const served: Served = { hash, listener, hasBegun: false, cursors: new Set() };
-    this.#served.set(key, served);
+    this.#served.set(key, [...(this.#served.get(key) ?? []), served]);
     this.#greet();
     return () => {
       for (const cursor of served.cursors) cursor.close();
-      if (this.#served.get(key) === served) this.#served.delete(key);
+      const others = this.#served.get(key)?.filter((other) => other !== served) ?? [];
+      if (others.length > 0) this.#served.set(key, others);
+      else this.#served.delete(key);
     };
   }
 
@@ -62,7 +65,7 @@ class Server implements MediaServer {
 
   async #answer(port: MessagePort, { url, start, end = Number.POSITIVE_INFINITY }: MediaAsk) {
     const say = (reply: MediaReply) => port.postMessage(reply);
-    const served = this.#served.get(url);
+    const served = this.#served.get(url)?.at(-1);
     say(served ? 'taken' : 'unmarked');
     if (!served) return;
     const cursor = this.#cursorAt(start, url, served);
