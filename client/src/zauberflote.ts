@@ -95,7 +95,7 @@ export class ZauberfloteCore implements Downloads {
   readonly #downloads: DownloadManager;
   readonly #closing = new AbortController();
   readonly #loadCss: () => Promise<StylesheetLibrary>;
-  readonly #loadMedia: (() => Promise<MediaServer | undefined>) | undefined;
+  readonly #media: MediaServer | undefined;
   #injector: Injector | undefined;
   #listen = () => {};
 
@@ -105,7 +105,7 @@ export class ZauberfloteCore implements Downloads {
   ) {
     this.#loadCss = loadCss;
     const { tracker: named, iceServers, relayOnly, enabled, worker } = options;
-    this.#loadMedia = worker && loadMedia ? mediaOnDemand(loadMedia, this, worker) : undefined;
+    this.#media = worker && loadMedia ? mediaOnDemand(loadMedia, this, worker) : undefined;
     const verifier = new Verifier(globalThis.crypto?.subtle, loadHashes);
     const connect = (handlers: NetworkHandlers): Network => {
       const { tracker, connections } = joinNetwork(
@@ -190,7 +190,7 @@ export class ZauberfloteCore implements Downloads {
   inject(root: ParentNode = document): void {
     // Again: document.open() takes all listeners away, and the page written then begins anew.
     this.#listen();
-    this.#injector ??= new Injector(this, this.#loadCss, this.#loadMedia);
+    this.#injector ??= new Injector(this, this.#loadCss, this.#media);
     this.#injector.inject(root);
     this.#injector.observe();
   }

@@ -2,23 +2,30 @@
  * zauberflote-sw.js: a service worker, or a part of one by importScripts(). What a page's films and sounds ask for at addresses
  * that the page has marked, it asks the page for, which takes it from other visitors; all else is left to the browser.
  *
- * It keeps nothing that matters: browsers stop workers as they like, and start them anew.
+ * Browsers stop workers as they like, and start them anew: what it has to know of pages is kept in a cache.
  */
 import {
   type MediaAsk,
   type MediaDemand,
   type MediaReply,
+  type MediaUrls,
   VERSION,
 } from '../src/dom/media-messages.ts';
 
-/** A page that does not answer within this time, in ms, may be one without us: its server is asked. */
-const ANSWER_MS = 1_000;
+/**
+ * A page that has marked a film may be busy; after so long, in ms, its server is asked (DESIGN section 8), and what that sends is
+ * not verified.
+ */
+const ANSWER_MS = 10_000;
 
 /**
  * Most of one answer to a request for a range, in bytes: players ask for the next part themselves. Browsers stop a worker whose
  * answer takes minutes, as that of a film does that plays.
  */
 const ANSWER_BYTES = 1_048_576;
+
+/** A cache of the browser that outlives the worker, and what is in it: which pages have marked what. */
+const [CACHE, ENTRY] = ['zauberflote-media', '/zauberflote-media'];
 
 /** What TypeScript's library for pages lacks. */
 interface Client {
@@ -40,8 +47,9 @@ interface Waiting {
   waitUntil(promise: Promise<unknown>): void;
 }
 interface WorkerMessage extends Waiting {
-  readonly data: { zauberflote?: unknown } | null;
+  readonly data: Partial<MediaUrls> | null;
   readonly source: Client | null;
+  readonly ports: readonly MessagePort[];
 }
 interface Fetching {
   readonly request: Request;
@@ -51,27 +59,60 @@ interface Fetching {
 
 const worker = globalThis as unknown as WorkerScope;
 
-/** Pages that did not answer, by their ids: not asked before they say something. */
-const silent = new Set<string>();
+/** Addresses that each page has marked, by its id; of what the worker was told before it was stopped, once that is read. */
+const marked = new Map<string, ReadonlySet<string>>();
+let isRecalled = false;
+const recalled = recall().then(() => {
+  isRecalled = true;
+});
+let kept = recalled;
 
 worker.addEventListener('install', (event) => event.waitUntil(worker.skipWaiting()));
 // The page that is the first to register it has no other chance.
 worker.addEventListener('activate', (event) => event.waitUntil(worker.clients.claim()));
 
-worker.addEventListener('message', ({ data, source }) => {
-  if (data?.zauberflote === VERSION && source) silent.delete(source.id);
+worker.addEventListener('message', (event) => {
+  const { data, source, ports } = event;
+  if (data?.zauberflote !== VERSION || !data.urls || !source) return;
+  marked.set(source.id, new Set(data.urls));
+  kept = kept.then(keep).catch(() => {}); // Then it is known until the worker is stopped.
+  event.waitUntil(kept.then(() => ports[0]?.postMessage('heard')));
 });
 
 worker.addEventListener('fetch', (event) => {
   const { request, clientId } = event;
-  const range = rangeOf(request);
   // Not what the page fetches itself, which is what it answers with.
   const isMedia = request.method === 'GET' && /^(?:audio|video)$/.test(request.destination);
-  if (isMedia && range && clientId && !silent.has(clientId))
-    event.respondWith(
-      answer(clientId, request, range).then((answered) => answered ?? fetch(request)),
-    );
+  const range = rangeOf(request);
+  if (!isMedia || !clientId || !range) return;
+  const [url = ''] = request.url.split('#');
+  const isMarked = () => marked.get(clientId)?.has(url);
+  if (isRecalled && !isMarked()) return;
+  const ask = async () => {
+    await recalled;
+    return (isMarked() && (await answer(clientId, url, request.signal, range))) || fetch(request);
+  };
+  event.respondWith(ask());
 });
+
+/** What was told to the worker before it was stopped; what it was told since is newer. */
+async function recall(): Promise<void> {
+  try {
+    const response = await (await caches.open(CACHE)).match(ENTRY);
+    const pages: [string, string[]][] = (await response?.json()) ?? [];
+    for (const [id, urls] of pages) if (!marked.has(id)) marked.set(id, new Set(urls));
+  } catch {
+    // Nothing is known then.
+  }
+}
+
+/** For when the worker is stopped. Pages that are gone are forgotten. */
+async function keep(): Promise<void> {
+  const here = new Set((await worker.clients.matchAll()).map(({ id }) => id));
+  for (const [id, { size }] of marked) if (size === 0 || !here.has(id)) marked.delete(id);
+  const pages = [...marked].map(([id, urls]) => [id, [...urls]]);
+  await (await caches.open(CACHE)).put(ENTRY, new Response(JSON.stringify(pages)));
+}
 
 interface AskedRange {
   readonly start: number;
@@ -85,40 +126,39 @@ function rangeOf({ headers }: Request): AskedRange | undefined {
   const asked = headers.get('range');
   if (asked === null) return { start: 0, end: undefined, isPart: false };
   const [, first, last] = /^bytes=(\d+)-(\d*)$/.exec(asked) ?? [];
-  if (first === undefined) return undefined;
+  if (first === undefined || (last && Number(last) < Number(first))) return undefined;
   const start = Number(first);
   const most = start + ANSWER_BYTES;
   return { start, end: last ? Math.min(Number(last) + 1, most) : most, isPart: true };
 }
 
-/** What the page has there, verified, or an error; undefined if it has marked nothing there, or is none of ours. */
+/** What the page has there, verified, or an error; undefined if it has marked nothing there any more, or says nothing. */
 async function answer(
   clientId: string,
-  request: Request,
+  url: string,
+  signal: AbortSignal | undefined,
   { start, end, isPart }: AskedRange,
 ): Promise<Response | undefined> {
   const client = await worker.clients.get(clientId);
   if (!client) return undefined;
   const { port1: port, port2 } = new MessageChannel();
+  const demand = (what: MediaDemand) => port.postMessage(what);
   const replies = new Replies(port);
-  const [url = ''] = request.url.split('#');
   const ask: MediaAsk = { zauberflote: VERSION, url, start, end };
   client.postMessage(ask, [port2]);
   const first = await Promise.race([
     replies.next(),
     new Promise<undefined>((resolve) => setTimeout(resolve, ANSWER_MS)),
   ]);
-  if (first === undefined) {
-    silent.add(clientId);
-    void forget();
-    // It was busy.
-    void replies.next().then(() => silent.delete(clientId));
-  }
   if (first !== 'taken') {
-    port.postMessage('cancel' satisfies MediaDemand);
+    // It may be on its way to answer.
+    demand('cancel');
     return undefined;
   }
+  const cancel = () => demand('cancel');
+  signal?.addEventListener('abort', cancel);
   const head = await replies.next();
+  signal?.removeEventListener('abort', cancel);
   if (head === 'beyond') return new Response(null, { status: 416 });
   // The server was asked, too; what it sends may be something else.
   if (!head || typeof head !== 'object' || !('size' in head)) return Response.error();
@@ -172,10 +212,4 @@ class Replies {
       });
     return this.#come.shift() as MediaReply;
   }
-}
-
-/** Pages that are gone. */
-async function forget(): Promise<void> {
-  const here = new Set((await worker.clients.matchAll()).map(({ id }) => id));
-  for (const id of silent) if (!here.has(id)) silent.delete(id);
 }

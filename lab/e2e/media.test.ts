@@ -191,6 +191,48 @@ describe('Films and sounds with the service worker', () => {
     assert.equal(time, 0);
   });
 
+  for (const [name, worker] of [
+    ['was there before ours', '/zauberflote-sw.js'],
+    ['is named, and has nothing of ours', '/old-sw.js'],
+  ] as const)
+    it(`show nothing unverified where another worker ${name}`, async () => {
+      site.scripts.set(
+        '/old-sw.js',
+        `addEventListener('install', () => skipWaiting());
+        addEventListener('activate', (event) => event.waitUntil(clients.claim()));
+        addEventListener('fetch', () => {});`,
+      );
+      site.page(
+        '/before',
+        tracker.url,
+        `<p>A page</p><script>navigator.serviceWorker.register('/old-sw.js')</script>`,
+      );
+      page('/after', site.pages.get('/')!.split('</head><body>')[1]!, worker);
+      const other = new Uint8Array(song);
+      other.set(randomBytes(4_096), 44);
+      const a = await open('/before');
+      await until(a.driver, 'return !!navigator.serviceWorker.controller', 'the worker');
+      // As it is, and as it should not be.
+      for (const body of [new Uint8Array(song), other]) {
+        site.files.set(PATH, body);
+        await a.driver.get(site.url('/after'));
+        await (a as Browser).driver.findElement(By.css('body')).click();
+        if (body !== other) {
+          const { src } = await plays(a, 10);
+          assert.match(src, worker === '/old-sw.js' ? /^blob:/ : /song\.wav$/);
+        } else {
+          const codes = await until<string[]>(
+            a.driver,
+            'return failed.length && failed',
+            'it fails',
+          );
+          assert.deepEqual(codes, ['hash-mismatch']);
+        }
+      }
+      const said = (await complaints(a)).filter((text) => text.includes('does not answer'));
+      assert.equal(said.length, worker === '/old-sw.js' ? 2 : 0, said.join());
+    });
+
   it('are part of a worker of the site', async () => {
     const a = await open('/own');
     const { src, controlled } = await plays(a, 50);

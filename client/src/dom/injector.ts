@@ -85,7 +85,7 @@ export class Injector {
   readonly #outside = new OutsideUrls();
   readonly #nearness = new Nearness();
   readonly #loadCss: () => Promise<StylesheetLibrary | undefined>;
-  readonly #loadMedia: (() => Promise<MediaServer | undefined>) | undefined;
+  readonly #media: MediaServer | undefined;
   readonly #scripts: ScriptOrder;
   readonly #observer: MutationObserver;
   readonly #closing = new AbortController();
@@ -96,11 +96,11 @@ export class Injector {
   constructor(
     downloads: Downloads,
     loadCss: () => Promise<StylesheetLibrary>,
-    loadMedia?: () => Promise<MediaServer | undefined>,
+    media?: MediaServer,
     document: Document = globalThis.document,
   ) {
     this.#loadCss = onDemand(loadCss);
-    this.#loadMedia = loadMedia;
+    this.#media = media;
     this.#document = document;
     this.#assets = new Assets(downloads);
     this.#manifests = new InlineManifests(downloads);
@@ -357,11 +357,8 @@ export class Injector {
 
   /** Lets a film or sound play while it comes. @returns false if it has to be here as a whole first */
   async #stream(use: Use, part: Part, hash: string, url: string): Promise<boolean> {
-    const media = await this.#loadMedia?.();
-    if (use.signal.aborted) return true;
-    if (!media) return false;
     let latest = NO_PROGRESS;
-    const end = media.serve(url, hash, {
+    const end = await this.#media?.serve(url, hash, {
       onProgress: (progress) => {
         if (use.signal.aborted || isComplete(latest)) return;
         latest = progress;
@@ -370,7 +367,9 @@ export class Injector {
       },
       onError: (error) => this.#fail(use, part, latest, error),
     });
+    if (!end) return use.signal.aborted;
     use.hold(end);
+    if (use.signal.aborted) return true;
     use.started();
     show(use, part, url);
     return true;

@@ -12,15 +12,14 @@ export interface MediaLibrary {
 
 /** Lets media of the page play, and be sought in, while they come. */
 export interface MediaServer {
-  /** Resolves to whether the worker answers for this page; it rejects where there can be none. */
-  readonly ready: Promise<boolean>;
   /**
    * From now on answers what the page asks for at an address.
    * @param url absolute
    * @param hash a `zf1-` one: parts of others cannot be verified
-   * @returns ends that
+   * @returns ends that. Undefined: no worker answers for this page, as it was reloaded past all caches
+   * @throws {Error} if there can be no worker, or the one of the page is another
    */
-  serve(url: string, hash: string, listener: MediaListener): () => void;
+  serve(url: string, hash: string, listener: MediaListener): Promise<(() => void) | undefined>;
 }
 
 /** What becomes of a film. */
@@ -30,24 +29,27 @@ export interface MediaListener {
   onError(error: unknown): void;
 }
 
-/** Loads the library when first called. If it cannot be of use here, says so once, and resolves to nothing. */
+/** Loads the library when first called. What it cannot do here is said once, and done without. */
 export function mediaOnDemand(
   load: () => Promise<MediaLibrary>,
   downloads: Downloads,
   worker: string,
-): () => Promise<MediaServer | undefined> {
-  const start = async () => {
-    const server = (await load()).serveMedia(downloads, worker);
-    return (await server.ready) ? server : undefined;
-  };
-  let starting: Promise<MediaServer | undefined> | undefined;
-  return () => {
-    starting ??= start().catch((error) => {
-      console.warn(
-        `Zauberflöte: films and sounds play when all of them is here: ${worker} or zauberflote-media.mjs cannot be used (${error})`,
-      );
-      return undefined;
-    });
-    return starting;
+): MediaServer {
+  let loading: Promise<MediaServer> | undefined;
+  let isTold = false;
+  return {
+    async serve(...film) {
+      try {
+        loading ??= load().then(({ serveMedia }) => serveMedia(downloads, worker));
+        return await (await loading).serve(...film);
+      } catch (error) {
+        if (!isTold)
+          console.warn(
+            `Zauberflöte: films and sounds play when all of them is here: ${worker} or zauberflote-media.mjs cannot be used (${error})`,
+          );
+        isTold = true;
+        return undefined;
+      }
+    },
   };
 }

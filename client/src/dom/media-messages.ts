@@ -3,17 +3,18 @@
 /** Of these messages: a worker stays when the page's script is another already. */
 export const VERSION = 1;
 
-/** The worker asks a page for bytes, by a port of its own: `end` is not included; undefined: to the end of the file. */
+/** The page says at which addresses it may be asked, with a port on which the worker answers `heard`. */
+export interface MediaUrls {
+  readonly zauberflote: typeof VERSION;
+  readonly urls: readonly string[];
+}
+
+/** The worker asks a page for bytes, with a port for that: `end` is not included; undefined: to the end of the file. */
 export interface MediaAsk {
   readonly zauberflote: typeof VERSION;
   readonly url: string;
   readonly start: number;
   readonly end: number | undefined;
-}
-
-/** The page says that it can be asked. */
-export interface MediaHello {
-  readonly zauberflote: typeof VERSION;
 }
 
 /**

@@ -1,14 +1,21 @@
 /** zauberflote-media.mjs: answers the service worker, which is asked by the page's films and sounds. See media-library.ts. */
-import type { Downloads, Progress, StreamHead } from '../download/types.ts';
+import type { Downloads, Progress } from '../download/types.ts';
 import { typeByExtension } from '../sources/media-types.ts';
+import { Cursor, LEFT_MS } from './media-cursor.ts';
 import type { MediaListener, MediaServer } from './media-library.ts';
-import { type MediaAsk, type MediaHello, type MediaReply, VERSION } from './media-messages.ts';
+import {
+  type MediaAsk,
+  type MediaDemand,
+  type MediaReply,
+  type MediaUrls,
+  VERSION,
+} from './media-messages.ts';
 
-/** The first visit waits so long, in ms, for the worker to answer for the page; then the film comes as without one. */
+/**
+ * So long, in ms, a worker may take to answer for the page: on the first visit it has to be loaded and begin. Then the film comes
+ * as without one.
+ */
 export const CLAIM_MS = 2_000;
-
-/** After what was last read of it a film is fetched on for so long, in ms, as a player asks for a part now and then. */
-export const IDLE_MS = 60_000;
 
 /** One film is read at so many places at most: players ask for the end of it and what they play, and leap. */
 export const MAX_CURSORS = 4;
@@ -21,16 +28,19 @@ export function serveMedia(downloads: Downloads, worker: string): MediaServer {
 
 interface Served {
   readonly hash: string;
+  /** Its media type, if nothing else says it. */
+  readonly type: string;
   readonly listener: MediaListener;
   /** Whether it gave anything: what fails later, the browser ends itself, or asks for again. */
   hasBegun: boolean;
+  /** The one read last at the end. */
   readonly cursors: Set<Cursor>;
 }
 
 class Server implements MediaServer {
-  readonly ready: Promise<boolean>;
   readonly #downloads: Downloads;
   readonly #container: ServiceWorkerContainer;
+  readonly #registered: Promise<ServiceWorkerRegistration>;
   /** By address; several elements may show the same, and the last that came answers. */
   readonly #served = new Map<string, Served[]>();
 
@@ -40,85 +50,90 @@ class Server implements MediaServer {
     container.addEventListener('message', ({ data, ports }) => {
       if (data?.zauberflote === VERSION && ports[0]) this.#answer(ports[0], data);
     });
-    container.addEventListener('controllerchange', () => this.#greet());
+    container.addEventListener('controllerchange', () => this.#tell(() => {}));
     container.startMessages();
-    this.ready = isControlled(container, worker);
+    this.#registered = container.register(worker);
   }
 
-  serve(url: string, hash: string, listener: MediaListener): () => void {
+  async serve(url: string, hash: string, listener: MediaListener) {
     const key = withoutFragment(url);
-    const served: Served = { hash, listener, hasBegun: false, cursors: new Set() };
+    const type = typeByExtension(new URL(url).pathname);
+    const served: Served = { hash, type, listener, hasBegun: false, cursors: new Set() };
     this.#served.set(key, [...(this.#served.get(key) ?? []), served]);
-    this.#greet();
-    return () => {
+    const end = () => {
       for (const cursor of served.cursors) cursor.close();
       const others = this.#served.get(key)?.filter((other) => other !== served) ?? [];
       if (others.length > 0) this.#served.set(key, others);
       else this.#served.delete(key);
-    };
-  }
-
-  #greet(): void {
-    const hello: MediaHello = { zauberflote: VERSION };
-    this.#container.controller?.postMessage(hello);
-  }
-
-  async #answer(port: MessagePort, { url, start, end = Number.POSITIVE_INFINITY }: MediaAsk) {
-    const say = (reply: MediaReply) => port.postMessage(reply);
-    const served = this.#served.get(url)?.at(-1);
-    say(served ? 'taken' : 'unmarked');
-    if (!served) return;
-    const cursor = this.#cursorAt(start, url, served);
-    cursor.isBusy = true;
-    let left = end - start;
-    const done = () => {
-      port.onmessage = null;
-      cursor.rest();
-    };
-    const send = async () => {
-      const data = left > 0 ? await cursor.read(left) : undefined;
-      left -= data?.byteLength ?? 0;
-      if (data) port.postMessage(data, [data]);
-      else {
-        say(null);
-        done();
-      }
-    };
-    const fail = (error: unknown) => {
-      const isBeyond = error instanceof RangeError;
-      say(isBeyond ? 'beyond' : { error: String(error) });
-      port.onmessage = null;
-      cursor.close();
-      if (!served.hasBegun && !isBeyond) served.listener.onError(error);
+      this.#tell(() => {});
     };
     try {
-      const { size, type } = await cursor.open();
-      served.hasBegun = true;
-      left = Math.min(left, size - start);
-      say({ size, type: type || typeByExtension(new URL(url).pathname) });
-      port.onmessage = ({ data }) => {
-        if (data === 'more') send().catch(fail);
-        // What is read next is elsewhere, or nothing.
-        else if (data === 'cancel') done();
-      };
+      if (await this.#isHeard()) return end;
     } catch (error) {
-      fail(error);
+      end();
+      throw error;
     }
+    end();
+    return undefined;
   }
 
-  /** One that has read up to there, or a new one. */
+  /** Whether the worker knows where to ask. @throws {Error} if that of the page says nothing to it */
+  async #isHeard(): Promise<boolean> {
+    const { active } = await this.#registered;
+    // Reloaded past all caches: this page goes without.
+    if (!this.#container.controller && active?.state === 'activated') return false;
+    return new Promise((resolve, reject) => {
+      const tell = () => this.#tell(() => end(true));
+      // That of before, or none, may be in its place until it has begun.
+      this.#container.addEventListener('controllerchange', tell);
+      const timer = setTimeout(() => end(false), CLAIM_MS);
+      const end = (isHeard: boolean) => {
+        clearTimeout(timer);
+        this.#container.removeEventListener('controllerchange', tell);
+        const { controller } = this.#container;
+        if (isHeard || !controller) resolve(isHeard);
+        else
+          reject(
+            new Error(
+              `${controller.scriptURL}, the page's worker, does not answer: importScripts() of zauberflote-sw.js is missing there`,
+            ),
+          );
+      };
+      tell();
+    });
+  }
+
+  #tell(onHeard: () => void): void {
+    const { controller } = this.#container;
+    if (!controller) return;
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      onHeard();
+    };
+    const urls: MediaUrls = { zauberflote: VERSION, urls: [...this.#served.keys()] };
+    controller.postMessage(urls, [port2]);
+  }
+
+  #answer(port: MessagePort, { url, start, end = Number.POSITIVE_INFINITY }: MediaAsk): void {
+    const served = this.#served.get(url)?.at(-1);
+    port.postMessage((served ? 'taken' : 'unmarked') satisfies MediaReply);
+    if (served) new Answer(port, served, start, end, (at) => this.#cursorAt(at, url, served));
+  }
+
+  /** One that has read up to there, or a new one. @throws {RangeError} if there can be nothing */
   #cursorAt(offset: number, url: string, { hash, listener, cursors }: Served): Cursor {
     for (const cursor of cursors)
       if (!cursor.isBusy && cursor.offset === offset) {
-        // Again at the end of the line of those to be closed.
+        cursor.isBusy = true;
         cursors.delete(cursor);
         cursors.add(cursor);
         return cursor;
       }
-    for (const cursor of cursors) {
-      if (cursors.size < MAX_CURSORS) break;
-      if (!cursor.isBusy) cursor.close();
-    }
+    for (const cursor of cursors) if (!cursor.isBusy) cursor.rest(LEFT_MS);
+    // Idle ones first; of quick leaps over a slow line none may be.
+    const old = [...cursors].sort((a, b) => Number(a.isBusy) - Number(b.isBusy));
+    for (const cursor of old.slice(0, Math.max(0, old.length + 1 - MAX_CURSORS))) cursor.close();
     const range = { start: offset };
     const onProgress = (progress: Progress) => listener.onProgress(progress);
     const cursor: Cursor = new Cursor(
@@ -131,77 +146,105 @@ class Server implements MediaServer {
   }
 }
 
-/** A place in a file, from where it is read on. */
-class Cursor {
-  isBusy = false;
-  offset: number;
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
-  readonly #onClose: () => void;
-  readonly #head: Promise<StreamHead>;
-  /** What came and was not asked for yet; undefined: the end of the file. */
-  #next: Uint8Array<ArrayBuffer> | undefined = new Uint8Array();
-  #timer: ReturnType<typeof setTimeout> | undefined;
+/** The place was closed for others. */
+const GIVEN_UP = new Error('it is read at too many places');
+
+/** One request of a player, as it is answered. */
+class Answer {
+  readonly #port: MessagePort;
+  readonly #served: Served;
+  readonly #cursorAt: (offset: number) => Cursor;
+  #cursor: Cursor | undefined;
+  #at: number;
+  #end: number;
+  #isOver = false;
+  /** Demands are met one after the other. */
+  #met: Promise<void>;
 
   constructor(
-    open: (onHead: (head: StreamHead) => void) => ReadableStream<Uint8Array<ArrayBuffer>>,
-    offset: number,
-    onClose: () => void,
+    port: MessagePort,
+    served: Served,
+    start: number,
+    end: number,
+    cursorAt: (offset: number) => Cursor,
   ) {
-    this.offset = offset;
-    this.#onClose = onClose;
-    let opened = (_: StreamHead) => {};
-    this.#head = new Promise((resolve) => {
-      opened = resolve;
-    });
-    this.#reader = open(opened).getReader();
+    this.#port = port;
+    this.#served = served;
+    this.#cursorAt = cursorAt;
+    this.#at = start;
+    this.#end = end;
+    port.onmessage = ({ data }: MessageEvent<MediaDemand>) => {
+      if (data === 'cancel') this.#over();
+      else this.#then(() => this.#send());
+    };
+    this.#met = Promise.resolve();
+    this.#then(() => this.#begin());
   }
 
-  /** Waits for the first bytes. */
-  async open(): Promise<StreamHead> {
-    clearTimeout(this.#timer);
-    await this.#fill();
-    if (!this.#next) throw new RangeError(`there is nothing at byte ${this.offset}`);
-    return this.#head;
+  #then(step: () => Promise<void>): void {
+    this.#met = this.#met.then(step).catch((error) => this.#fail(error));
   }
 
-  /** The next bytes, so many at most; undefined at the end. */
-  async read(most: number): Promise<ArrayBuffer | undefined> {
-    await this.#fill();
-    const data = this.#next?.slice(0, most);
-    if (!data) return undefined;
-    this.#next = this.#next!.subarray(data.length);
-    this.offset += data.length;
-    return data.buffer;
+  async #begin(): Promise<void> {
+    const cursor = await this.#filled();
+    if (!cursor) return;
+    const { size, type } = await cursor.head();
+    if (this.#isOver) return;
+    this.#served.hasBegun = true;
+    this.#end = Math.min(this.#end, size);
+    this.#say({ size, type: type || this.#served.type });
+    cursor.rest();
   }
 
-  /** Nobody asks for the moment. */
-  rest(): void {
-    this.isBusy = false;
-    this.#timer = setTimeout(() => this.close(), IDLE_MS);
+  async #send(): Promise<void> {
+    if (this.#at >= this.#end) return this.#finish();
+    const cursor = await this.#filled();
+    const data = cursor?.take(this.#end - this.#at);
+    if (!cursor) return;
+    if (!data) return this.#finish();
+    this.#at += data.byteLength;
+    this.#port.postMessage(data, [data]);
+    cursor.rest();
   }
 
-  close(): void {
-    clearTimeout(this.#timer);
-    this.#onClose();
-    this.#reader.cancel().catch(() => {});
+  /** The place that is read from, once something has come there; undefined if nobody waits for it any more. */
+  async #filled(): Promise<Cursor | undefined> {
+    if (this.#isOver) return undefined;
+    // It was closed if the player took long to ask for more.
+    if (!this.#cursor || this.#cursor.isClosed) this.#cursor = this.#cursorAt(this.#at);
+    const cursor = this.#cursor;
+    await cursor.fill();
+    if (this.#isOver) return undefined;
+    if (cursor.isClosed) throw GIVEN_UP;
+    return cursor;
   }
 
-  async #fill(): Promise<void> {
-    if (this.#next?.length === 0) this.#next = (await this.#reader.read()).value;
+  #finish(): void {
+    this.#say(null);
+    this.#over();
   }
-}
 
-/** Registers the worker, and waits until it answers for the page. */
-async function isControlled(container: ServiceWorkerContainer, worker: string): Promise<boolean> {
-  const registration = await container.register(worker);
-  if (container.controller) return true;
-  // Reloaded past all caches: this page goes without.
-  if (registration.active?.state === 'activated') return false;
-  await new Promise<void>((resolve) => {
-    container.addEventListener('controllerchange', () => resolve(), { once: true });
-    setTimeout(resolve, CLAIM_MS);
-  });
-  return !!container.controller;
+  #fail(error: unknown): void {
+    if (this.#isOver) return;
+    const isBeyond = error instanceof RangeError;
+    this.#say(isBeyond ? 'beyond' : { error: String(error) });
+    this.#over();
+    if (!this.#served.hasBegun && !isBeyond && error !== GIVEN_UP)
+      this.#served.listener.onError(error);
+  }
+
+  /** Nobody waits for more: what is read next is elsewhere, or nothing. */
+  #over(): void {
+    this.#isOver = true;
+    this.#port.onmessage = null;
+    if (!this.#cursor || this.#cursor.isClosed) return;
+    this.#cursor.isBusy = false;
+    this.#cursor.rest();
+  }
+
+  #say(reply: MediaReply): void {
+    this.#port.postMessage(reply);
+  }
 }
 
 function withoutFragment(url: string): string {

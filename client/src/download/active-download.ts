@@ -11,28 +11,36 @@ import type { DownloadOptions, Progress, StreamHead } from './types.ts';
  */
 export const REST_MS = 60_000;
 
+export interface ActiveHandlers {
+  /** Nobody wants it any more. */
+  readonly onLeft: () => void;
+  /** {@link ActiveDownload.isHurried} may be another. */
+  readonly onHurry: () => void;
+}
+
 /** A download, and those who want it: it ends when nobody does any more. */
 export class ActiveDownload implements StreamSource {
   readonly download: Download;
   /** Aborted when it ends. */
   readonly leaving = new AbortController();
   readonly #context: DownloadContext;
-  readonly #onLeft: () => void;
+  readonly #handlers: ActiveHandlers;
   readonly #listeners = new Set<(progress: Progress) => void>();
   /** Those who read it, and what they hear of its progress. */
   readonly #streams = new Map<ContentStream, (progress: Progress) => void>();
   #callers = 0;
+  /** Such as read it may come back. */
+  #wasStreamed = false;
   #rouse = () => {};
 
-  /** @param onLeft nobody wants it any more */
   constructor(
     content: Content,
     { fallback, priority }: DownloadOptions,
     context: DownloadContext,
-    onLeft: () => void,
+    handlers: ActiveHandlers,
   ) {
     this.#context = context;
-    this.#onLeft = onLeft;
+    this.#handlers = handlers;
     const onProgress = (progress: Progress) => {
       for (const listener of this.#listeners)
         try {
@@ -55,14 +63,15 @@ export class ActiveDownload implements StreamSource {
     const listener = this.#listen(onProgress);
     this.#callers++;
     this.#tell();
+    this.#handlers.onHurry();
     let leave = () => {};
     const left = new Promise<never>((_, reject) => {
       leave = () => {
         const error = new ZfError('aborted', 'the download was aborted', { cause: signal?.reason });
         reject(error);
         this.#callers--;
-        if (this.#callers + this.#streams.size === 0) this.#end(error);
-        else this.#tell();
+        this.#depart(error);
+        this.#handlers.onHurry();
       };
     });
     signal?.addEventListener('abort', leave, { once: true });
@@ -77,6 +86,7 @@ export class ActiveDownload implements StreamSource {
   /** One more stream of it. */
   stream(stream: ContentStream, onProgress: DownloadOptions['onProgress']): void {
     stream.from(this);
+    this.#wasStreamed = true;
     this.#streams.set(stream, this.#listen(onProgress));
     if (stream.isOver) return this.left(stream);
     this.#tell();
@@ -84,6 +94,11 @@ export class ActiveDownload implements StreamSource {
       (blob) => stream.complete(blob),
       (error) => stream.fail(error),
     );
+  }
+
+  /** Whether somebody wants all of it as soon as can be. */
+  get isHurried(): boolean {
+    return this.#callers > 0;
   }
 
   get proven(): StreamHead | undefined {
@@ -104,12 +119,7 @@ export class ActiveDownload implements StreamSource {
     this.#streams.delete(stream);
     this.#listeners.delete(listener);
     if (this.leaving.signal.aborted) return;
-    const mayRest = this.#streams.size > 0 || this.#callers > 0 || this.download.mayRest;
-    const end = () => this.#end(new ZfError('aborted', 'nobody reads it any more'));
-    if (!mayRest) return end();
-    this.#tell();
-    if (this.#streams.size + this.#callers === 0)
-      this.#rouse = this.#context.platform.setTimer(REST_MS, end);
+    this.#depart(new ZfError('aborted', 'nobody reads it any more'));
   }
 
   /** It is over. */
@@ -135,8 +145,16 @@ export class ActiveDownload implements StreamSource {
     this.download.readBy(readers, this.#callers > 0);
   }
 
+  /** One fewer wants it. */
+  #depart(error: ZfError): void {
+    const isWanted = this.#streams.size + this.#callers > 0;
+    if (!isWanted && !(this.#wasStreamed && this.download.mayRest)) return this.#end(error);
+    this.#tell();
+    if (!isWanted) this.#rouse = this.#context.platform.setTimer(REST_MS, () => this.#end(error));
+  }
+
   #end(error: ZfError): void {
-    this.#onLeft();
+    this.#handlers.onLeft();
     this.download.abort(error);
   }
 }

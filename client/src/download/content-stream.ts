@@ -27,12 +27,14 @@ export class ContentStream implements Reader {
   isOver = false;
   readonly readable: ReadableStream<Bytes>;
   readonly #begin: (stream: ContentStream) => Promise<Blob | undefined>;
+  readonly #onStored: (bytes: number) => void;
   readonly #signal: AbortSignal | undefined;
   readonly #onHead: StreamOptions['onHead'];
   #isBegun = false;
   #begun: Promise<void> | undefined;
   #source: StreamSource | undefined;
   #blob: Blob | undefined;
+  #isStored = false;
   #controller!: ReadableStreamDefaultController<Bytes>;
   #wake = () => {};
   readonly #abort = () =>
@@ -40,11 +42,13 @@ export class ContentStream implements Reader {
 
   /**
    * @param begin called when it is first read from: gives it all that there is, or a source
+   * @param onStored so many bytes came from what was here before
    * @throws {RangeError}
    */
   constructor(
     { range = {}, signal, onHead }: StreamOptions,
     begin: (stream: ContentStream) => Promise<Blob | undefined>,
+    onStored: (bytes: number) => void,
   ) {
     const { start = 0, end = Number.POSITIVE_INFINITY } = range;
     const isOffset = (value: number) => Number.isSafeInteger(value) && value >= 0;
@@ -55,6 +59,7 @@ export class ContentStream implements Reader {
     this.offset = start;
     this.end = end;
     this.#begin = begin;
+    this.#onStored = onStored;
     this.#signal = signal;
     this.#onHead = onHead;
     const source: UnderlyingDefaultSource<Bytes> = {
@@ -104,6 +109,7 @@ export class ContentStream implements Reader {
         if (this.isOver) return;
         if (data) {
           this.#tellHead();
+          if (this.#isStored) this.#onStored(data.length);
           this.#move(this.offset + data.length, false);
           this.#controller.enqueue(data);
         }
@@ -123,7 +129,9 @@ export class ContentStream implements Reader {
   async #start(): Promise<void> {
     if (this.offset === this.end) return;
     const stored = await this.#begin(this);
-    if (stored) this.#blob = stored;
+    if (!stored) return;
+    this.#blob = stored;
+    this.#isStored = true;
   }
 
   #tellHead(): void {

@@ -127,7 +127,10 @@ export class DownloadManager implements Downloads {
     const content = parseContentId(hash);
     const begin = (stream: ContentStream) =>
       this.#obtain(content, options, (active) => active.stream(stream, options.onProgress));
-    return new ContentStream(options, begin).readable;
+    const onStored = (bytes: number) => {
+      this.#received.store += bytes;
+    };
+    return new ContentStream(options, begin, onStored).readable;
   }
 
   addManifest(bytes: Uint8Array<ArrayBuffer>): void {
@@ -190,12 +193,13 @@ export class DownloadManager implements Downloads {
   }
 
   #start(content: Content, options: DownloadOptions, join: (active: ActiveDownload) => void): void {
-    const onLeft = () => this.#forget(active);
-    const active = new ActiveDownload(content, options, this.#context(), onLeft);
+    const active = new ActiveDownload(content, options, this.#context(), {
+      onLeft: () => this.#forget(active),
+      onHurry: () => this.#welcome(),
+    });
     const { download } = active;
     this.#active.set(content.key, active);
     join(active);
-    this.#welcome();
     download.result
       .then((blob) => {
         const old = this.#store.put(content.key, { content, blob });
@@ -233,10 +237,10 @@ export class DownloadManager implements Downloads {
     }
   }
 
-  /** Who is still downloading has enough to do. */
+  /** Who is still downloading has enough to do, but for who plays a film, which takes hours. */
   #welcome(): void {
-    const hasAssets = this.#store.size > 0;
-    this.#connections.welcome(hasAssets && this.#active.size === 0 && this.#uploads.serving);
+    const hasTime = [...this.#active.values()].every(({ isHurried }) => !isHurried);
+    this.#connections.welcome(this.#store.size > 0 && hasTime && this.#uploads.serving);
   }
 
   #servable(key: string): Servable | undefined {

@@ -222,8 +222,11 @@ export class Download implements Servable {
   #tellProgress(): void {
     const now = this.#context.platform.now();
     if (this.#aborted || now < this.#toldAt + PROGRESS_MS) return;
+    const { progress } = this;
+    // That all is here is told when it is verified.
+    if (progress.loaded === progress.total) return;
     this.#toldAt = now;
-    this.#onProgress(this.progress);
+    this.#onProgress(progress);
   }
 
   /** Ends it; `result` rejects with `error`. */

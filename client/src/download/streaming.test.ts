@@ -248,6 +248,38 @@ describe('DownloadManager.stream', () => {
     }
   });
 
+  it('is told that all is here only when that is verified', async () => {
+    bench.now = 0;
+    const told: string[] = [];
+    const onProgress = ({ loaded, total }: { loaded: number; total: number | undefined }) =>
+      told.push(loaded === total ? 'all' : 'some');
+    const result = rest(bench.manager.stream(id, { onProgress }));
+    result.catch(() => {});
+    await seeder();
+    const last = Math.ceil(CLIP.length / CHUNK) - 1;
+    const others = [...Array(last).keys()];
+    await until(() => {
+      bench.now = (bench.now ?? 0) + 100;
+      give(...others);
+      return chunksAsked().includes(last) && told.length > 0;
+    });
+    bench.now += 100;
+    const spoilt = Buffer.from(CLIP);
+    spoilt[last * CHUNK]! ^= 1;
+    bench.serve(1n, spoilt);
+    assert.deepEqual([...new Set(told)], ['some']);
+    await until(() => bench.barred.length > 0);
+    assert.deepEqual([...new Set(told)], ['some']);
+  });
+
+  it('counts what it takes from what was here', async () => {
+    const result = bench.manager.download(id);
+    await seeder();
+    await served(result);
+    await rest(bench.manager.stream(id, { range: { start: 5, end: 1_005 } }));
+    assert.equal(bench.manager.stats().bytes.store, 1_000);
+  });
+
   it('is told of the progress', async () => {
     const said: number[] = [];
     const stream = bench.manager.stream(id, { onProgress: ({ loaded }) => said.push(loaded) });
@@ -331,6 +363,54 @@ describe('DownloadManager.stream', () => {
       assert.equal(bench.manager.stats().downloads, 0);
       const content = { algorithm: HashAlgorithm.MANIFEST_SHA256, digest: digestOf(id) };
       assert.deepEqual(bench.dropped, [contentKey(content)]);
+    });
+
+    it('leaves it also when somebody wanted all, and does not any more', async () => {
+      const reader = bench.manager.stream(id).getReader();
+      const first = next(reader);
+      await seeder();
+      await until(() => bench.requests(1n).length > 1);
+      give(0);
+      await first;
+      reader.cancel();
+      const abort = new AbortController();
+      const all = bench.manager.download(id, { signal: abort.signal });
+      await settle();
+      abort.abort();
+      await assert.rejects(all, { code: 'aborted' });
+      const again = bench.manager.stream(id).getReader();
+      same(await next(again), CLIP.subarray(0, CHUNK));
+      again.cancel();
+    });
+
+    it('does not keep the page from welcoming others, as a download does', async () => {
+      const welcomed = () => bench.welcomed.at(-1);
+      const small = await makeManifest([CLIP.subarray(0, 9)], 9);
+      bench.manager.addManifest(small.manifest);
+      bench.answer = () =>
+        new Response(CLIP.subarray(0, 9), {
+          status: 206,
+          headers: { 'content-range': 'bytes 0-8/9' },
+        });
+      const had = bench.manager.download(small.id, { fallback: '/s' });
+      await until(() => bench.wanted.length > 0);
+      assert.equal(welcomed(), false);
+      bench.handlers.onState('unavailable', undefined);
+      await had;
+      assert.equal(welcomed(), true);
+      bench.wanted.length = 0;
+      const reader = bench.manager.stream(id).getReader();
+      reader.read().catch(() => {});
+      await until(() => bench.wanted.length > 0);
+      assert.equal(welcomed(), true);
+      const abort = new AbortController();
+      const all = bench.manager.download(id, { signal: abort.signal });
+      await settle();
+      assert.equal(welcomed(), false);
+      abort.abort();
+      await assert.rejects(all, { code: 'aborted' });
+      assert.equal(welcomed(), true);
+      reader.cancel();
     });
 
     it('ends at once what could not wait with a part', async () => {

@@ -24,6 +24,8 @@ export class Bench {
   readonly connected: bigint[] = [];
   readonly sent: { peer: bigint; body: PeerMessageBody }[] = [];
   readonly barred: bigint[] = [];
+  /** Whether others were made welcome, as it was said. */
+  readonly welcomed: boolean[] = [];
   readonly open = new Set<bigint>();
   /** Whose connections take nothing now. */
   readonly full = new Set<bigint>();
@@ -72,7 +74,7 @@ export class Bench {
       close: () => this.closed++,
     } as Tracker;
     const connections = {
-      welcome: () => {},
+      welcome: (isWelcome) => this.welcomed.push(isWelcome),
       connect: (peer) => this.connected.push(peer),
       isOpen: (peer) => this.open.has(peer),
       isWritable: (peer) => !this.full.has(peer),

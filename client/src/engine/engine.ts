@@ -259,6 +259,7 @@ export class DownloadEngine {
     if (missing > (before ?? 0)) this.#use.wanted(missing, now);
     if (wasIdle && !this.#isIdle) {
       // Until now nothing was waited for.
+      this.#origin.askAgain();
       this.#progress.made(now);
       this.#use.served(now);
       this.#swarm.start(now);
@@ -270,7 +271,8 @@ export class DownloadEngine {
     const isOver = !this.#reading.isAll && readers.length === 0;
     if (!isOver && (jumped === undefined || !chunks?.isMissing(jumped))) return;
     this.#swarm.turn();
-    if (jumped === undefined || !this.#swarm.isAvailable(jumped)) this.#origin.turnTo(jumped, now);
+    if (jumped === undefined || !this.#swarm.isAvailable(jumped))
+      this.#origin.turnTo(jumped, this.#reading, now);
   }
 
   /** What the origin sends and peers may be asked for, too. */

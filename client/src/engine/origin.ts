@@ -53,6 +53,8 @@ export class Origin {
   /** How often. */
   #outdone = 0;
   #failures = 0;
+  /** It has nothing but wrong bytes. */
+  #isMistrusted = false;
   #retryAt = 0;
   #chunks: Chunks | undefined;
 
@@ -245,6 +247,7 @@ export class Origin {
     if (fresh !== this.isFresh) return;
     this.end();
     this.rates.forget();
+    this.#isMistrusted = this.isFresh;
     if (this.isFresh) this.phase = 'failed';
     this.isFresh = true;
   }
@@ -325,11 +328,23 @@ export class Origin {
     return this.rates.remainingMs(this.comingBytes);
   }
 
-  /** A reader went to this chunk, or nobody reads any more: what is sent is broken off, unless this soon comes with it. */
-  turnTo(chunk: number | undefined, now: number): void {
+  /**
+   * A reader went to this chunk, or nobody reads any more: what is sent is broken off, unless this soon comes with it, or
+   * another reader waits for some of it.
+   */
+  turnTo(chunk: number | undefined, reading: Reading, now: number): void {
     const isNear = this.awaited(now).some((one) => one.chunk === chunk && one.ms < RANGE_MS);
-    if (!isNear && !this.isWhole)
-      for (const range of [...this.#ranges.values()]) this.#abort(range);
+    if (isNear || this.isWhole || !this.#chunks) return;
+    const isOfOther = (coming: number) => coming !== chunk && reading.isAwaited(coming);
+    for (const range of [...this.#ranges.values()])
+      if (![...chunksToCome(range, this.#chunks.layout)].some(isOfOther)) this.#abort(range);
+  }
+
+  /** More is wanted after a pause: what failed before it may be over. */
+  askAgain(): void {
+    if (this.phase !== 'failed' || this.#isMistrusted) return;
+    this.phase = 'ready';
+    this.#failures = 0;
   }
 
   #ask(situation: Situation, now: number, random: () => number): void {

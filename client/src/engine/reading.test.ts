@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { Bench, CHUNK } from '../../test-support/engine/bench.ts';
+import { Origin } from './origin.ts';
 import type { Reader } from './reading.ts';
 import {
   ASK_PATIENCE_MS,
   GIVE_UP_MS,
+  MAX_ORIGIN_FAILURES,
   MAX_WINDOW_BYTES,
   READ_STEP_BYTES,
   READ_WINDOW_BYTES,
@@ -98,6 +100,79 @@ describe('DownloadEngine that is read from', () => {
     );
     assert.equal(given.length, 40);
     assert.equal(bench.said('complete').length, 1);
+  });
+
+  it('asks for what a reader waits for before what others, who may have left, read next', () => {
+    const bench = chunks(false).start();
+    const left = [0, 1, 2].map((i) => ({ offset: i * STEP * CHUNK, end: ALL, isWaiting: false }));
+    const waits = { offset: 3 * STEP * CHUNK, end: ALL, isWaiting: true };
+    bench.tell({ type: 'read', readers: [...left, waits], isAll: false });
+    bench.tell({ type: 'layout', layout: { size: MANY * CHUNK, chunkSize: CHUNK, count: MANY } });
+    const given = drain(seeder(bench, MANY), STEP / 2).slice(0, STEP / 2);
+    assert.deepEqual(
+      given,
+      [...given.keys()].map((i) => i + 3 * STEP),
+    );
+  });
+
+  it('leaves a range of which another reader waits for some', () => {
+    const bench = begin(chunks(true), MANY, 0);
+    bench.tell({ type: 'tracker', reach: 'missing' });
+    const range = bench.sole('fetch-range');
+    bench.head(range, MANY * CHUNK).data(range, CHUNK);
+    const readers = [1, 3 * STEP].map((at) => ({ offset: at * CHUNK, end: ALL, isWaiting: true }));
+    bench.tell({ type: 'read', readers, isAll: false });
+    assert.deepEqual(bench.said('abort-range'), []);
+  });
+
+  it('asks an origin again that had failed for good before a pause', () => {
+    const bench = begin(chunks(true), MANY, 3);
+    bench.seeders(MANY * CHUNK, 1n).connected(1n);
+    // The peer gives everything but what is waited for, so the origin is asked for that, and fails.
+    const left: number[] = [];
+    let failures = 0;
+    const hear = () => {
+      left.push(...asked(bench));
+      const ranges = bench.said('fetch-range');
+      for (const range of ranges) {
+        failures++;
+        bench.ended(range, 'failed');
+        hear();
+      }
+    };
+    hear();
+    for (let i = 0; i < 400 && failures < MAX_ORIGIN_FAILURES; i++) {
+      const at = left.findIndex((chunk) => chunk !== 3);
+      const [chunk] = at < 0 ? [] : left.splice(at, 1);
+      if (chunk !== undefined) {
+        bench.deliver(1n, chunk);
+        hear();
+        bench.checked(chunk, 1n);
+        hear();
+      }
+      bench.pass(200);
+      hear();
+    }
+    assert.equal(failures, MAX_ORIGIN_FAILURES);
+    for (let chunk = left.shift(); chunk !== undefined; chunk = left.shift()) {
+      bench.deliver(1n, chunk);
+      hear();
+      bench.checked(chunk, 1n);
+      hear();
+    }
+    bench.pass(3_600_000).tell({ type: 'close', peer: 1n, barred: false });
+    reads(bench, 3 * STEP, ALL);
+    const effects = [...bench.effects, ...bench.tell({ type: 'holders', holders: [] }).effects];
+    effects.push(...bench.pass(STALL_PATIENCE_MS).effects);
+    assert.ok(effects.some(({ type }) => type === 'fetch-range'));
+    assert.equal(bench.engine.ended, false);
+  });
+
+  it('never asks one again that gave wrong bytes', () => {
+    const origin = new Origin(true, () => {});
+    for (const fresh of [false, true]) origin.mistrust(fresh);
+    origin.askAgain();
+    assert.equal(origin.phase, 'failed');
   });
 
   it('takes back what nobody has begun to send when a reader goes elsewhere, and asks for that', () => {

@@ -18,10 +18,6 @@ export class Reading {
   /** Chunks that readers wait for, and since when. */
   #awaited = new Map<number, number>();
 
-  get hasReaders(): boolean {
-    return this.#readers.length > 0;
-  }
-
   /**
    * The readers are these from now on.
    * @returns the chunk that one of them went to, other than by reading on
@@ -52,17 +48,19 @@ export class Reading {
     this.#awaited = awaited;
   }
 
-  /** Missing chunks that are read next, the soonest first. Where a reader waits, more of them: the rest has time. */
+  /**
+   * Missing chunks that are read next, the soonest first: those of readers that wait, and more of them; then those of others,
+   * who may have left for good.
+   */
   *next(chunks: Chunks): Generator<number> {
-    const { chunkSize } = chunks.layout;
-    const isLate = this.#readers.some(({ isWaiting }) => isWaiting);
-    const bytes = isLate ? READ_STEP_BYTES : READ_WINDOW_BYTES;
-    const most = Math.max(2, Math.ceil(bytes / chunkSize));
-    for (let i = 0; i < most; i++)
-      for (const { offset, end } of this.#readers) {
-        const chunk = Math.floor(offset / chunkSize) + i;
-        if (chunk * chunkSize < end && chunks.exists(chunk) && chunks.isMissing(chunk)) yield chunk;
-      }
+    const waiting = this.#readers.filter(({ isWaiting }) => isWaiting);
+    yield* nextOf(waiting, READ_STEP_BYTES, chunks);
+    const others = this.#readers.filter(({ isWaiting }) => !isWaiting);
+    yield* nextOf(others, READ_WINDOW_BYTES, chunks);
+  }
+
+  isAwaited(chunk: number): boolean {
+    return this.#awaited.has(chunk);
   }
 
   /** A missing chunk that a reader has waited for so long, in ms, and that does not come from the origin. */
@@ -86,4 +84,15 @@ export class Reading {
       return start + length > offset && start < Math.min(end, until);
     });
   }
+}
+
+/** Missing chunks of so many bytes after where each of them is, by turns. */
+function* nextOf(readers: readonly Reader[], bytes: number, chunks: Chunks): Generator<number> {
+  const { chunkSize } = chunks.layout;
+  const most = readers.length > 0 ? Math.max(2, Math.ceil(bytes / chunkSize)) : 0;
+  for (let i = 0; i < most; i++)
+    for (const { offset, end } of readers) {
+      const chunk = Math.floor(offset / chunkSize) + i;
+      if (chunk * chunkSize < end && chunks.exists(chunk) && chunks.isMissing(chunk)) yield chunk;
+    }
 }
