@@ -16,6 +16,8 @@ class Surroundings {
   readonly entries = new Map<string, string>();
   /** What the worker is kept alive for. */
   waits: Promise<unknown>[] = [];
+  /** On which pages were asked; a page closes its own. */
+  readonly #ports: MessagePort[] = [];
   readonly #before = { fetch: globalThis.fetch };
 
   /** The worker begins, for the first time or again. */
@@ -39,9 +41,11 @@ class Surroundings {
         claim: async () => {},
         get: async (id: string) => {
           const page = this.pages.get(id);
-          return (
-            page && { id, postMessage: (ask: MediaAsk, [port]: MessagePort[]) => page(ask, port!) }
-          );
+          const postMessage = (ask: MediaAsk, [port]: MessagePort[]) => {
+            this.#ports.push(port!);
+            page?.(ask, port!);
+          };
+          return page && { id, postMessage };
         },
         matchAll: async () => [...this.pages.keys()].map((id) => ({ id })),
       },
@@ -58,6 +62,7 @@ class Surroundings {
     for (const name of ['addEventListener', 'caches', 'clients', 'skipWaiting'])
       Reflect.deleteProperty(globalThis, name);
     Object.assign(globalThis, this.#before);
+    for (const port of this.#ports) port.close();
   }
 
   /** A page says what it has marked, and waits until it is heard. */

@@ -146,10 +146,12 @@ async function answer(
   const replies = new Replies(port);
   const ask: MediaAsk = { zauberflote: VERSION, url, start, end };
   client.postMessage(ask, [port2]);
-  const first = await Promise.race([
-    replies.next(),
-    new Promise<undefined>((resolve) => setTimeout(resolve, ANSWER_MS)),
-  ]);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const silence = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, ANSWER_MS);
+  });
+  const first = await Promise.race([replies.next(), silence]);
+  clearTimeout(timer);
   if (first !== 'taken') {
     // It may be on its way to answer.
     demand('cancel');

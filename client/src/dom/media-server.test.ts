@@ -60,13 +60,18 @@ describe('The page that answers the service worker', () => {
   let container: EventTarget & { register(): Promise<unknown>; controller: typeof controller };
   let errors: unknown[];
   const asks: MessagePort[] = [];
+  const ends: (() => void)[] = [];
   const before = Object.getOwnPropertyDescriptor(navigator, 'serviceWorker');
 
   const ours = {
     scriptURL: 'https://a.example/zauberflote-sw.js',
     postMessage: (_: unknown, [port]: MessagePort[]) => port?.postMessage('heard'),
   };
-  const another = { scriptURL: 'https://a.example/other-sw.js', postMessage: () => {} };
+  const another = {
+    scriptURL: 'https://a.example/other-sw.js',
+    // What nobody listens to is collected.
+    postMessage: (_: unknown, [port]: MessagePort[]) => port?.close(),
+  };
 
   beforeEach(() => {
     slow = new Slow();
@@ -82,6 +87,7 @@ describe('The page that answers the service worker', () => {
     Object.defineProperty(navigator, 'serviceWorker', { value: container, configurable: true });
   });
   afterEach(() => {
+    for (const end of ends.splice(0)) end();
     for (const port of asks.splice(0)) port.close();
   });
   after(() => {
@@ -94,6 +100,7 @@ describe('The page that answers the service worker', () => {
   const serve = async () => {
     const end = await server().serve(ADDRESS, 'zf1-x', listener);
     assert.ok(end);
+    ends.push(end);
     return end;
   };
   /** The worker asks for bytes. */

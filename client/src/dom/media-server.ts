@@ -118,7 +118,8 @@ class Server implements MediaServer {
   #answer(port: MessagePort, { url, start, end = Number.POSITIVE_INFINITY }: MediaAsk): void {
     const served = this.#served.get(url)?.at(-1);
     port.postMessage((served ? 'taken' : 'unmarked') satisfies MediaReply);
-    if (served) new Answer(port, served, start, end, (at) => this.#cursorAt(at, url, served));
+    if (!served) port.close();
+    else new Answer(port, served, start, end, (at) => this.#cursorAt(at, url, served));
   }
 
   /** One that has read up to there, or a new one. @throws {RangeError} if there can be nothing */
@@ -236,7 +237,7 @@ class Answer {
   /** Nobody waits for more: what is read next is elsewhere, or nothing. */
   #over(): void {
     this.#isOver = true;
-    this.#port.onmessage = null;
+    this.#port.close();
     if (!this.#cursor || this.#cursor.isClosed) return;
     this.#cursor.isBusy = false;
     this.#cursor.rest();
