@@ -148,7 +148,7 @@ async function answer(
   client.postMessage(ask, [port2]);
   let timer: ReturnType<typeof setTimeout> | undefined;
   const silence = new Promise<undefined>((resolve) => {
-    timer = setTimeout(resolve, ANSWER_MS);
+    timer = setTimeout(() => resolve(undefined), ANSWER_MS);
   });
   const first = await Promise.race([replies.next(), silence]);
   clearTimeout(timer);
