@@ -4,10 +4,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import manifest from '../package.json' with { type: 'json' };
 import type { MochaResult } from './mocha-reporter.ts';
 import type { Step } from './steps.ts';
 import { runSteps, summary } from './steps.ts';
-import { tally } from './test.ts';
+import { MOCHA_STEPS, tally } from './test.ts';
 
 const node = (name: string, code: string, more: Partial<Step> = {}): Step => ({
   name,
@@ -61,29 +62,47 @@ describe('the count at the end of npm test', () => {
     const { passed, failed } = tally(...args);
     return { passed, failed };
   };
+  const report = (tests?: MochaResult) => ({ tests });
 
   it('is of tests and of other steps', () => {
-    assert.deepEqual(numbers([ok, ok, tests], mocha()), { passed: 12, failed: 0 });
+    assert.deepEqual(numbers([ok, ok, tests], report(mocha())), { passed: 12, failed: 0 });
     const failed = [{ title: 'a b', message: 'c' }];
-    assert.deepEqual(numbers([ok, broken], mocha({ failed })), { passed: 11, failed: 1 });
+    assert.deepEqual(numbers([ok, broken], report(mocha({ failed }))), { passed: 11, failed: 1 });
     const lint = { ...ok, state: 'failed' } as const;
-    assert.deepEqual(numbers([lint, tests], mocha()), { passed: 10, failed: 1 });
+    assert.deepEqual(numbers([lint, tests], report(mocha())), { passed: 10, failed: 1 });
   });
 
   it('takes a skipped test for a failure, and names it', () => {
-    const result = tally([ok, tests], mocha({ pending: ['x y'] }));
+    const result = tally([ok, tests], report(mocha({ pending: ['x y'] })));
     assert.equal(result.failed, 1);
     assert(result.notes.includes('pending, which counts as failed: x y'));
   });
 
   it('takes a step that was not run for a failure', () => {
-    assert.equal(tally([{ ...ok, state: 'not run' }, tests], mocha()).failed, 1);
+    assert.equal(tally([{ ...ok, state: 'not run' }, tests], report(mocha())).failed, 1);
   });
 
   it('takes mocha without result, without tests, or that failed on its own for a failure', () => {
-    assert.deepEqual(numbers([ok, broken], undefined), { passed: 1, failed: 1 });
-    assert.deepEqual(numbers([ok, tests], mocha({ passed: 0 })), { passed: 1, failed: 1 });
-    assert.deepEqual(numbers([ok, broken], mocha()), { passed: 11, failed: 1 });
+    assert.deepEqual(numbers([ok, broken], report()), { passed: 1, failed: 1 });
+    assert.deepEqual(numbers([ok, tests], report(mocha({ passed: 0 }))), { passed: 1, failed: 1 });
+    assert.deepEqual(numbers([ok, broken], report(mocha())), { passed: 11, failed: 1 });
+  });
+
+  it('is of all runs of mocha, one of which may not have come to its end', () => {
+    const more = { ...tests, name: 'more' };
+    const both = { tests: mocha(), more: mocha({ passed: 5 }) };
+    assert.deepEqual(numbers([ok, tests, more], both), { passed: 16, failed: 0 });
+    assert.deepEqual(numbers([tests, more], { ...both, more: undefined }), {
+      passed: 10,
+      failed: 1,
+    });
+  });
+
+  it('leaves out no test of those that npm run unit has', () => {
+    const { scripts } = manifest;
+    const filesOf = (script: string) => script.match(/"\S+\.test\.ts"/g) ?? [];
+    const parts = Object.values(MOCHA_STEPS).map((name) => scripts[name as keyof typeof scripts]);
+    assert.deepEqual(parts.flatMap(filesOf), filesOf(scripts.unit));
   });
 });
 

@@ -29,6 +29,7 @@ describe('A page whose files only zauberflote-seed has', () => {
   let tracker: TrackerProcess;
   let seed: SeedProcess;
   let browser: Browser;
+  let manifest: Uint8Array;
 
   before(async () => {
     tracker = await TrackerProcess.start();
@@ -41,12 +42,12 @@ describe('A page whose files only zauberflote-seed has', () => {
     }
     const photo = site.files.get(PHOTO)!;
     const made = await makeManifest([photo], photo.length, { mediaType: 'image/jpeg' });
-    const manifest = Buffer.from(made.manifest).toString('base64');
+    manifest = made.manifest;
+    // Its manifest is not in the page.
     site.page(
       '/',
       tracker.url,
-      `<script type="application/zauberflote-manifest">${manifest}</script>
-<img id="photo" alt="" data-zf-fallback="${PHOTO}" data-zf-hash="${made.id}">
+      `<img id="photo" alt="" data-zf-fallback="${PHOTO}" data-zf-hash="${made.id}">
 <img id="logo" alt="" ${site.mark(LOGO, 'sha384')}>`,
     );
     // Pages and scripts are there, the files never: the server that has them is down.
@@ -79,7 +80,8 @@ describe('A page whose files only zauberflote-seed has', () => {
     }
     const total = site.files.get(PHOTO)!.length + site.files.get(LOGO)!.length;
     const { peers, origin, store } = await bytes(browser);
-    assert.deepEqual({ peers, origin, store }, { peers: total, origin: 0, store: 0 });
+    const all = total + manifest.length;
+    assert.deepEqual({ peers, origin, store }, { peers: all, origin: 0, store: 0 });
     assert.equal(site.assetBytes, 0);
     const status = await seed.status(({ bytes }) => bytes >= total, 'what was sent');
     assert.deepEqual(status.sent, {

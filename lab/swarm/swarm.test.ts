@@ -43,12 +43,12 @@ class Swarm {
     this.world.origin.files.set(URL, this.file);
   }
 
-  visit(traits: Traits = {}): Visitor {
+  /** @param has without the manifest it is as if that were not in the page, without the fallback as if nobody knew where */
+  visit(traits: Traits = {}, has = { manifest: true, fallback: true }): Visitor {
     const visitor = new Visitor(this.world, traits);
     this.visitors.push(visitor);
-    // As if it were in the page.
-    visitor.manager.addManifest(this.manifest);
-    visitor.manager.download(this.hash, { fallback: URL }).then(
+    if (has.manifest) visitor.manager.addManifest(this.manifest);
+    visitor.manager.download(this.hash, has.fallback ? { fallback: URL } : {}).then(
       (blob) => this.endings.set(visitor, { blob }),
       (error: ZfError) => this.endings.set(visitor, { error }),
     );
@@ -185,6 +185,52 @@ describe('A swarm of real download managers and the real tracker registry', func
     const leecher = swarm.visit();
     await swarm.finish();
     await swarm.assertRight([leecher]);
+  });
+
+  for (const [fallback, rate] of [
+    [false, 1_000_000],
+    [true, 0],
+  ] as const)
+    it(`gets the manifest from visitors, too: ${fallback ? 'the origin is down' : 'no fallback'}`, async () => {
+      const swarm = new Swarm(7, 786_432, 'zf1');
+      await swarm.seed(2);
+      swarm.world.origin.rate = rate;
+      const from = swarm.world.clock.now;
+      const first = swarm.visit({}, { manifest: false, fallback });
+      await swarm.finish();
+      const took = swarm.world.clock.now - from;
+      const known = swarm.visit({}, { manifest: true, fallback });
+      const since = swarm.world.clock.now;
+      await swarm.finish();
+      await swarm.assertRight([first, known]);
+      assert.equal(swarm.world.origin.bytes, 0);
+      assert.equal(received([first], 'peers'), 786_432 + swarm.manifest.length);
+      const more = took - (swarm.world.clock.now - since);
+      assert.ok(more < 200, `${more} ms more than who knows it, by a latency of 40 ms`);
+    });
+
+  it('has the manifest from who got it from visitors, when the seeders are gone', async () => {
+    const swarm = new Swarm(8, 300_000, 'zf1');
+    const seeders = await swarm.seed(1);
+    const second = swarm.visit({}, { manifest: false, fallback: false });
+    await swarm.finish();
+    for (const seeder of seeders) seeder.vanish();
+    const third = swarm.visit({}, { manifest: false, fallback: false });
+    await swarm.finish();
+    await swarm.assertRight([second, third]);
+  });
+
+  it('takes no manifest but the right one, whoever lies, and ends where nobody has it', async () => {
+    const swarm = new Swarm(9, 300_000, 'zf1');
+    await swarm.seed(2, { lies: true });
+    await swarm.seed(1);
+    const leecher = swarm.visit({}, { manifest: false, fallback: false });
+    await swarm.finish();
+    await swarm.assertRight([leecher]);
+    const empty = new Swarm(10, 300_000, 'zf1');
+    const alone = empty.visit({}, { manifest: false, fallback: false });
+    await empty.finish();
+    assert.equal(empty.endings.get(alone)?.error?.code, 'no-source');
   });
 
   for (const seeders of [1, 3, 16])

@@ -3,6 +3,7 @@ import type { Content } from '../integrity/content-id.ts';
 import type { ContentStream, StreamSource } from './content-stream.ts';
 import type { DownloadContext } from './download.ts';
 import { Download } from './download.ts';
+import type { Found } from './lookup.ts';
 import type { DownloadOptions, Progress, StreamHead } from './types.ts';
 
 /**
@@ -28,6 +29,8 @@ export class ActiveDownload implements StreamSource {
   readonly #listeners = new Set<(progress: Progress) => void>();
   /** Those who read it, and what they hear of its progress. */
   readonly #streams = new Map<ContentStream, (progress: Progress) => void>();
+  /** Who has it, as the tracker last said. */
+  found: Found | undefined;
   #callers = 0;
   /** Such as read it may come back. */
   #wasStreamed = false;

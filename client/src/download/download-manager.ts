@@ -1,7 +1,7 @@
 import type { Fragment, Holdings, Init, PeerMessage, Refuse, Request } from '@zauberflote/proto';
 import { contentKey, MAX_REQUEST_BYTES, RefuseReason } from '@zauberflote/proto';
 import type { CloseReason, ConnectionHandlers, Connections } from '../connection/types.ts';
-import type { ChunkRange, TrackerReach } from '../engine/types.ts';
+import type { ChunkRange, EngineEvent, TrackerReach } from '../engine/types.ts';
 import { ZfError } from '../errors.ts';
 import type { Content } from '../integrity/content-id.ts';
 import { parseContentId } from '../integrity/content-id.ts';
@@ -22,6 +22,7 @@ import { ActiveDownload } from './active-download.ts';
 import { BlobReader } from './blob-reader.ts';
 import { ContentStream } from './content-stream.ts';
 import type { Download, DownloadContext } from './download.ts';
+import { keyOfManifested, Lookup } from './lookup.ts';
 import type { Sources } from './opening.ts';
 import { open } from './opening.ts';
 import { Requests } from './requests.ts';
@@ -55,7 +56,11 @@ export interface Stats {
 }
 
 /** A content that is here. */
-export type Asset = StoredAsset & { readonly content: Content };
+export type Asset = StoredAsset & {
+  readonly content: Content;
+  /** Its manifest, if it has one. */
+  readonly manifest: Uint8Array<ArrayBuffer> | undefined;
+};
 
 export interface ManagerOptions extends Pick<UploadOptions, 'upload' | 'maxUploadBytesPerSecond'> {
   /** Most bytes of contents that are kept for later pages. @default 0: nothing outlives the page */
@@ -71,11 +76,12 @@ export class DownloadManager implements Downloads {
   readonly #tracker: Tracker;
   readonly #connections: Connections;
   readonly #store: MemoryStore<Asset>;
-  readonly #sources: Sources;
+  readonly #sources: Omit<Sources, 'lookUp'>;
   readonly #reader = new BlobReader();
   readonly #uploads: Uploads;
   readonly #requests = new Requests();
   readonly #active = new Map<string, ActiveDownload>();
+  readonly #lookups = new Set<Lookup>();
   readonly #open = new Set<PeerId>();
   readonly #received: BytesBySource = { peers: 0, origin: 0, store: 0 };
   #closed = false;
@@ -202,7 +208,8 @@ export class DownloadManager implements Downloads {
     join(active);
     download.result
       .then((blob) => {
-        const old = this.#store.put(content.key, { content, blob });
+        const manifest = download.manifest?.bytes;
+        const old = this.#store.put(content.key, { content, blob, manifest });
         if (old.length > 0) this.#tracker.drop(old.map((asset) => asset.content));
         if (this.#uploads.serving) this.#tracker.have(content, blob.size);
         // Without a session and peers it came in one request, too.
@@ -214,12 +221,34 @@ export class DownloadManager implements Downloads {
     // Without consent, nothing that is here is looked at.
     const { state } = this.#tracker;
     const mayRecall = this.#sources.kept.isOpen && state !== 'suspended' && state !== 'closed';
-    void open(download, active.leaving.signal, this.#sources, mayRecall, () => {
-      download.begin();
-      // Asking may have shown that there is none, or none at the moment.
-      const reach = reachOf(this.#tracker.state);
-      if (reach !== 'there') download.tell({ type: 'tracker', reach });
-    });
+    const sources = { ...this.#sources, lookUp: () => this.#lookUp(active) };
+    void open(download, active.leaving.signal, sources, mayRecall, () => this.#begin(download));
+  }
+
+  #begin(download: Download): void {
+    download.begin();
+    // Asking may have shown that there is none, or none at the moment.
+    const reach = reachOf(this.#tracker.state);
+    if (reach !== 'there') download.tell({ type: 'tracker', reach });
+  }
+
+  /** Asks those for its manifest who have a content, or download it, as they are connected to for that. */
+  #lookUp({ download, found }: ActiveDownload): Download {
+    const connect = (peer: PeerId) => {
+      if (this.#connections.isOpen(peer)) this.#connect(peer);
+    };
+    const context = Object.assign(this.#context(), { connect, ask() {}, lease() {} });
+    const lookup = new Lookup(download.content, context);
+    this.#lookups.add(lookup);
+    lookup.result
+      .catch(() => {}) // The origin may have it.
+      .finally(() => {
+        this.#lookups.delete(lookup);
+        addBytes(this.#received, lookup.bytes);
+      });
+    this.#begin(lookup);
+    if (found) lookup.found(download.content.key, found);
+    return lookup;
   }
 
   /** The visitor went to or from mobile data: announces what is here, or takes it back. */
@@ -245,7 +274,17 @@ export class DownloadManager implements Downloads {
 
   #servable(key: string): Servable | undefined {
     const stored = this.#store.get(key);
-    return stored ? this.#reader.servable(stored.blob) : this.#active.get(key)?.download;
+    if (stored) return this.#reader.servable(stored.blob);
+    const manifest = this.#manifest(key);
+    if (!manifest) return this.#active.get(key)?.download;
+    const { length: size } = manifest;
+    return { size, read: (offset, length) => manifest.subarray(offset, offset + length) };
+  }
+
+  /** If it is the key of one, of a content that is here or is downloaded. */
+  #manifest(key: string): Uint8Array<ArrayBuffer> | undefined {
+    const of = keyOfManifested(key) ?? '';
+    return this.#store.get(of)?.manifest ?? this.#active.get(of)?.download.manifest?.bytes;
   }
 
   /** A download is over, or nobody wants it any more. */
@@ -332,7 +371,11 @@ export class DownloadManager implements Downloads {
   }
 
   #onPeers({ contentKey, ...found }: SwarmReply): void {
-    this.#active.get(contentKey)?.download.tell({ type: 'holders', ...found });
+    const active = this.#active.get(contentKey);
+    if (!active) return;
+    active.found = found;
+    active.download.tell({ type: 'holders', ...found });
+    for (const lookup of this.#lookups) lookup.found(contentKey, found);
   }
 
   #onClose(peer: PeerId, reason: CloseReason): void {
@@ -364,7 +407,7 @@ export class DownloadManager implements Downloads {
       case 'got':
       case 'coming': {
         const { content, chunks } = body.value;
-        this.#active.get(contentKey(content!))?.download.tell({ type: body.case, peer, chunks });
+        this.#tell(contentKey(content!), { type: body.case, peer, chunks });
         break;
       }
       case 'received':
@@ -374,15 +417,19 @@ export class DownloadManager implements Downloads {
 
   #holdings(peer: PeerId, { content, size, ...holdings }: Holdings): void {
     const key = contentKey(content!); // The codec checked that it is there.
-    const stored = this.#store.get(key);
-    if (!stored)
-      this.#active
-        .get(key)
-        ?.download.tell({ type: 'holdings', peer, size: Number(size), ...holdings });
+    const held = this.#store.get(key)?.blob.size ?? this.#manifest(key)?.length;
+    if (held === undefined)
+      this.#tell(key, { type: 'holdings', peer, size: Number(size), ...holdings });
     else if (!holdings.complete && this.#uploads.serving) {
-      const value = { content: content!, size: BigInt(stored.blob.size), complete: true };
+      const value = { content: content!, size: BigInt(held), complete: true };
       this.#connections.send(peer, { case: 'holdings', value });
     }
+  }
+
+  /** Tells those who download a content. */
+  #tell(key: string, event: EngineEvent): void {
+    this.#active.get(key)?.download.tell(event);
+    for (const lookup of this.#lookups) if (lookup.content.key === key) lookup.tell(event);
   }
 
   #refused(peer: PeerId, { requestId, reason }: Refuse): void {
@@ -404,8 +451,9 @@ export class DownloadManager implements Downloads {
     request.download.receive(peer, request.chunk, request.base + offset, data);
   }
 
-  #tellAll(event: Parameters<Download['tell']>[0]): void {
-    for (const { download } of [...this.#active.values()]) download.tell(event);
+  #tellAll(event: EngineEvent): void {
+    const downloads = [...this.#active.values()].map(({ download }) => download);
+    for (const download of [...downloads, ...this.#lookups]) download.tell(event);
   }
 }
 

@@ -122,7 +122,12 @@ export class Download implements Servable {
     return this.#bytes.read(offset, length) ?? this.#engine?.expects(offset, length);
   }
 
-  /** What the manifest says, once it is known. */
+  /** Once it is known. */
+  get manifest(): ManifestInfo | undefined {
+    return this.#manifest;
+  }
+
+  /** What it says. */
   get proven(): StreamHead | undefined {
     const manifest = this.#manifest;
     return manifest && { size: manifest.size, type: manifest.mediaType || this.#mediaType };
@@ -184,9 +189,10 @@ export class Download implements Servable {
   }
 
   /** All of it is here, verified: it came as a whole, or an earlier page kept it. */
-  setBody(blob: Blob, from: 'origin' | 'store'): void {
+  setBody(blob: Blob, from: 'origin' | 'store', manifest?: ManifestInfo): void {
     if (this.#aborted || this.#engine?.ended) return;
     this.isWhole = true;
+    this.#manifest = manifest;
     if (from === 'store') this.bytes.store += blob.size;
     // They heard of no chunk, and would not hear of the whole either.
     const value = { content: this.content, size: BigInt(blob.size), complete: true };

@@ -52,7 +52,10 @@ export async function obtainManifest(
   if (known) return { manifest: known };
   const id = formatContentId(content);
   if (url === undefined)
-    throw new ZfError('no-source', `there is no manifest for ${id} and no fallback URL`);
+    throw new ZfError(
+      'no-source',
+      `there is no manifest for ${id} in the page, nor with a visitor who can be reached, and no fallback URL`,
+    );
   const origin = { ...rest, url };
   const obtained = (await beside(content, origin)) ?? (await fromFile(content, origin));
   if (!obtained)

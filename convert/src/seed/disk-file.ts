@@ -13,6 +13,8 @@ export interface DiskFile {
   readonly manifestState: string | undefined;
   /** In bytes, of every chunk but the last. */
   readonly chunkSize: number;
+  /** What pages with its `zf1-` id need first. */
+  readonly manifest: Uint8Array<ArrayBuffer>;
   /** SHA-256 of each chunk, 32 bytes each. */
   readonly hashes: Uint8Array;
   /** What pages may call it. */

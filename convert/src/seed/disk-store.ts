@@ -113,6 +113,6 @@ export class DiskStore extends MemoryStore<Asset> {
       }
     };
     const blob = new DiskBlob(read, 0, file.size);
-    this.#held.set(content.key, { content, blob, file, others });
+    this.#held.set(content.key, { content, blob, manifest: file.manifest, file, others });
   }
 }

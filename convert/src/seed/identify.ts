@@ -35,9 +35,11 @@ export async function identify(
   const isTheirs = !!beside?.bytes.equals(hashed.manifest);
   if (beside && !isTheirs) hashed = await hash(found, usual, options);
   const { path, name, size, state, manifestState } = found;
-  const { chunkSize, chunkSha256: hashes } = decodeManifest(hashed.manifest);
+  const { manifest } = hashed;
+  // A part of the same memory.
+  const { chunkSize, chunkSha256: hashes } = decodeManifest(manifest);
   const contents = options.forms.map((form) => parseContentId(hashed.ids[form]));
-  const file = { path, name, size, state, manifestState, chunkSize, hashes, contents };
+  const file = { path, name, size, state, manifestState, chunkSize, manifest, hashes, contents };
   return { file, isManifestWrong: manifestState !== undefined && !isTheirs };
 }
 
