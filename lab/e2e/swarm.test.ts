@@ -69,7 +69,7 @@ describe('Visitors in real browsers', () => {
   });
 
   it('load in parallel from three, and complete when two of them are killed on the way', async () => {
-    const file = randomBytes(48_000_000);
+    const file = randomBytes(24_000_000);
     site.add('/a/big.bin', file);
     const start = `zauberflote.download('${site.mark('/a/big.bin').split('"')[3]}', { fallback: '/a/big.bin' })
       .then(async (blob) => {
@@ -79,7 +79,7 @@ describe('Visitors in real browsers', () => {
     site.page('/empty', tracker.url, '');
     // Else two of them are done before the third is needed.
     const empty = site.pages.get('/empty') as string;
-    const slow = empty.replace(' async>', ' data-max-upload-bytes-per-second="6000000" async>');
+    const slow = empty.replace(' async>', ' data-max-upload-bytes-per-second="4000000" async>');
     assert.notEqual(slow, empty);
     site.pages.set('/empty', slow);
     const seeders = [await open('/empty'), await open('/empty'), await open('/empty')];
