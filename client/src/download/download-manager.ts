@@ -1,7 +1,7 @@
-import type { Fragment, Holdings, Init, PeerMessage, Refuse, Request } from '@zauberflote/proto';
-import { contentKey, MAX_REQUEST_BYTES, RefuseReason } from '@zauberflote/proto';
+import type { Holdings, PeerMessage } from '@zauberflote/proto';
+import { contentKey } from '@zauberflote/proto';
 import type { CloseReason, ConnectionHandlers, Connections } from '../connection/types.ts';
-import type { ChunkRange, EngineEvent, TrackerReach } from '../engine/types.ts';
+import type { EngineEvent, TrackerReach } from '../engine/types.ts';
 import { ZfError } from '../errors.ts';
 import type { Content } from '../integrity/content-id.ts';
 import { parseContentId } from '../integrity/content-id.ts';
@@ -19,13 +19,13 @@ import type {
   TrackerState,
 } from '../tracker/types.ts';
 import { ActiveDownload } from './active-download.ts';
+import { Asking } from './asking.ts';
 import { BlobReader } from './blob-reader.ts';
 import { ContentStream } from './content-stream.ts';
 import type { Download, DownloadContext } from './download.ts';
 import { keyOfManifested, Lookup } from './lookup.ts';
 import type { Sources } from './opening.ts';
 import { open } from './opening.ts';
-import { Requests } from './requests.ts';
 import type { BytesBySource, DownloadOptions, Downloads, StreamOptions } from './types.ts';
 import type { Servable, UploadOptions } from './uploads.ts';
 import { Uploads } from './uploads.ts';
@@ -79,7 +79,7 @@ export class DownloadManager implements Downloads {
   readonly #sources: Omit<Sources, 'lookUp'>;
   readonly #reader = new BlobReader();
   readonly #uploads: Uploads;
-  readonly #requests = new Requests();
+  readonly #asking: Asking;
   readonly #active = new Map<string, ActiveDownload>();
   readonly #lookups = new Set<Lookup>();
   readonly #open = new Set<PeerId>();
@@ -106,7 +106,7 @@ export class DownloadManager implements Downloads {
       onPeers: (reply) => this.#onPeers(reply),
       onGrant: (contentKey, grant) =>
         this.#active.get(contentKey)?.download.tell({ type: 'grant', ...grant }),
-      firstRequest: (peer) => this.#firstRequest(peer),
+      firstRequest: (peer) => this.#asking.first(peer, this.#active.values()),
       onOpen: (peer, hasAsked) => this.#onOpen(peer, hasAsked),
       onMessage: (peer, message) => this.#onMessage(peer, message),
       onClose: (peer, reason) => this.#onClose(peer, reason),
@@ -114,6 +114,7 @@ export class DownloadManager implements Downloads {
     });
     this.#tracker = network.tracker;
     this.#connections = network.connections;
+    this.#asking = new Asking(network.connections);
     this.#uploads = new Uploads(network.connections, (key) => this.#servable(key), platform, {
       ...options,
       onServing: (serving) => this.#onServing(serving),
@@ -314,7 +315,7 @@ export class DownloadManager implements Downloads {
       lease: (content, lease) => void this.#tracker.lease(content, lease),
       send: (peer, body) => this.#connections.send(peer, body),
       connect: (peer) => this.#connect(peer),
-      request: (download, peer, range) => this.#request(download, peer, range),
+      request: (...what) => this.#asking.request(...what),
       bar: (peer) => this.#connections.disconnect(peer, 'malformed'),
       ready: () => uploads.ready(),
     };
@@ -327,47 +328,9 @@ export class DownloadManager implements Downloads {
     });
   }
 
-  #firstRequest(peer: PeerId): Init<Request> | undefined {
-    for (const { download } of this.#active.values()) {
-      const range = download.first(peer);
-      if (range) return this.#note(download, peer, range, 0, true);
-    }
-    return undefined;
-  }
-
   #onOpen(peer: PeerId, hasAsked: boolean): void {
     this.#open.add(peer);
-    if (!hasAsked) this.#requests.dropFirst(peer);
-    this.#tellAll({ type: 'open', peer });
-    // Meanwhile others were asked for it.
-    const requestId = this.#requests.dropFirst(peer);
-    if (requestId) this.#connections.send(peer, { case: 'cancel', value: { requestId } });
-  }
-
-  #request(download: Download, peer: PeerId, range: ChunkRange): (() => void) | undefined {
-    if (!this.#connections.isOpen(peer)) return undefined;
-    const first = range.isFirst ? this.#requests.takeFirst(peer) : undefined;
-    const ids = first ? [first] : [];
-    for (let base = first ? MAX_REQUEST_BYTES : 0; base < range.length; base += MAX_REQUEST_BYTES) {
-      const value = this.#note(download, peer, range, base);
-      this.#connections.send(peer, { case: 'request', value });
-      ids.push(value.requestId);
-    }
-    return () => {
-      for (const requestId of ids)
-        if (this.#requests.delete(peer, requestId))
-          this.#connections.send(peer, { case: 'cancel', value: { requestId } });
-    };
-  }
-
-  /** Notes a request of what begins at `base` in the chunk, as long as one may be. */
-  #note(download: Download, peer: PeerId, range: ChunkRange, base: number, isFirst?: boolean) {
-    const { chunk, offset, length } = range;
-    const part = Math.min(MAX_REQUEST_BYTES, length - base);
-    const open = { download, chunk, base, length: part, missing: part };
-    const requestId = this.#requests.add(peer, open, isFirst);
-    const { content } = download;
-    return { requestId, content, offset: BigInt(offset + base), length: part };
+    this.#asking.opened(peer, hasAsked, () => this.#tellAll({ type: 'open', peer }));
   }
 
   #onPeers({ contentKey, ...found }: SwarmReply): void {
@@ -381,7 +344,7 @@ export class DownloadManager implements Downloads {
   #onClose(peer: PeerId, reason: CloseReason): void {
     this.#open.delete(peer);
     this.#uploads.closed(peer);
-    this.#requests.closed(peer);
+    this.#asking.closed(peer);
     const isBusy = reason === 'busy';
     this.#tellAll({ type: 'close', peer, barred: reason === 'malformed', isBusy });
   }
@@ -396,10 +359,10 @@ export class DownloadManager implements Downloads {
         this.#uploads.cancel(peer, body.value.requestId);
         break;
       case 'refuse':
-        this.#refused(peer, body.value);
+        this.#asking.refused(peer, body.value);
         break;
       case 'fragment':
-        this.#fragment(peer, body.value);
+        this.#asking.fragment(peer, body.value);
         break;
       case 'holdings':
         this.#holdings(peer, body.value);
@@ -430,25 +393,6 @@ export class DownloadManager implements Downloads {
   #tell(key: string, event: EngineEvent): void {
     this.#active.get(key)?.download.tell(event);
     for (const lookup of this.#lookups) if (lookup.content.key === key) lookup.tell(event);
-  }
-
-  #refused(peer: PeerId, { requestId, reason }: Refuse): void {
-    const request = this.#requests.get(peer, requestId);
-    if (!request) return;
-    this.#requests.delete(peer, requestId);
-    const lasting = reason !== RefuseReason.BUSY;
-    request.download.tell({ type: 'refused', peer, chunk: request.chunk, lasting });
-  }
-
-  #fragment(peer: PeerId, { requestId, offset, data }: Fragment): void {
-    const request = this.#requests.get(peer, requestId);
-    if (!request) return;
-    if (offset + data.length > request.length)
-      return this.#connections.disconnect(peer, 'malformed');
-    // Bytes that come twice end it early; the engine bars who sends them.
-    request.missing -= data.length;
-    if (request.missing <= 0) this.#requests.delete(peer, requestId);
-    request.download.receive(peer, request.chunk, request.base + offset, data);
   }
 
   #tellAll(event: EngineEvent): void {
