@@ -104,7 +104,7 @@ async function markElements(marker: Marker): Promise<void> {
           : 'without JavaScript it could not be shown';
       const named = get(element, 'src') ?? get(element, 'href') ?? '';
       if ((isNamed || (tagName === 'image' && place === 'foreign')) && named)
-        marker.skip(element, place, why, named);
+        marker.leave(element, place, why, named);
       continue;
     }
     await marker.attempt(element, async () => {
@@ -135,7 +135,7 @@ function other(marker: Marker, element: Element): void {
     iframe: 'frames always come from the server',
     link: 'browsers fetch icons before scripts run',
   };
-  marker.skip(
+  marker.leave(
     element,
     'kind',
     why[element.tagName] ?? `<${element.tagName}> is marked by hand only`,

@@ -79,7 +79,7 @@ export async function markStyle(marker: Marker, link: Element): Promise<void> {
   marker.mark(link, [change], shownPart(marker, link, false));
   const files = (await countFiles(marker, change)) ?? 0;
   if (files > 0)
-    marker.skip(
+    marker.leave(
       link,
       'css-files',
       `the ${files} files it names come by HTTP, unless zf-preload links mark them`,

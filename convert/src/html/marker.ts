@@ -72,7 +72,7 @@ export class Marker {
     if (target.kind === 'file') this.#preloaded.add(target.path);
   }
 
-  skip(element: Element, reason: Reason, detail: string, url = ''): void {
+  leave(element: Element, reason: Reason, detail: string, url = ''): void {
     const tag = this.tree.startTag(element);
     const text = tag ? this.tree.text.slice(tag.start, tag.end).replaceAll(/\s+/g, ' ') : '';
     this.skips.push({
@@ -91,7 +91,7 @@ export class Marker {
       await work();
     } catch (error) {
       if (!(error instanceof Stays)) throw error;
-      this.skip(element, error.reason, error.message, error.url);
+      this.leave(element, error.reason, error.message, error.url);
     }
   }
 
