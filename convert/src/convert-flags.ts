@@ -1,17 +1,14 @@
 import { parseArgs } from 'node:util';
 import version from '../package.json' with { type: 'json' };
-import { KINDS, type Kind, type PageOptions } from './html/types.ts';
-import { SiteUrls } from './html/urls.ts';
+import {
+  DEFAULT_FLAGS,
+  MAX_INLINE_MANIFESTS_BYTES,
+  MIN_ASSET_BYTES,
+  type SiteSettings,
+  siteSettings,
+} from './convert-settings.ts';
+import { KINDS } from './html/types.ts';
 import { CLIENT_FOLDER, WORKER_FILE } from './site/stamp.ts';
-
-/**
- * What a server sends at once, before it waits for an answer: ten packets (RFC 6928). To ask anybody else takes longer
- * than all of a smaller file.
- */
-export const MIN_ASSET_BYTES = 14_600;
-
-/** Of the manifests in one page, in base64: as long as they come, the browser sees nothing of the page behind them. */
-export const MAX_INLINE_MANIFESTS_BYTES = 16_384;
 
 export const USAGE = `Usage: zauberflote-convert [options] SITE --out FOLDER --tracker wss://TRACKER/
 
@@ -42,13 +39,9 @@ Exit status: 0; 1 if a file could not be read or written (then nothing is writte
 difference; 2 for wrong options.
 `;
 
-export interface Settings {
+export interface Settings extends SiteSettings {
   readonly site: string;
   readonly out: string | undefined;
-  readonly urls: SiteUrls;
-  readonly page: PageOptions;
-  readonly excluded: readonly string[];
-  readonly withClient: boolean;
   readonly force: boolean;
   readonly check: boolean;
   readonly json: boolean;
@@ -69,9 +62,9 @@ export function parseFlags(args: readonly string[]): Settings | string {
       script: { type: 'string' },
       'base-url': { type: 'string' },
       worker: { type: 'boolean', default: false },
-      mark: { type: 'string', multiple: true, default: ['pictures,scripts'] },
-      'min-size': { type: 'string', default: String(MIN_ASSET_BYTES) },
-      'max-inline': { type: 'string', default: String(MAX_INLINE_MANIFESTS_BYTES) },
+      mark: { type: 'string', multiple: true, default: [...DEFAULT_FLAGS.mark] },
+      'min-size': { type: 'string', default: DEFAULT_FLAGS.minSize },
+      'max-inline': { type: 'string', default: DEFAULT_FLAGS.maxInline },
       exclude: { type: 'string', multiple: true, default: [] },
       'no-noscript': { type: 'boolean', default: false },
       force: { type: 'boolean', default: false },
@@ -92,57 +85,17 @@ export function parseFlags(args: readonly string[]): Settings | string {
   const { out, check } = values;
   if (out === '' || (out === undefined && !check))
     throw new Error('--out is missing: the folder to write to, as --out ./dist');
-  const trackers = values.tracker.flatMap((urls) => urls.split(/\s+/)).filter(Boolean);
-  if (trackers.length === 0)
-    throw new Error('--tracker is missing: the address of your tracker, as wss://tracker.example/');
-  for (const tracker of trackers)
-    if (!/^wss?:$/.test(URL.parse(tracker)?.protocol ?? ''))
-      throw new Error(`--tracker takes an address of ws: or wss:, not '${tracker}'`);
-  const baseUrl = values['base-url'];
-  if (baseUrl !== undefined && !/^https?:$/.test(URL.parse(baseUrl)?.protocol ?? ''))
-    throw new Error(`--base-url takes an address of http: or https:, not '${baseUrl}'`);
-  const urls = new SiteUrls(baseUrl);
-  if (values.script !== undefined && !isScript(values.script))
-    throw new Error(
-      `--script takes an address of http: or https:, or one from the root as /zauberflote.js, not '${values.script}'`,
-    );
-  return {
-    site,
-    out,
-    urls,
-    page: {
-      minSize: bytesOf('--min-size', values['min-size']),
-      maxInlineBytes: bytesOf('--max-inline', values['max-inline']),
-      kinds: kindsOf([...values.mark, ...(values.worker ? ['media'] : [])]),
-      worker: values.worker ? `${urls.root}${WORKER_FILE}` : undefined,
-      noscript: !values['no-noscript'],
-      script: values.script ?? `${urls.root}${CLIENT_FOLDER}/zauberflote.js`,
-      trackers,
-    },
-    excluded: values.exclude,
-    withClient: values.script === undefined,
-    force: values.force,
-    check,
-    json: values.json,
-    verbose: values.verbose,
-  };
-}
-
-/** From any page it has to be the same. */
-function isScript(url: string): boolean {
-  return /^https?:\/\/./i.test(url) ? URL.canParse(url) : url.startsWith('/');
-}
-
-function bytesOf(flag: string, digits: string): number {
-  if (/^\d{1,15}$/.test(digits)) return Number(digits);
-  throw new Error(`${flag} takes a whole number of bytes, not '${digits}'`);
-}
-
-function kindsOf(lists: readonly string[]): ReadonlySet<Kind> {
-  // What is given replaces the default, which comes as one of them only when nothing is given.
-  const words = lists.flatMap((list) => list.split(',')).map((word) => word.trim());
-  for (const word of words)
-    if (!(KINDS as readonly string[]).includes(word))
-      throw new Error(`--mark takes ${KINDS.join(', ')}, with commas, not '${word}'`);
-  return new Set(words as Kind[]);
+  const { force, json, verbose } = values;
+  const settings = siteSettings({
+    tracker: values.tracker,
+    script: values.script,
+    baseUrl: values['base-url'],
+    worker: values.worker,
+    mark: values.mark,
+    minSize: values['min-size'],
+    maxInline: values['max-inline'],
+    exclude: values.exclude,
+    noscript: !values['no-noscript'],
+  });
+  return { ...settings, site, out, force, check, json, verbose };
 }

@@ -76,9 +76,9 @@ export async function convertPage(
   if (marker.marks.length === 0) return { bytes: original, marks: [], skips, beside: [] };
   const { inline, beside } = share([...marker.assets.values()], options.maxInlineBytes);
   const block = headBlock({
-    script: options.script,
+    script: urls.own(options.script, base),
     tracker: options.trackers.join(' '),
-    worker: options.worker,
+    worker: options.worker && urls.own(options.worker, base),
     manifests: inline.map(({ manifest }) => manifest),
     hasTwins: marker.hasTwins,
   });

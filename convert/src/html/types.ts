@@ -66,7 +66,7 @@ export interface PageOptions {
   readonly kinds: ReadonlySet<Kind>;
   /** Whether pictures and others get a twin for those without JavaScript. */
   readonly noscript: boolean;
-  /** Address of zauberflote.js. */
+  /** Address of zauberflote.js; from the site's folder where it begins with `./`, as that of the worker may. */
   readonly script: string;
   readonly trackers: readonly string[];
   /** Address of zauberflote-sw.js, by which media play while they come; undefined: there is none. */

@@ -11,19 +11,41 @@ const UNKNOWN_HOST = 'http://site.invalid/';
 /** The addresses of a site: its folder is what the base URL names. */
 export class SiteUrls {
   readonly #base: URL;
+  readonly #isMovable: boolean;
+
+  /**
+   * A site below a path, on a host that nobody named.
+   * @param path from the root of the host; undefined: pages name the site's own files from where they are themselves,
+   * so that it can be put anywhere
+   */
+  static below(path: string | undefined): SiteUrls {
+    return new SiteUrls(new URL(path ?? '/', UNKNOWN_HOST).href, path === undefined);
+  }
 
   /** @param base absolute, http or https; its path is taken to end in a slash */
-  constructor(base = UNKNOWN_HOST) {
+  constructor(base = UNKNOWN_HOST, isMovable = false) {
     const url = new URL(base);
     if (!url.pathname.endsWith('/')) url.pathname += '/';
     url.search = '';
     url.hash = '';
     this.#base = url;
+    this.#isMovable = isMovable;
   }
 
-  /** Of the site's folder, from the root of the host: `/` or `/shop/`. */
+  /** Of the site's folder, from the root of the host: `/` or `/shop/`; `./` if it can be put anywhere. */
   get root(): string {
-    return this.#base.pathname;
+    return this.#isMovable ? './' : this.#base.pathname;
+  }
+
+  /**
+   * How a page names a file of ours.
+   * @param address as the root and a path make it, or any other
+   * @param from where the page is, or what its `<base>` says
+   */
+  own(address: string, from: URL): string {
+    if (!address.startsWith('./')) return address;
+    const folders = from.pathname.split('/').length - 2;
+    return folders > 0 ? '../'.repeat(folders) + address.slice(2) : address;
   }
 
   /** Of the host, as policies name it; undefined if that is not known. */

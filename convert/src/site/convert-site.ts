@@ -79,9 +79,10 @@ export async function convertSite(options: SiteOptions, sink: Sink): Promise<Sit
     reports.push({ page: path, marks: page.marks, skips: page.skips });
   }
   for (const path of compressed)
-    if (changed.has(path.replace(/\.\w+$/, '')))
+    if (changed.has(path.replace(/\.\w+$/, ''))) {
       leftOut.push({ path, why: 'it is the page as it was; compress the new one' });
-    else await sink.copy(path);
+      await sink.drop?.(path);
+    } else await sink.copy(path);
   const generated: string[] = [];
   const generate = async (path: string, bytes: Uint8Array) => {
     await sink.write(path, bytes, 0o644);

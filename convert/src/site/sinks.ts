@@ -25,6 +25,8 @@ export interface Sink {
   /** As it is in the site. */
   copy(path: string): Promise<void>;
   write(path: string, bytes: Uint8Array, mode: number): Promise<void>;
+  /** A file of the site that is not to be in it any more. */
+  drop?(path: string): Promise<void>;
 }
 
 /** Writes into a folder beside the one that is meant, and puts it there when all of it is done. */
