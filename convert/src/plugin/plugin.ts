@@ -28,7 +28,7 @@ export function zauberflote(options: ZauberfloteOptions): ZauberflotePlugin {
     const { settings, root } = read();
     if (options.out !== undefined && options.site === undefined && seen.size > 1)
       throw new Error(
-        `'out' can take one output folder, and there are ${[...seen].join(' and ')}; name one of them as 'site'`,
+        `'out' can take one output folder, and there are ${[...seen].toSorted().join(' and ')}; name one of them as 'site'`,
       );
     return {
       site: options.site === undefined ? site : resolve(root, options.site),
@@ -101,7 +101,7 @@ export function zauberflote(options: ZauberfloteOptions): ZauberflotePlugin {
     closeBundle() {
       if (pages === 0)
         this.warn(
-          `no page (.html) is in ${[...seen].join(' or ')}, so nothing was done; where pages are written by something that runs after the bundler, run zauberflote-convert after that`,
+          `no page (.html) is in ${[...seen].toSorted().join(' or ')}, so nothing was done; where pages are written by something that runs after the bundler, run zauberflote-convert after that`,
         );
     },
   };

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { build, createLogger, createServer, type InlineConfig, type Rollup } from 'vite';
 import type { ZauberfloteOptions } from './index.ts';
 import zauberflote from './index.ts';
@@ -42,7 +42,13 @@ describe('zauberflote() in Vite', () => {
     const logger = createLogger('silent');
     logger.info = (message) => void said.info.push(message);
     logger.warn = (message) => void said.warn.push(message);
-    return { root: project.root, configFile: false, logLevel: 'silent', customLogger: logger, ...more };
+    return {
+      root: project.root,
+      configFile: false,
+      logLevel: 'silent',
+      customLogger: logger,
+      ...more,
+    };
   };
   const run = (options: Partial<ZauberfloteOptions> = {}, more: InlineConfig = {}) =>
     build(config({ plugins: [zauberflote({ tracker: TRACKER, ...options })], ...more }));
@@ -180,28 +186,33 @@ describe('zauberflote() in Vite', () => {
     const watcher = (await run({}, { build: { watch: {} } })) as Rollup.RollupWatcher;
     const next = () =>
       new Promise<string>((resolve) => {
-        const listen = (event: { code: string; result?: unknown }) => {
-          if (event.code !== 'END' && event.code !== 'ERROR') return;
+        const listen = ({ code }: { code: string }) => {
+          if (code !== 'BUNDLE_END' && code !== 'ERROR') return;
           watcher.off('event', listen);
-          resolve(event.code);
+          resolve(code);
         };
         watcher.on('event', listen);
       });
+    const change = (title: string) => {
+      const done = next();
+      project.put('main.js', large(`document.title = '${title}';`));
+      return done;
+    };
     try {
-      assert.equal(await next(), 'END');
+      assert.equal(await next(), 'BUNDLE_END');
       const first = project.read('dist/index.html');
-      let done = next();
-      project.put('hero.jpg', picture('new'));
-      assert.equal(await done, 'END');
+      assert.equal(await change('two'), 'BUNDLE_END');
       const second = project.read('dist/index.html');
       assert.notEqual(second, first);
-      assert.match(second, /data-zf-hash/);
-      done = next();
+      assert.match(second, /<script type="module" crossorigin data-zf-fallback/);
       project.put('public/zauberflote/own.txt', 'x');
       project.put('dist/zauberflote/own.txt', 'x');
-      project.put('main.js', large('document.title = 2;'));
-      await done;
-      project.put('main.js', large('document.title = 3;'));
+      assert.equal(await change('three'), 'ERROR');
+      assert.doesNotMatch(project.read('dist/index.html'), /data-zf/);
+      rmSync(project.at('public/zauberflote'), { recursive: true });
+      rmSync(project.at('dist/zauberflote/own.txt'));
+      assert.equal(await change('two'), 'BUNDLE_END');
+      assert.equal(project.read('dist/index.html'), second);
     } finally {
       await watcher.close();
     }

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import {
   chmod,
   copyFile,
@@ -17,6 +17,13 @@ import type { Sink } from './sinks.ts';
 import { PAGE } from './site-files.ts';
 import { readStamp, STAMP } from './stamp.ts';
 
+/** Of a file that takes the place of another, if there is one, which is kept until all have theirs. */
+interface Place {
+  readonly from: string;
+  readonly to: string;
+  readonly old: string;
+}
+
 /**
  * Changes a folder where it is, for one that a bundler wrote and others watch: only files that come out different are
  * touched. They are written beside the folder first. Pages take their place after all that they name, one by one, so that the
@@ -30,6 +37,8 @@ export class Updater implements Sink, Unfinished {
   readonly #staged: string[] = [];
   readonly #written = new Set<string>();
   readonly #dropped: string[] = [];
+  /** Folders that were not there. */
+  readonly #made: string[] = [];
   #state: 'writing' | 'committing' | 'done' = 'writing';
 
   private constructor(folder: string, unfinished: string, earlier: readonly string[]) {
@@ -48,6 +57,7 @@ export class Updater implements Sink, Unfinished {
   /** It is there already, or is made with what goes into it. */
   async folder(path: string): Promise<void> {
     this.#written.add(path);
+    if (!existsSync(join(this.#folder, path))) this.#made.push(path);
   }
 
   async link(): Promise<void> {}
@@ -74,27 +84,44 @@ export class Updater implements Sink, Unfinished {
     return this.#state === 'writing';
   }
 
-  /** Puts everything in its place, and takes away what an earlier conversion left. */
+  /**
+   * Puts everything in its place, and takes away what an earlier conversion left.
+   * @throws {Error} if that cannot be done; then the folder is as it was
+   */
   async commit(): Promise<void> {
     this.#state = 'committing';
+    const done: Place[] = [];
     try {
-      const moves = this.#staged.map((path, i) => ({
-        path,
-        from: join(this.#unfinished, String(i)),
-      }));
-      // The stamp says first what is ours: who is stopped in between finds it next time.
-      const rank = (path: string) => (path === STAMP ? 0 : PAGE.test(path) ? 2 : 1);
-      for (const { path, from } of moves.toSorted((a, b) => rank(a.path) - rank(b.path))) {
-        await mkdir(dirname(join(this.#folder, path)), { recursive: true });
-        await move(from, join(this.#folder, path));
+      for (const place of this.#places()) {
+        await mkdir(dirname(place.to), { recursive: true });
+        await copyFile(place.to, place.old).catch((error: NodeJS.ErrnoException) => {
+          if (error.code !== 'ENOENT') throw error;
+        });
+        await move(place.from, place.to);
+        done.push(place);
       }
-      const old = [...this.#dropped, ...this.#earlier.filter((path) => !this.#written.has(path))];
-      // What is in a folder goes before it.
-      for (const path of old.toSorted().toReversed()) await remove(join(this.#folder, path));
-      this.#state = 'done';
-    } finally {
+    } catch (error) {
+      for (const { to, old } of done.toReversed())
+        await (existsSync(old) ? move(old, to) : rm(to, { force: true }));
+      for (const folder of this.#made) await remove(join(this.#folder, folder));
       await rm(this.#unfinished, { recursive: true, force: true });
+      throw error;
     }
+    this.#state = 'done';
+    await rm(this.#unfinished, { recursive: true, force: true });
+    const old = [...this.#dropped, ...this.#earlier.filter((path) => !this.#written.has(path))];
+    // What is in a folder goes before it.
+    for (const path of old.toSorted().toReversed()) await remove(join(this.#folder, path));
+  }
+
+  /** In the order in which they are taken. */
+  #places(): Place[] {
+    // The stamp says first what is ours: who is stopped in between finds it next time.
+    const rank = (path: string) => (path === STAMP ? 0 : PAGE.test(path) ? 2 : 1);
+    return this.#staged
+      .map((path, i) => ({ path, rank: rank(path), from: join(this.#unfinished, String(i)) }))
+      .toSorted((a, b) => a.rank - b.rank)
+      .map(({ path, from }) => ({ from, to: join(this.#folder, path), old: `${from}.old` }));
   }
 
   discard(): void {
