@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { build, createLogger, createServer, type InlineConfig, type Rollup } from 'vite';
+import {
+  build,
+  createLogger,
+  createServer,
+  type InlineConfig,
+  type Plugin,
+  type Rollup,
+} from 'vite';
 import type { ZauberfloteOptions } from './index.ts';
 import zauberflote from './index.ts';
 import { large, Project, picture, TRACKER } from './testing/project.ts';
@@ -120,6 +128,30 @@ describe('zauberflote() in Vite', () => {
       assert.match(page, /<script type="module" crossorigin src="\/assets\//);
       assert.match(page, /<img data-zf-fallback="\/assets\/hero/);
     }
+  });
+
+  it('marks scripts whose integrity other plugins wrote, if it is right', async () => {
+    const integrity = (change: (code: string) => string): Plugin => ({
+      name: 'integrity',
+      transformIndexHtml: {
+        order: 'post',
+        handler: (html, { bundle }) =>
+          html.replace(/crossorigin src="\/([^"]+\.js)"/, (tag, path) => {
+            const chunk = bundle![path] as Rollup.OutputChunk;
+            const hash = createHash('sha384').update(change(chunk.code)).digest('base64');
+            return `${tag} integrity="sha384-${hash}"`;
+          }),
+      },
+    });
+    const ours = zauberflote({ tracker: TRACKER });
+    await run({}, { plugins: [integrity((code) => code), ours] });
+    assert.match(
+      project.read('dist/index.html'),
+      /crossorigin data-zf-fallback="[^"]+\.js" data-zf-hash="[^"]+" integrity="sha384-/,
+    );
+    await run({}, { plugins: [integrity((code) => `${code} `), ours] });
+    assert.match(project.read('dist/index.html'), /crossorigin src="[^"]+\.js" integrity="sha384-/);
+    assert.match(said.info.join('\n'), /its integrity is not that of the file/);
   });
 
   it('gives every page of a movable site addresses from where it is', async () => {
