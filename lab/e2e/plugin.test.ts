@@ -71,6 +71,8 @@ describe('A site that Vite built with the plugin, in real browsers', () => {
       logLevel: 'silent',
       plugins: [zauberflote({ tracker: tracker.url })],
       build: {
+        // In a chunk of its own, which the script of each page would import.
+        modulePreload: { polyfill: false },
         rollupOptions: { input: ['index.html', 'chunks.html'].map((path) => join(folder, path)) },
       },
     });

@@ -43,7 +43,6 @@ export function zauberflote(options: ZauberfloteOptions): ZauberflotePlugin {
     const settings = siteSettings(flags, vite && placeOf(vite.base, flags));
     return { settings, root: vite?.root ?? process.cwd() };
   };
-  const isServer = () => Boolean(vite?.build?.ssr);
 
   return {
     name: 'zauberflote',
@@ -80,7 +79,6 @@ export function zauberflote(options: ZauberfloteOptions): ZauberflotePlugin {
       sequential: true,
       async handler(this: HookContext, output: OutputOptions) {
         rendering--;
-        if (isServer()) return;
         const folder = outputFolder(output);
         seen.add(folder);
         waiting.add(folder);

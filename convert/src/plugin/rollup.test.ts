@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { type OutputOptions, type Plugin, rollup } from 'rollup';
+import { type OutputOptions, type Plugin, type RollupWatcherEvent, rollup, watch } from 'rollup';
 import { type ZauberfloteOptions, zauberflote } from './index.ts';
 import { large, Project, picture, TRACKER } from './testing/project.ts';
 
@@ -102,6 +102,43 @@ describe('zauberflote() in Rollup', () => {
     await bundle.write({ dir: project.at('dist') });
     await bundle.close();
     assert.match(page(), /data-zf-hash/);
+  });
+
+  it('converts in watch mode, also after a build in which another plugin failed to write', async () => {
+    let isBroken = true;
+    const broken: Plugin = {
+      name: 'broken',
+      writeBundle() {
+        if (isBroken) this.error('broken');
+      },
+    };
+    const watcher = watch({
+      input: project.at('main.js'),
+      output: { dir: project.at('dist') },
+      plugins: [broken, zauberflote({ tracker: TRACKER }), pages()],
+      onLog: () => {},
+    });
+    const next = () =>
+      new Promise<string>((resolve) => {
+        const listen = (event: RollupWatcherEvent) => {
+          if (event.code !== 'BUNDLE_END' && event.code !== 'ERROR') return;
+          watcher.off('event', listen);
+          void event.result?.close();
+          resolve(event.code);
+        };
+        watcher.on('event', listen);
+      });
+    try {
+      assert.equal(await next(), 'ERROR');
+      assert.equal(page(), HTML);
+      isBroken = false;
+      const done = next();
+      project.put('main.js', large('document.title = 2;'));
+      assert.equal(await done, 'BUNDLE_END');
+      assert.match(page(), /data-zf-hash/);
+    } finally {
+      await watcher.close();
+    }
   });
 
   it('takes back what is not needed any more, and nothing else', async () => {

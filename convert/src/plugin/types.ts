@@ -20,7 +20,6 @@ export interface HookContext {
 export interface ViteConfig {
   readonly root: string;
   readonly base: string;
-  readonly build?: { readonly ssr?: boolean | string };
 }
 
 /** A plugin that Rollup 4 and Vite take. */
