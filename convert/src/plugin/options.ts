@@ -1,7 +1,10 @@
 import { DEFAULT_FLAGS, type SiteFlags } from '../convert-settings.ts';
 import type { Kind } from '../html/types.ts';
 
-/** Options of {@link zauberflote}: those of the command `zauberflote-convert`, by the same names. */
+/**
+ * Options of {@link zauberflote}: those of the command `zauberflote-convert`, by the same names. Paths count from Vite's
+ * `root`, or from where Rollup runs.
+ */
 export interface ZauberfloteOptions {
   /** `ws:` or `wss:` address of the tracker; several: the next one when one fails. */
   readonly tracker: string | readonly string[];
