@@ -56,6 +56,13 @@ const library = (input, file) => ({
   output: { file: `client/dist/${file}`, format: 'es', plugins: [compress(), compressed] },
 });
 
+/** The same for what is no module. */
+const classic = (input, file) => ({
+  ...options,
+  input,
+  output: { file: `client/dist/${file}`, format: 'iife', plugins: [compress(), compressed] },
+});
+
 export default [
   {
     ...options,
@@ -79,13 +86,6 @@ export default [
   },
   library('client/src/dom/stylesheet.ts', 'zauberflote-css.mjs'),
   library('client/src/dom/media-server.ts', 'zauberflote-media.mjs'),
-  {
-    ...options,
-    input: 'client/worker/worker.ts',
-    output: {
-      file: 'client/dist/zauberflote-sw.js',
-      format: 'iife',
-      plugins: [compress(), compressed],
-    },
-  },
+  classic('client/worker/worker.ts', 'zauberflote-sw.js'),
+  classic('client/debug/debug.ts', 'zauberflote-debug.js'),
 ];

@@ -46,6 +46,7 @@ const CLIENT_FILES: ReadonlySet<string> = new Set([
   '/zauberflote-media.mjs',
   '/zauberflote-sw.js',
   '/zauberflote-hash.mjs',
+  '/zauberflote-debug.js',
 ]);
 const CLIENT_DIR = join(import.meta.dirname, '..', 'client', 'dist');
 /** Enough for `{"up":false}`; nothing else is sent to the control route. */

@@ -66,7 +66,7 @@ than ${TOLERANCE * 100} %.
 
 Pages load \`zauberflote.js\` or \`zauberflote.mjs\`; those with a marked stylesheet
 \`zauberflote-css.mjs\` as well, those on plain http \`zauberflote-hash.mjs\`, those with a film and a service worker
-\`zauberflote-media.mjs\`; that worker is \`zauberflote-sw.js\`.
+\`zauberflote-media.mjs\`; that worker is \`zauberflote-sw.js\`. \`zauberflote-debug.js\` is for owners of pages.
 
 ${table(sizes)}
 `;

@@ -97,7 +97,7 @@ export class Site {
       response
         .writeHead(200, { 'cache-control': this.pageCaching, 'content-type': TYPES.html })
         .end(page);
-    else if (/^zauberflote(-css|-hash|-media|-sw)?\.m?js$/.test(name) && this.scriptUp)
+    else if (/^zauberflote(-css|-debug|-hash|-media|-sw)?\.m?js$/.test(name) && this.scriptUp)
       response.writeHead(200, headers).end(readFileSync(new URL(name, DIST)));
     else if (this.scripts.has(pathname))
       response.writeHead(200, headers).end(this.scripts.get(pathname));
