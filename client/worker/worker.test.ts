@@ -215,9 +215,10 @@ describe('The service worker', () => {
     };
     browser.pages.set('a', hears);
     const abort = new AbortController();
-    browser.ask('a', { signal: abort.signal });
+    const answer = browser.ask('a', { signal: abort.signal })!;
     await pause(5);
     abort.abort();
+    assert.equal((await answer).type, 'error');
     await pause(5);
     assert.deepEqual(said, ['cancel']);
     browser.pages.set('a', (ask, port) => {

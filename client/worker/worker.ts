@@ -153,11 +153,19 @@ async function answer(
   const first = await Promise.race([replies.next(), silence]);
   clearTimeout(timer);
   if (first !== 'taken') {
+    if (!first)
+      console.warn(
+        `Zauberflöte: ${url} comes from its server, unverified: the page did not answer within ${ANSWER_MS / 1000} s`,
+      );
     // It may be on its way to answer.
     demand('cancel');
     return undefined;
   }
-  const cancel = () => demand('cancel');
+  // The page says nothing to that.
+  const cancel = () => {
+    demand('cancel');
+    replies.come(null);
+  };
   signal?.addEventListener('abort', cancel);
   const head = await replies.next();
   signal?.removeEventListener('abort', cancel);
@@ -201,10 +209,12 @@ class Replies {
   #wake = () => {};
 
   constructor(port: MessagePort) {
-    port.onmessage = ({ data }) => {
-      this.#come.push(data);
-      this.#wake();
-    };
+    port.onmessage = ({ data }) => this.come(data);
+  }
+
+  come(reply: MediaReply): void {
+    this.#come.push(reply);
+    this.#wake();
   }
 
   async next(): Promise<MediaReply> {

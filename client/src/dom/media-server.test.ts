@@ -59,13 +59,18 @@ describe('The page that answers the service worker', () => {
   } | null;
   let container: EventTarget & { register(): Promise<unknown>; controller: typeof controller };
   let errors: unknown[];
+  let page: EventTarget;
+  const told: unknown[] = [];
   const asks: MessagePort[] = [];
   const ends: (() => void)[] = [];
   const before = Object.getOwnPropertyDescriptor(navigator, 'serviceWorker');
 
   const ours = {
     scriptURL: 'https://a.example/zauberflote-sw.js',
-    postMessage: (_: unknown, [port]: MessagePort[]) => port?.postMessage('heard'),
+    postMessage: (data: unknown, [port]: MessagePort[]) => {
+      told.push(data);
+      port?.postMessage('heard');
+    },
   };
   const another = {
     scriptURL: 'https://a.example/other-sw.js',
@@ -77,6 +82,9 @@ describe('The page that answers the service worker', () => {
     slow = new Slow();
     controller = ours;
     errors = [];
+    told.length = 0;
+    page = new EventTarget();
+    Object.assign(globalThis, { addEventListener: page.addEventListener.bind(page) });
     const container_ = new EventTarget();
     container = Object.assign(container_, {
       startMessages: () => {},
@@ -91,6 +99,7 @@ describe('The page that answers the service worker', () => {
     for (const port of asks.splice(0)) port.close();
   });
   after(() => {
+    Reflect.deleteProperty(globalThis, 'addEventListener');
     if (before) Object.defineProperty(navigator, 'serviceWorker', before);
     else Reflect.deleteProperty(navigator, 'serviceWorker');
   });
@@ -236,6 +245,15 @@ describe('The page that answers the service worker', () => {
     await pause(2);
     assert.deepEqual(none.replies, ['unmarked']);
     assert.deepEqual(slow.open, []);
+  });
+
+  it('tells the worker anew when the page comes back, which that may have forgotten', async () => {
+    await serve();
+    page.dispatchEvent(Object.assign(new Event('pageshow'), { persisted: false }));
+    assert.equal(told.length, 1);
+    page.dispatchEvent(Object.assign(new Event('pageshow'), { persisted: true }));
+    assert.deepEqual(told[1], told[0]);
+    assert.equal(told.length, 2);
   });
 
   it('takes no other worker for ours, which would let the film come unverified', async () => {

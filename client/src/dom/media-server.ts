@@ -51,6 +51,8 @@ class Server implements MediaServer {
       if (data?.zauberflote === VERSION && ports[0]) this.#answer(ports[0], data);
     });
     container.addEventListener('controllerchange', () => this.#tell(() => {}));
+    // The worker forgets pages that the visitor has left, also those that come back.
+    addEventListener('pageshow', ({ persisted }) => persisted && this.#tell(() => {}));
     container.startMessages();
     this.#registered = container.register(worker);
   }

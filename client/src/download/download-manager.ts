@@ -141,7 +141,14 @@ export class DownloadManager implements Downloads {
   }
 
   addManifest(bytes: Uint8Array<ArrayBuffer>): void {
-    this.#sources.manifests.add(bytes);
+    const { manifests } = this.#sources;
+    manifests.add(bytes);
+    // It may be what peers are asked for.
+    for (const lookup of this.#lookups)
+      manifests.get(lookup.of).then(
+        (manifest) => manifest && lookup.setBody(new Blob([manifest.bytes]), 'origin'),
+        () => {}, // Then it comes from elsewhere.
+      );
   }
 
   stats(): Stats {
@@ -234,7 +241,7 @@ export class DownloadManager implements Downloads {
   }
 
   /** Asks those for its manifest who have a content, or download it, as they are connected to for that. */
-  #lookUp({ download, found }: ActiveDownload): Download {
+  #lookUp({ download, found }: ActiveDownload): Lookup {
     const connect = (peer: PeerId) => {
       if (this.#connections.isOpen(peer)) this.#connect(peer);
     };

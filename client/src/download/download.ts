@@ -53,6 +53,8 @@ export class Download implements Servable {
   isWhole = false;
   /** More of it can be read. */
   onChunk = () => {};
+  /** It is known where the origin has it, which it was not at first. */
+  onFallback = (_: string) => {};
   readonly #context: DownloadContext;
   #fallback: string | undefined;
   readonly #onProgress: (progress: Progress) => void;
@@ -172,11 +174,17 @@ export class Download implements Servable {
   addFallback(url: string): void {
     if (this.#fallback !== undefined) return;
     this.#fallback = url;
+    this.onFallback(url);
     this.tell({ type: 'fallback' });
   }
 
-  setManifest(manifest: ManifestInfo): void {
+  /** The manifest is known, and can be given to others; nothing is fetched by it yet. */
+  prove(manifest: ManifestInfo): void {
     this.#manifest = manifest;
+  }
+
+  setManifest(manifest: ManifestInfo): void {
+    this.prove(manifest);
     this.tell({ type: 'layout', layout: layoutOf(manifest.size, manifest.chunkSize) });
     this.onChunk();
   }

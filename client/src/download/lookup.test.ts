@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import { makeManifest } from '@zauberflote/convert';
 import { HashAlgorithm, MAX_MANIFEST_BYTES, RefuseReason } from '@zauberflote/proto';
+import { ROOM_MS } from '../engine/tuning.ts';
+import { MemoryCaches } from '../store/test-caches.ts';
+import { LOOKUP_MS } from './finding.ts';
 import { Bench, digestOf, FILE, settle, until } from './test-bench.ts';
 
 const URL = 'https://origin.example/f';
@@ -186,6 +190,141 @@ describe('A manifest that is not in the page', () => {
     assert.equal(blob.size, FILE.length);
     const bytes = new Uint8Array(await (await own).arrayBuffer());
     assert.deepEqual(bytes, manifest);
+  });
+
+  /** Lets the page's timers go off, without the time they take, until the download ends. @returns when that was, in ms, and how */
+  const run = async (result: Promise<Blob>, timers: Map<number, [number, () => void]>) => {
+    let ending: string | undefined;
+    result.then(
+      ({ size }) => {
+        ending = `${size} bytes`;
+      },
+      ({ code }) => {
+        ending = code;
+      },
+    );
+    for (let turns = 0; !ending && turns < 2_000; turns++) {
+      await settle();
+      const [next] = [...timers].sort(([, [a]], [, [b]]) => a - b);
+      // Hashes are made in other threads.
+      if (!next || ending) {
+        await pause(1);
+        continue;
+      }
+      timers.delete(next[0]);
+      bench.now = Math.max(bench.now as number, next[1][0]);
+      next[1][1]();
+    }
+    return { ending, at: bench.now as number };
+  };
+  const stopClock = () => {
+    const timers = new Map<number, [number, () => void]>();
+    let last = 0;
+    bench.now = 0;
+    bench.setTimer = (ms, go) => {
+      const id = ++last;
+      timers.set(id, [(bench.now as number) + ms, go]);
+      return () => void timers.delete(id);
+    };
+    return timers;
+  };
+  /** One that says it downloads, and has nothing. */
+  const newcomer = (peer: bigint) => {
+    const holders = [{ peer, size: 0, partial: true }];
+    const contentKey = bench.wanted.at(-1) as string;
+    bench.handlers.onPeers({ contentKey, holders, totalHolders: 0, totalPartial: 1 });
+    bench.opens(peer);
+    bench.hear(peer, { case: 'holdings', value: { content } });
+  };
+
+  for (const state of ['suspended', 'waiting', 'unavailable'] as const)
+    it(`is not waited for where the origin has failed and nobody can be asked: ${state}`, async () => {
+      bench.answer = refuse;
+      bench.state = state;
+      const timers = stopClock();
+      const { ending, at } = await run(bench.manager.download(id, { fallback: URL }), timers);
+      assert.deepEqual([ending, at < 1_000], ['no-source', true], `after ${at} ms`);
+    });
+
+  for (const [fallback, most] of [
+    [URL, LOOKUP_MS],
+    [undefined, ROOM_MS],
+  ] as const)
+    it(`is waited for ${most} ms at most, whatever peers claim`, async () => {
+      bench.answer = refuse;
+      const timers = stopClock();
+      const result = bench.manager.download(id, { fallback });
+      await settle();
+      newcomer(1n);
+      let claim = 100;
+      const say = () => {
+        has(1n, ++claim);
+        newcomer(BigInt(claim));
+        bench.setTimer(5_000, say);
+      };
+      say();
+      const { ending, at } = await run(result, timers);
+      assert.deepEqual([ending, at <= most + 1_000], ['no-source', true], `after ${at} ms`);
+    });
+
+  it('is asked of an origin that another caller knows', async () => {
+    bench.answer = (url) => new Response(url.endsWith('.zf') ? manifest : FILE);
+    const result = bench.manager.download(id);
+    await settle();
+    newcomer(1n);
+    assert.deepEqual(bench.fetched, []);
+    const other = bench.manager.download(id, { fallback: URL });
+    await settle();
+    assert.deepEqual(bench.fetched, [`${URL}.zf`]);
+    await until(() => bench.fetched.includes(URL) || bench.leased.length > 0);
+    bench.manager.close();
+    for (const one of [result, other]) await assert.rejects(one, { code: 'aborted' });
+  });
+
+  it('is taken when the page gets to where it has it', async () => {
+    const result = bench.manager.download(id);
+    await settle();
+    bench.named(1n);
+    await settle();
+    bench.manager.addManifest(manifest);
+    await serve(1n, result);
+    assert.equal(bench.requests(1n).filter(isOfManifest).length, 0);
+  });
+
+  it('is not looked for where the download was given up before that', async () => {
+    const signals: (AbortSignal | undefined)[] = [];
+    bench.answer = (_url, _range, signal) => {
+      signals.push(signal);
+      return new Promise(() => {});
+    };
+    for (let turns = 1; turns < 40; turns++) {
+      const abort = new AbortController();
+      const result = bench.manager.download(id, { fallback: URL, signal: abort.signal });
+      for (let i = 0; i < turns; i++) await Promise.resolve();
+      abort.abort();
+      await assert.rejects(result, { code: 'aborted' });
+      await settle();
+      assert.ok(
+        signals.every((signal) => signal?.aborted),
+        `after ${turns} turns`,
+      );
+    }
+  });
+
+  it('can be had of who said so, also while what was kept is looked through', async () => {
+    bench.manager.close();
+    const caches = new MemoryCaches();
+    caches.answerMs = 100;
+    bench = new Bench(caches.storage);
+    bench.answer = (url) => (url.endsWith('.zf') ? new Response(manifest) : new Promise(() => {}));
+    bench.manager.download(id, { fallback: URL }).catch(() => {});
+    await until(() => bench.wanted.length > 0);
+    bench.named(1n);
+    bench.hear(1n, { case: 'holdings', value: { content } });
+    await until(() => bench.told(1n, 'holdings').some((one) => isOfManifest(one) && one.complete));
+    const value = { requestId: 1, content, offset: 0n, length: manifest.length };
+    bench.hear(1n, { case: 'request', value });
+    assert.deepEqual(bench.told(1n, 'refuse'), []);
   });
 
   it('is said to be missing, with where it could be, where nobody has it', async () => {

@@ -1,5 +1,5 @@
 import { contentKey, HashAlgorithm, keyContent, MAX_MANIFEST_BYTES } from '@zauberflote/proto';
-import type { EngineEvent } from '../engine/types.ts';
+import type { EngineEvent, TrackerReach } from '../engine/types.ts';
 import type { Content } from '../integrity/content-id.ts';
 import type { SwarmReply } from '../tracker/types.ts';
 import type { DownloadContext } from './download.ts';
@@ -13,24 +13,33 @@ export type Found = Omit<SwarmReply, 'contentKey'>;
  * is of; they have it if they have that, and are connected to for that.
  */
 export class Lookup extends Download {
-  /** The key of what it is of. */
-  readonly of: string;
+  /** What it is of. */
+  readonly of: Content;
+  /** Whether the tracker named anybody. */
+  isNamed = false;
+  reach: TrackerReach = 'there';
 
-  constructor({ digest, key }: Content, context: DownloadContext) {
-    const algorithm = HashAlgorithm.SHA256;
-    const content = { algorithm, digest, key: contentKey({ algorithm, digest }) };
-    super(content, undefined, context, () => {});
-    this.of = key;
+  constructor(of: Content, context: DownloadContext) {
+    const id = { algorithm: HashAlgorithm.SHA256, digest: of.digest };
+    super({ ...id, key: contentKey(id) }, undefined, context, () => {});
+    this.of = of;
   }
 
   /** Tells who has the content, if it is that. What they have of the manifest, they have to say themselves. */
   found(key: string, { holders }: Found): void {
-    if (key !== this.of) return;
+    if (key !== this.of.key) return;
+    this.isNamed ||= holders.length > 0;
     const unknown = { size: 0, partial: true };
     this.tell({ type: 'holders', holders: holders.map(({ peer }) => ({ peer, ...unknown })) });
   }
 
+  /** Whether somebody may have it, as far as is known. */
+  get hasHope(): boolean {
+    return this.isNamed || this.reach === 'there' || this.reach === 'anew';
+  }
+
   override tell(event: EngineEvent): void {
+    if (event.type === 'tracker') this.reach = event.reach;
     // Who claims more would have it wait for what is none.
     if (event.type !== 'holdings' || event.size <= MAX_MANIFEST_BYTES) super.tell(event);
   }

@@ -1,11 +1,10 @@
 import { HashAlgorithm } from '@zauberflote/proto';
-import { ZfError } from '../errors.ts';
+import type { ZfError } from '../errors.ts';
 import type { ManifestInfo } from '../integrity/manifest.ts';
 import { obtainKept } from '../sources/kept.ts';
-import type { ManifestSources, ObtainedManifest } from '../sources/manifest.ts';
-import { obtainManifest } from '../sources/manifest.ts';
 import type { KeptStore } from '../store/kept-store.ts';
 import type { Download } from './download.ts';
+import { type FindingSources, find } from './finding.ts';
 
 /**
  * So long nobody is asked for what may be kept here, in ms: a disk that is busy answers within 200 (measured: behind
@@ -13,11 +12,9 @@ import type { Download } from './download.ts';
  */
 export const RECALL_MS = 500;
 
-export interface Sources extends Pick<ManifestSources, 'platform' | 'verifier' | 'manifests'> {
+export interface Sources extends FindingSources {
   /** What earlier pages left. */
   readonly kept: KeptStore;
-  /** Asks those who have the content, or download it, for its manifest, as a content of its own. */
-  readonly lookUp: () => Download;
 }
 
 /**
@@ -53,48 +50,6 @@ export async function open(
     download.setManifest(manifest);
   } catch (error) {
     download.abort(error as ZfError);
-  }
-}
-
-/** The manifest, of peers or of the origin, whichever gives it first. */
-async function find(
-  download: Download,
-  signal: AbortSignal,
-  sources: Sources,
-): Promise<ObtainedManifest> {
-  const { content, fallback } = download;
-  const { manifests } = sources;
-  const lookup = sources.lookUp();
-  const ending = new AbortController();
-  const end = () => {
-    lookup.abort(new ZfError('aborted', 'it is not looked for any more'));
-    ending.abort(signal.reason);
-  };
-  signal.addEventListener('abort', end);
-  const fromPeers = lookup.result.then(async (blob) => {
-    manifests.add(new Uint8Array(await blob.arrayBuffer()));
-    const manifest = await manifests.get(content);
-    if (!manifest) throw new ZfError('no-source', 'what has its hash is no manifest');
-    return { manifest };
-  });
-  const fromOrigin = obtainManifest(content, {
-    ...sources,
-    fallback,
-    signal: ending.signal,
-    onProgress: (loaded, _, more) => download.fetched(more, loaded),
-  });
-  try {
-    const found: ObtainedManifest = await Promise.any([fromOrigin, fromPeers]);
-    // For who was told that it is looked for here.
-    lookup.setBody(new Blob([found.manifest.bytes]), 'origin');
-    return found;
-  } catch (error) {
-    // Meanwhile another caller may have said where the origin has it.
-    if (download.fallback !== fallback) return find(download, signal, sources);
-    throw (error as AggregateError).errors[0];
-  } finally {
-    signal.removeEventListener('abort', end);
-    end();
   }
 }
 
