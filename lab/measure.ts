@@ -58,13 +58,6 @@ export const MEASUREMENTS: readonly Measurement[] = [
   { name: 'fig3', bench: 'fig3 --n 1,2,5,10 --rate 512KB --runs 3', minutes: 9 },
   { name: 'fig2', bench: 'fig2 --rate 512KB --runs 2', minutes: 16 },
   {
-    // One visitor of hundreds takes something of the origin: three runs say little of that.
-    name: 'copies',
-    bench:
-      'flash --seeders 10 --leechers 10 --rate 64KB,512KB --modes zauberflote,webtorrent --runs 10',
-    minutes: 10,
-  },
-  {
     name: 'flash-limited-peers',
     bench: `${FLASH} --rate 512KB --peer-up 250KB --peer-down 1MB --modes ${PAIR} --runs 3`,
     minutes: 4,

@@ -76,7 +76,7 @@ describe('targets', () => {
   it('tell a reason only where it is of every result that was missed', () => {
     const at = (rate: number, name: string, copies: number) => {
       const places = [{ seeders: 10, leechers: 10, rate }];
-      return { ...result({ scenario: 'flash', places }, () => ({ originCopies: copies })), name };
+      return { ...result({ scenario: 'fig3', places }, () => ({ originCopies: copies })), name };
     };
     const { date } = CONDITIONS;
     const why = { copies: { of: { slow: date }, why: 'It was a test' } };
@@ -103,7 +103,7 @@ describe('targets', () => {
   it('say when and how often was measured what they rest on', () => {
     const at = (rate: number, runs: number, date: string) => {
       const places = [{ seeders: 10, leechers: 10, rate }];
-      return result({ scenario: 'flash', places, runs }, undefined, {}, { date });
+      return result({ scenario: 'fig3', places, runs }, undefined, {}, { date });
     };
     const both = [
       at(64_000, 3, '2026-02-01T10:00:00.000Z'),

@@ -203,7 +203,11 @@ export const ENGINE_TARGETS: readonly Target[] = [
     parts: 2,
     outcomes: (results) =>
       [64, 512].flatMap((rate) =>
-        copies(0.05, { ...FLASH, seeders: 10, rate: rate * KB }, 'at')(results),
+        copies(
+          0.05,
+          { scenario: 'fig3', rate: rate * KB, seeders: 10, leechers: 10 },
+          'at',
+        )(results),
       ),
   },
   {
