@@ -54,6 +54,7 @@ export async function find(
       const from = { ...sources, fallback, signal: ending.signal, onProgress };
       obtainManifest(content, from).then(resolve, (error) => {
         reject(error);
+        if (ending.signal.aborted) return;
         stopTimer();
         if (lookup.hasHope) stopTimer = platform.setTimer(LOOKUP_MS, giveUp);
         else giveUp();

@@ -267,6 +267,31 @@ describe('A manifest that is not in the page', () => {
       assert.deepEqual([ending, at <= most + 1_000], ['no-source', true], `after ${at} ms`);
     });
 
+  it('leaves no timer once peers gave it and the origin was taken leave of', async () => {
+    bench.answer = (_url, _range, signal) =>
+      new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
+    const set: number[] = [];
+    const { setTimer } = bench;
+    bench.setTimer = (ms, go) => {
+      const stop = setTimer(ms, go);
+      if (ms !== LOOKUP_MS && ms !== ROOM_MS) return stop;
+      set.push(ms);
+      return () => {
+        if (set.includes(ms)) set.splice(set.indexOf(ms), 1);
+        stop();
+      };
+    };
+    const result = bench.manager.download(id, { fallback: URL });
+    await settle();
+    assert.deepEqual(set, [ROOM_MS]);
+    bench.named(1n);
+    await settle();
+    has(1n);
+    await serve(1n, result);
+    await settle();
+    assert.deepEqual(set, []);
+  });
+
   it('is asked of an origin that another caller knows', async () => {
     bench.answer = (url) => new Response(url.endsWith('.zf') ? manifest : FILE);
     const result = bench.manager.download(id);
